@@ -1,0 +1,147 @@
+"""Every error gemini-embed raises. This module imports nothing of ours.
+
+```
+GeminiEmbedError
+├─ ConfigurationError (ValueError)    no key, impossible dimension, unknown task type: before any request
+├─ InvalidInputError (ValueError)     which text, and why: before any request
+├─ RequestError                       the service refused; raised from the SDK's own error
+│  ├─ AuthenticationError             the key or the credentials were not accepted
+│  ├─ QuotaExceededError              429, after the last retry
+│  │  └─ DailyQuotaError              the day's quota is spent; waiting minutes does not help
+│  ├─ ServiceUnavailableError         5xx, broken connections, timeouts, after the last retry
+│  └─ ModelNotFoundError              no such model at this address
+│     └─ ModelRetiredError            Google has shut the model down; names the successor
+└─ BadResponseError                   an answer with a wrong, missing or unreadable vector
+```
+
+All of them pickle, none of them holds a key or a response object, and an error
+raised because of another keeps it as `__cause__`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy import float32
+    from numpy.typing import NDArray
+
+
+class GeminiEmbedError(Exception):
+    """The base of every error of this project.
+
+    Attributes:
+        indexes: Positions, in the caller's list, of the texts this is about.
+        partial: What was finished before the error: position -> vector, a float32
+            array of shape (dimension,). Empty before the first answer.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        indexes: Sequence[int] = (),
+        partial: Mapping[int, NDArray[float32]] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.indexes: tuple[int, ...] = tuple(indexes)
+        self.partial: dict[int, NDArray[float32]] = dict(partial or {})
+
+
+class ConfigurationError(GeminiEmbedError, ValueError):
+    """The embedder or the call is set up in a way that cannot work."""
+
+
+class InvalidInputError(GeminiEmbedError, ValueError):
+    """A text cannot be embedded. Nothing was sent.
+
+    Attributes:
+        index: Position of the first such text in the caller's list.
+        reason: What is wrong with it, for instance `"blank"`.
+    """
+
+    def __init__(self, message: str, *, index: int = -1, reason: str = "") -> None:
+        super().__init__(message, indexes=(index,))
+        self.index = index
+        self.reason = reason
+
+
+class RequestError(GeminiEmbedError):
+    """The service refused a request, or could not be reached.
+
+    Attributes:
+        status: HTTP status, or None where no answer came.
+        reason: Google's status name, for instance `"INVALID_ARGUMENT"`.
+        message: What the service said, word for word.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        reason: str | None = None,
+        service_message: str = "",
+        indexes: Sequence[int] = (),
+    ) -> None:
+        super().__init__(message, indexes=indexes)
+        self.status = status
+        self.reason = reason
+        self.message = service_message
+
+
+class AuthenticationError(RequestError):
+    """The key or the credentials were not accepted. The text says where the key came from."""
+
+
+class QuotaExceededError(RequestError):
+    """The service's quota is used up.
+
+    Attributes:
+        retry_after: Seconds the service asked to wait, or None.
+        quota_id: Google's name of the quota, or None.
+        quota_value: Its size, or None.
+    """
+
+    retry_after: float | None = None
+    quota_id: str | None = None
+    quota_value: int | None = None
+
+
+class DailyQuotaError(QuotaExceededError):
+    """The day's quota is used up (it resets at midnight Pacific time), or the quota is zero."""
+
+
+class ServiceUnavailableError(RequestError):
+    """The service failed or could not be reached, every time it was tried."""
+
+
+class ModelNotFoundError(RequestError):
+    """The service does not know the model.
+
+    Attributes:
+        model: The model asked for.
+        backend: `"gemini"` or `"vertex"`.
+        region: Vertex AI location, or None.
+    """
+
+    model: str = ""
+    backend: str = "gemini"
+    region: str | None = None
+
+
+class ModelRetiredError(ModelNotFoundError):
+    """Google has shut the model down.
+
+    Attributes:
+        successor: The model to move to. Vectors of two models cannot be mixed: an
+            index must be embedded again.
+    """
+
+    successor: str | None = None
+
+
+class BadResponseError(GeminiEmbedError):
+    """The service answered 200 with something that is not the vectors asked for."""

@@ -1,0 +1,216 @@
+"""One table: a row per model, and in it every fact that differs between models.
+
+Performs no I/O. Sources, read in September to November 2026: the model pages and the
+deprecations page of ai.google.dev/gemini-api/docs, the model pages of Vertex AI, and
+recorded answers where the pages are silent (who normalises truncated vectors).
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from gemini_embed.errors import ConfigurationError
+
+Status = Literal["available", "preview", "retired", "never"]
+"""`never`: this backend has not served the model and does not."""
+
+SMALLEST_ADVISED_DIMENSION = 128
+"""Below it Google promises nothing, though the service answers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """What is known of one model.
+
+    Attributes:
+        name: The id, without `models/` in front.
+        dimension: The length of a vector when nothing else is asked for.
+        resizable: Whether `output_dimensionality` may ask for less.
+        max_input_tokens: Per text. More is cut off by the service, in silence.
+        task: How a task is told: in a field of the request, or in the text itself.
+        normalized: Whether the service returns unit vectors `always`, or only at the
+            native `dimension`.
+        gemini: Whether the Gemini API serves it.
+        vertex: Whether Vertex AI serves it.
+        shutdown: The day Google shut it down on the Gemini API, or will; None where none is set.
+        successor: What to move to. Vectors of two models cannot be mixed.
+    """
+
+    name: str
+    dimension: int
+    resizable: bool
+    max_input_tokens: int
+    task: Literal["field", "prefix"]
+    normalized: Literal["always", "native"]
+    gemini: Status
+    vertex: Status
+    shutdown: str | None = None
+    successor: str | None = None
+
+
+NEWEST = "gemini-embedding-2"
+
+MODELS: dict[str, Model] = {
+    row.name: row
+    for row in (
+        Model(
+            name="gemini-embedding-2",
+            dimension=3072,
+            resizable=True,
+            max_input_tokens=8192,
+            task="prefix",
+            normalized="always",
+            gemini="available",
+            vertex="available",
+        ),
+        Model(
+            name="gemini-embedding-2-preview",
+            dimension=3072,
+            resizable=True,
+            max_input_tokens=8192,
+            task="prefix",
+            normalized="always",
+            gemini="retired",
+            vertex="preview",
+            shutdown="2026-08-10",
+            successor=NEWEST,
+        ),
+        Model(
+            name="gemini-embedding-001",
+            dimension=3072,
+            resizable=True,
+            max_input_tokens=2048,
+            task="field",
+            normalized="native",
+            gemini="available",
+            vertex="available",
+            shutdown="2028-05-14",
+            successor=NEWEST,
+        ),
+        Model(
+            name="gemini-embedding-exp-03-07",
+            dimension=3072,
+            resizable=True,
+            max_input_tokens=8192,
+            task="field",
+            normalized="native",
+            gemini="retired",
+            vertex="never",
+            shutdown="2025-10-30",
+            successor="gemini-embedding-001",
+        ),
+        Model(
+            name="text-embedding-005",
+            dimension=768,
+            resizable=True,
+            max_input_tokens=2048,
+            task="field",
+            normalized="native",
+            gemini="never",
+            vertex="available",
+        ),
+        Model(
+            name="text-embedding-004",
+            dimension=768,
+            resizable=True,
+            max_input_tokens=2048,
+            task="field",
+            normalized="native",
+            gemini="retired",
+            vertex="available",
+            shutdown="2026-01-14",
+            successor="gemini-embedding-001",
+        ),
+        Model(
+            name="text-multilingual-embedding-002",
+            dimension=768,
+            resizable=True,
+            max_input_tokens=2048,
+            task="field",
+            normalized="native",
+            gemini="never",
+            vertex="available",
+        ),
+        Model(
+            name="embedding-001",
+            dimension=768,
+            resizable=False,
+            max_input_tokens=2048,
+            task="field",
+            normalized="native",
+            gemini="retired",
+            vertex="never",
+            shutdown="2025-10-30",
+            successor="gemini-embedding-001",
+        ),
+    )
+}
+MODELS["gemini-embedding-exp"] = replace(
+    MODELS["gemini-embedding-exp-03-07"], name="gemini-embedding-exp"
+)
+
+_PREFIXES = ("publishers/google/models/", "models/")
+
+
+def bare_name(name: str) -> str:
+    """Return the model id without the resource path that may stand in front of it."""
+    for prefix in _PREFIXES:
+        name = name.removeprefix(prefix)
+    return name
+
+
+def find_model(name: str, *, any_name: bool = False) -> Model:
+    """Return the row of `name`, `models/` in front or not.
+
+    A name that is not in the table but begins like Google's newer ones follows the newest
+    row, with one warning: a new release must not break a chain. `any_name` extends that to
+    every name, for gateways (`base_url`) that have names of their own.
+
+    Raises:
+        ConfigurationError: Unknown name; the text lists the known ones.
+    """
+    bare = bare_name(name)
+    if row := MODELS.get(bare):
+        return row
+    if not (any_name or bare.startswith("gemini-embedding-")):
+        raise ConfigurationError(
+            f"unknown model {name!r}; known models: {', '.join(sorted(MODELS))}. "
+            "Set base_url (or client) to use a gateway's own name."
+        )
+    newest = MODELS[NEWEST]
+    warnings.warn(
+        f"{bare!r} is not a model this release knows; it is treated like {NEWEST} "
+        f"(dimension {newest.dimension}, task told by a prefix in the text)",
+        stacklevel=2,
+    )
+    return replace(newest, name=bare)
+
+
+def check_dimension(model: Model, dimension: int | None) -> None:
+    """Refuse a dimension the model cannot give, and warn below 128.
+
+    Raises:
+        ConfigurationError: Not a whole number from 1 to the model's native dimension, or
+            the model has one dimension only.
+    """
+    if dimension is None:
+        return
+    if isinstance(dimension, bool) or not isinstance(dimension, int):
+        raise ConfigurationError(f"output_dimensionality must be a whole number, not {dimension!r}")
+    if not model.resizable and dimension != model.dimension:
+        raise ConfigurationError(
+            f"{model.name} gives {model.dimension} dimensions only; "
+            f"output_dimensionality={dimension} cannot be asked for"
+        )
+    if not 1 <= dimension <= model.dimension:
+        raise ConfigurationError(
+            f"output_dimensionality={dimension}: {model.name} gives 1 to {model.dimension}"
+        )
+    if dimension < SMALLEST_ADVISED_DIMENSION:
+        warnings.warn(
+            f"output_dimensionality={dimension} is below {SMALLEST_ADVISED_DIMENSION}, "
+            "the smallest that Google documents",
+            stacklevel=2,
+        )
