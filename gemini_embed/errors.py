@@ -2,7 +2,7 @@
 
 ```
 GeminiEmbedError
-├─ ConfigurationError (ValueError)    no key, impossible dimension, unknown task type: before any request
+├─ ConfigurationError (ValueError)    no key, impossible dimension, ...: before any request
 ├─ InvalidInputError (ValueError)     which text, and why: before any request
 ├─ RequestError                       the service refused; raised from the SDK's own error
 │  ├─ AuthenticationError             the key or the credentials were not accepted
@@ -75,7 +75,10 @@ class RequestError(GeminiEmbedError):
         status: HTTP status, or None where no answer came.
         reason: Google's status name, for instance `"INVALID_ARGUMENT"`.
         message: What the service said, word for word.
+        retry_after: Seconds the service asked to wait, or None.
     """
+
+    retry_after: float | None = None
 
     def __init__(
         self,
@@ -100,12 +103,10 @@ class QuotaExceededError(RequestError):
     """The service's quota is used up.
 
     Attributes:
-        retry_after: Seconds the service asked to wait, or None.
         quota_id: Google's name of the quota, or None.
         quota_value: Its size, or None.
     """
 
-    retry_after: float | None = None
     quota_id: str | None = None
     quota_value: int | None = None
 

@@ -16,6 +16,9 @@ from gemini_embed.errors import ConfigurationError
 Status = Literal["available", "preview", "retired", "never"]
 """`never`: this backend has not served the model and does not."""
 
+Normalize = Literal["auto"] | bool
+"""Whether vectors are brought to unit length here; `"auto"`: where the service does not."""
+
 SMALLEST_ADVISED_DIMENSION = 128
 """Below it Google promises nothing, though the service answers."""
 
@@ -49,6 +52,9 @@ class Model:
     shutdown: str | None = None
     successor: str | None = None
 
+
+TEXTS_PER_REQUEST = 100
+"""The most texts of one batchEmbedContents; 101 are answered with 400."""
 
 NEWEST = "gemini-embedding-2"
 
@@ -212,5 +218,20 @@ def check_dimension(model: Model, dimension: int | None) -> None:
         warnings.warn(
             f"output_dimensionality={dimension} is below {SMALLEST_ADVISED_DIMENSION}, "
             "the smallest that Google documents",
+            stacklevel=2,
+        )
+
+
+def warn_of_status(model: Model) -> None:
+    """Warn once where the Gemini API no longer serves a model, or never did."""
+    if model.gemini == "retired":
+        warnings.warn(
+            f"Google shut {model.name} down on {model.shutdown}; requests will fail. Move to "
+            f"{model.successor} and embed the index again: vectors of two models cannot be mixed",
+            stacklevel=2,
+        )
+    elif model.gemini == "never":
+        warnings.warn(
+            f"{model.name} is served by Vertex AI, not by the Gemini API; requests will fail",
             stacklevel=2,
         )

@@ -1,13 +1,13 @@
-"""What a text is embedded for, and how each model is told: task x role x title x model -> what is sent.
+"""What a text is embedded for, and how each model is told.
 
-Performs no I/O. Newer models read the task from the text itself and ignore the request's
-`taskType` in silence; the wording is Google's:
+Task, role, title and model in; what is sent out. Performs no I/O. Newer models read the task from
+the text itself and ignore the request's `taskType` in silence; the wording is Google's:
 https://ai.google.dev/gemini-api/docs/embeddings#task-types-embeddings-2
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple, cast, get_args
+from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 from gemini_embed.errors import ConfigurationError
 
@@ -83,7 +83,7 @@ def parse_task_type(value: str | None) -> TaskType | None:
         raise ConfigurationError(
             f"unknown task_type {value!r}; known: {', '.join(get_args(TaskType))}"
         )
-    return cast("TaskType", name)
+    return name
 
 
 def task_for(role: Role, *, purpose: TaskType | None, literal: TaskType | None) -> TaskType:
@@ -101,7 +101,10 @@ def task_for(role: Role, *, purpose: TaskType | None, literal: TaskType | None) 
 def wire_text(
     text: str, *, task: TaskType, title: str | None, model: Model, task_prefix: bool = True
 ) -> WireText:
-    """Return what is sent for one text. `task_prefix=False` leaves the text of a prefix model alone."""
+    """Return what is sent for one text.
+
+    `task_prefix=False` leaves the text bare where the model reads the task from it.
+    """
     title = title if task == TITLED and title and title.strip() else None
     if model.task == "field":
         return WireText(text, None if task == "TASK_TYPE_UNSPECIFIED" else task, title)

@@ -1,0 +1,50 @@
+"""Google's Gemini Embedding models: each text gets its own vector, or a named error."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from gemini_embed.embedder import GeminiEmbedder
+from gemini_embed.errors import (
+    AuthenticationError,
+    BadResponseError,
+    ConfigurationError,
+    DailyQuotaError,
+    GeminiEmbedError,
+    InvalidInputError,
+    ModelNotFoundError,
+    ModelRetiredError,
+    QuotaExceededError,
+    RequestError,
+    ServiceUnavailableError,
+)
+from gemini_embed.results import EmbeddingResult, Usage
+
+if TYPE_CHECKING:
+    from gemini_embed.vectors import truncate
+
+__all__ = [
+    "AuthenticationError",
+    "BadResponseError",
+    "ConfigurationError",
+    "DailyQuotaError",
+    "EmbeddingResult",
+    "GeminiEmbedError",
+    "GeminiEmbedder",
+    "InvalidInputError",
+    "ModelNotFoundError",
+    "ModelRetiredError",
+    "QuotaExceededError",
+    "RequestError",
+    "ServiceUnavailableError",
+    "Usage",
+    "truncate",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "truncate":  # loads numpy
+        from gemini_embed.vectors import truncate  # noqa: PLC0415 - only where it is used
+
+        return truncate
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,353 @@
+"""The public client: `GeminiEmbedder`, its options and its two methods."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, get_args
+
+from pydantic import SecretStr
+
+from gemini_embed import loop
+from gemini_embed.errors import ConfigurationError
+from gemini_embed.inputs import OnBlank, check_texts, check_titles
+from gemini_embed.models import (
+    TEXTS_PER_REQUEST,
+    Model,
+    Normalize,
+    check_dimension,
+    find_model,
+    warn_of_status,
+)
+from gemini_embed.options import check_picklable
+from gemini_embed.retry import RetryPolicy
+from gemini_embed.tasks import TITLED, Role, WireText, parse_task_type, task_for, wire_text
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+
+    from google import genai
+
+    from gemini_embed.engine import Engine
+    from gemini_embed.results import EmbeddingResult
+    from gemini_embed.transport import Address
+
+KEY_VARIABLES = ("GOOGLE_API_KEY", "GEMINI_API_KEY")
+"""Where a key is looked for, in this order; the SDK's own order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One checked call, ready to be sent."""
+
+    model: Model
+    wires: Sequence[WireText]
+    output_dimensionality: int | None
+    normalize: Normalize
+    batch_size: int
+    show_progress: bool
+    rate_limiter: Callable[[], Awaitable[None]] | None
+
+    @property
+    def dimension(self) -> int:
+        """The length each vector must have."""
+        return self.output_dimensionality or self.model.dimension
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class GeminiEmbedder:
+    """Embeds texts with Google's Gemini Embedding models.
+
+    Building one touches no network and needs no key yet. It may be used from any number of
+    threads and event loops at once; its limits hold for all of them together. It pickles
+    (with its key in clear), copies, and survives a fork: only the options travel.
+
+    Attributes:
+        model: Model id, `models/` in front or not.
+        api_key: Google API key. Default: `GOOGLE_API_KEY`, then `GEMINI_API_KEY`, read when
+            the embedder is built, or at the first call if they are not set by then.
+        task_type: What the index is for, in Google's words and any case. None means
+            retrieval: queries as RETRIEVAL_QUERY, documents as RETRIEVAL_DOCUMENT, which is
+            also what either of these two means here.
+        output_dimensionality: Numbers per vector, 1 to the model's own (3072 for the Gemini
+            models). Default: the model's own.
+        normalize: Bring vectors to unit length: `"auto"` where the service does not.
+        task_prefix: Whether the models that read the task from the text (gemini-embedding-2)
+            get Google's prefix. False sends texts bare, to match an index built without.
+        on_blank: What to do with an empty or white-space text: `"error"`, or `"placeholder"`
+            to embed the text `(blank)` instead.
+        batch_size: Texts per request, at most (and by default) 100, the service's limit.
+        max_concurrency: Requests under way at once, over all callers of this embedder.
+        timeout: Seconds one attempt may take as a whole; None for no limit.
+        max_retries: Further attempts at a request after the first failed in a way that may
+            pass: 429, 5xx, broken connections, timeouts, unreadable or incomplete answers.
+        retry_min_seconds: Bound of the first random wait, where the service names none.
+        retry_max_seconds: The largest such bound.
+        retry_exponential_base: What the bound is multiplied by each time.
+        base_url: Another address than Google's, for gateways and the stand-in.
+        api_version: Another API version than the SDK's choice.
+        additional_headers: Sent with every request; treated as secrets.
+        client_args: Options for the SDK's HTTP library (`HttpOptions.async_client_args`).
+        client: A ready `google.genai.Client`, used as it is; it cannot be pickled.
+
+    Raises:
+        ConfigurationError: Unknown model, task type or dimension, impossible numbers.
+    """
+
+    model: str = "gemini-embedding-2"
+    api_key: str | SecretStr | None = None
+    task_type: str | None = None
+    output_dimensionality: int | None = None
+    normalize: Normalize = "auto"
+    task_prefix: bool = True
+    on_blank: OnBlank = "error"
+    batch_size: int | None = None
+    max_concurrency: int = 8
+    timeout: float | None = 60.0
+    max_retries: int = 6
+    retry_min_seconds: float = 1.0
+    retry_max_seconds: float = 60.0
+    retry_exponential_base: float = 2.0
+    base_url: str | None = None
+    api_version: str | None = None
+    additional_headers: Mapping[str, str | SecretStr] | None = None
+    client_args: Mapping[str, Any] | None = None
+    client: genai.Client | None = None
+
+    def __post_init__(self) -> None:
+        self._check_numbers()
+        if self.normalize not in {"auto", True, False}:
+            raise ConfigurationError(
+                f'normalize must be "auto", True or False, not {self.normalize!r}'
+            )
+        if self.on_blank not in get_args(OnBlank):
+            raise ConfigurationError(
+                f'on_blank must be "error" or "placeholder", not {self.on_blank!r}'
+            )
+        if self.base_url is not None and not self.base_url.startswith(("http://", "https://")):
+            raise ConfigurationError(
+                f"base_url must begin with http:// or https://: {self.base_url!r}"
+            )
+        self.api_key = find_key(self.api_key)
+        if self.additional_headers is not None:
+            self.additional_headers = {
+                name: value if isinstance(value, SecretStr) else SecretStr(value)
+                for name, value in self.additional_headers.items()
+            }
+        elsewhere = self.base_url or self.client or os.environ.get("GOOGLE_GEMINI_BASE_URL")
+        self._row = find_model(self.model, any_name=bool(elsewhere))
+        self._purpose = parse_task_type(self.task_type)
+        check_dimension(self._row, self.output_dimensionality)
+        warn_of_status(self._row)
+        self._engine: Engine | None = None
+
+    def _check_numbers(self) -> None:
+        for name in ("batch_size", "max_concurrency"):
+            value = getattr(self, name)
+            if name == "batch_size" and value is None:
+                continue
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise ConfigurationError(f"{name} must be a whole number from 1, not {value!r}")
+        if isinstance(self.max_retries, bool) or not isinstance(self.max_retries, int):
+            raise ConfigurationError(
+                f"max_retries must be a whole number, not {self.max_retries!r}"
+            )
+        if self.max_retries < 0:
+            raise ConfigurationError(f"max_retries must not be negative: {self.max_retries}")
+        if self.timeout is not None and not self.timeout > 0:
+            raise ConfigurationError(
+                f"timeout must be more than 0 seconds, or None for no limit: {self.timeout!r}"
+            )
+        if not 0 <= self.retry_min_seconds <= self.retry_max_seconds:
+            raise ConfigurationError(
+                "retry_min_seconds must be from 0 to retry_max_seconds: "
+                f"{self.retry_min_seconds}, {self.retry_max_seconds}"
+            )
+
+    def embed(
+        self,
+        texts: Iterable[str],
+        *,
+        role: Role,
+        task_type: str | None = None,
+        titles: Sequence[str | None] | None = None,
+        output_dimensionality: int | None = None,
+        batch_size: int | None = None,
+        show_progress: bool = False,
+        rate_limiter: Callable[[], Awaitable[None]] | None = None,
+    ) -> EmbeddingResult:
+        """Embed texts, as many requests at once as `max_concurrency` allows.
+
+        Nothing is sent before every text is checked. An empty list sends nothing.
+
+        Args:
+            texts: The texts; each gets its own vector.
+            role: Whether they are `"query"` or `"document"`.
+            task_type: For this call, taken literally, whatever the role.
+            titles: One per text, or None for a text without; for RETRIEVAL_DOCUMENT only,
+                ignored with a warning elsewhere. gemini-embedding-001 takes one title a
+                request, so texts are sent grouped by title.
+            output_dimensionality: For this call.
+            batch_size: For this call.
+            show_progress: Draw a progress bar (tqdm) on standard error.
+            rate_limiter: Awaited before each request, repeated ones included.
+
+        Returns:
+            Vectors as a float32 array of shape (number of texts, dimension), in order.
+
+        Raises:
+            ConfigurationError: No key, or an option of this call that cannot work.
+            InvalidInputError: A text that cannot be embedded; says which and why.
+            RequestError: The service refused or could not be reached.
+            BadResponseError: The service's answers were not the vectors asked for.
+        """
+        request = self._request(
+            texts,
+            role=role,
+            task_type=task_type,
+            titles=titles,
+            output_dimensionality=output_dimensionality,
+            batch_size=batch_size,
+            show_progress=show_progress,
+            rate_limiter=rate_limiter,
+        )
+        return loop.run(self._embed(request))
+
+    async def aembed(
+        self,
+        texts: Iterable[str],
+        *,
+        role: Role,
+        task_type: str | None = None,
+        titles: Sequence[str | None] | None = None,
+        output_dimensionality: int | None = None,
+        batch_size: int | None = None,
+        show_progress: bool = False,
+        rate_limiter: Callable[[], Awaitable[None]] | None = None,
+    ) -> EmbeddingResult:
+        """Embed texts; the async twin of `embed`, for any event loop. Cancelling stops it."""
+        request = self._request(
+            texts,
+            role=role,
+            task_type=task_type,
+            titles=titles,
+            output_dimensionality=output_dimensionality,
+            batch_size=batch_size,
+            show_progress=show_progress,
+            rate_limiter=rate_limiter,
+        )
+        return await loop.arun(self._embed(request))
+
+    def _request(
+        self,
+        texts: Iterable[str],
+        *,
+        role: Role,
+        task_type: str | None,
+        titles: Sequence[str | None] | None,
+        output_dimensionality: int | None,
+        batch_size: int | None,
+        show_progress: bool,
+        rate_limiter: Callable[[], Awaitable[None]] | None,
+    ) -> Request:
+        """Check one call, and turn its texts into what is sent."""
+        if role not in get_args(Role):
+            raise ConfigurationError(f'role must be "query" or "document", not {role!r}')
+        if batch_size is not None and (not isinstance(batch_size, int) or batch_size < 1):
+            raise ConfigurationError(
+                f"batch_size must be a whole number from 1, not {batch_size!r}"
+            )
+        check_dimension(self._row, output_dimensionality)
+        literal = parse_task_type(task_type)
+        task = task_for(role, purpose=self._purpose, literal=literal)
+        checked = check_texts(texts, on_blank=self.on_blank)
+        named = check_titles(titles, len(checked))
+        if task != TITLED and any(named):
+            warnings.warn(f"titles are ignored: {task} takes none", stacklevel=3)
+        return Request(
+            model=self._row,
+            wires=[
+                wire_text(
+                    text, task=task, title=title, model=self._row, task_prefix=self.task_prefix
+                )
+                for text, title in zip(checked, named, strict=True)
+            ],
+            output_dimensionality=output_dimensionality or self.output_dimensionality,
+            normalize=self.normalize,
+            batch_size=min(batch_size or self.batch_size or TEXTS_PER_REQUEST, TEXTS_PER_REQUEST),
+            show_progress=show_progress,
+            rate_limiter=rate_limiter,
+        )
+
+    async def _embed(self, request: Request) -> EmbeddingResult:
+        """Runs on the I/O thread, where numpy and the SDK load at the first call."""
+        from gemini_embed.engine import Engine  # noqa: PLC0415 - see the docstring
+
+        if self._engine is None or self._engine.loop is not loop.io_loop():
+            self._engine = Engine(
+                self._address(),
+                max_concurrency=self.max_concurrency,
+                retry=RetryPolicy(
+                    max_retries=self.max_retries,
+                    min_seconds=self.retry_min_seconds,
+                    max_seconds=self.retry_max_seconds,
+                    exponential_base=self.retry_exponential_base,
+                ),
+            )
+        return await self._engine.embed(request)
+
+    def _address(self) -> Address:
+        from gemini_embed.transport import Address  # noqa: PLC0415 - loads the SDK; I/O thread only
+
+        key = find_key(self.api_key)
+        return Address(
+            api_key=key.get_secret_value() if key else None,
+            key_source=_key_source(key),
+            timeout=self.timeout,
+            base_url=self.base_url,
+            api_version=self.api_version,
+            headers={
+                name: value.get_secret_value() if isinstance(value, SecretStr) else value
+                for name, value in (self.additional_headers or {}).items()
+            },
+            client_args=self.client_args,
+            client=self.client,
+        )
+
+    def __repr__(self) -> str:
+        shown = {
+            "model": self.model,
+            "task_type": self.task_type,
+            "output_dimensionality": self.output_dimensionality,
+            "base_url": self.base_url,
+        }
+        given = ", ".join(f"{name}={value!r}" for name, value in shown.items() if value is not None)
+        return f"{type(self).__name__}({given})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        check_picklable(self.client)
+        options = {field.name: getattr(self, field.name) for field in fields(self)}
+        return _rebuild, (type(self), options)
+
+
+def _rebuild(cls: type[GeminiEmbedder], options: dict[str, Any]) -> GeminiEmbedder:
+    return cls(**options)
+
+
+def find_key(given: str | SecretStr | None) -> SecretStr | None:
+    """Return the key given, or the one in the environment, stripped; an empty one is none."""
+    candidates = (given, *(os.environ.get(name) for name in KEY_VARIABLES))
+    return next((key for candidate in candidates if (key := _stripped(candidate))), None)
+
+
+def _stripped(value: str | SecretStr | None) -> SecretStr | None:
+    text = value.get_secret_value() if isinstance(value, SecretStr) else value
+    return SecretStr(text.strip()) if text and text.strip() else None
+
+
+def _key_source(key: SecretStr | None) -> str:
+    for name in KEY_VARIABLES:
+        if key is not None and key == _stripped(os.environ.get(name)):
+            return name
+    return "the api_key argument"

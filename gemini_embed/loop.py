@@ -1,0 +1,113 @@
+"""The one I/O thread of the process, and the bridge to it.
+
+All requests are awaited on one daemon thread with an event loop of its own. So a sync caller
+has the concurrency of an async one, a sync call works where a loop is already running, and
+one client serves callers on any thread or loop. The thread starts on first use, and anew
+after a fork, since threads do not survive one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import os
+import threading
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+T = TypeVar("T")
+
+_lock = threading.Lock()
+_thread: _IOThread | None = None
+_inherited: list[object] = []
+"""After a fork: what belongs to the parent. Kept for ever, since closing it here would
+take the parent's sockets out of the epoll set that both processes share."""
+
+
+class _IOThread(threading.Thread):
+    def __init__(self) -> None:
+        super().__init__(name="gemini-embed-io", daemon=True)
+        self._stopped = asyncio.Event()
+        self._ready = threading.Event()
+        self.start()
+        self._ready.wait()
+
+    def run(self) -> None:
+        with asyncio.Runner() as runner:
+            self.loop = runner.get_loop()
+            self._ready.set()
+            runner.run(self._stopped.wait())
+
+    def stop(self) -> None:
+        self.loop.call_soon_threadsafe(self._stopped.set)
+        self.join(timeout=1)
+
+
+def io_loop() -> asyncio.AbstractEventLoop:
+    """Return the event loop of the I/O thread, started if need be."""
+    global _thread  # noqa: PLW0603 - one thread per process is the point of this module
+    with _lock:
+        if _thread is None or not _thread.is_alive():
+            _thread = _IOThread()
+        return _thread.loop
+
+
+def run(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine on the I/O thread and wait for it.
+
+    An interrupt of the waiting thread (Ctrl-C) cancels it. Context variables of the caller
+    are seen by the coroutine.
+    """
+    loop = io_loop()
+    if threading.current_thread() is _thread:
+        coroutine.close()
+        raise RuntimeError(
+            "a sync call from gemini-embed's own I/O thread would wait for itself; "
+            "use the async method"
+        )
+    future = asyncio.run_coroutine_threadsafe(coroutine, loop)
+    try:
+        return future.result()
+    except BaseException:
+        future.cancel()
+        raise
+
+
+async def arun(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine on the I/O thread and await it from any event loop.
+
+    Cancelling the awaiting task cancels it.
+    """
+    loop = io_loop()
+    if asyncio.get_running_loop() is loop:
+        return await coroutine
+    return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, loop))
+
+
+def keep_from_child(*parents: object) -> None:
+    """Keep, in a forked child, what belongs to the parent from being closed by the child."""
+    _inherited.extend(parents)
+
+
+def _after_fork() -> None:
+    global _lock, _thread  # noqa: PLW0603 - see above; the parent may have held the lock
+    keep_from_child(_thread)
+    _lock = threading.Lock()
+    _thread = None
+
+
+def _stop() -> None:
+    if _thread is not None and _thread.is_alive():
+        _thread.stop()
+
+
+def after_fork(hook: Callable[[], None]) -> None:
+    """Call `hook` in every forked child, where the platform forks."""
+    if hasattr(os, "register_at_fork"):  # not on Windows
+        os.register_at_fork(after_in_child=hook)
+
+
+after_fork(_after_fork)
+atexit.register(_stop)

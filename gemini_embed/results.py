@@ -1,0 +1,43 @@
+"""What an embed call returns. Loads no numpy: the types are for the reader and the checker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from numpy import float32
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a call cost.
+
+    Attributes:
+        requests: HTTP requests sent, repeated ones included. The service counts texts, not these.
+        prompt_tokens: Input tokens as the service reported them; None where it does not
+            (gemini-embedding-001) or where the SDK drops the number (google-genai below 3).
+    """
+
+    requests: int
+    prompt_tokens: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingResult:
+    """The vectors of one call.
+
+    Attributes:
+        vectors: float32 array of shape (number of texts, dimension), row i for text i.
+        usage: What it cost.
+    """
+
+    vectors: NDArray[float32]
+    usage: Usage
+
+
+def as_lists(vectors: NDArray[float32]) -> list[list[float]]:
+    """Return the rows as lists of plain Python floats, which is what both frameworks store."""
+    rows: list[list[float]] = vectors.tolist()
+    return rows

@@ -1,0 +1,198 @@
+"""The only module that talks to Google's SDK: builds its client, sends one batch.
+
+Hides what differs between the SDK's versions. Imported on the I/O thread only, at the first call:
+the SDK takes more than a second to load.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import contextlib
+import weakref
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from google import genai
+from google.genai import errors as genai_errors
+
+from gemini_embed import loop
+from gemini_embed.errors import BadResponseError, ConfigurationError, ServiceUnavailableError
+from gemini_embed.refusals import refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from gemini_embed.errors import GeminiEmbedError
+    from gemini_embed.plan import Batch
+
+_CONNECTION_LIBRARIES = frozenset({"aiohttp", "anyio", "httpcore", "httpcore2", "httpx", "httpx2"})
+"""What the SDK sends through; which of them depends on its version and on what is installed."""
+
+
+class Answer(NamedTuple):
+    """One response, as the SDK read it.
+
+    Attributes:
+        rows: The vectors, in the order of the texts if the service did its part; not yet checked.
+        prompt_tokens: What the service counted for the whole batch, None where it does not say
+            or where the SDK (below 3) drops it.
+    """
+
+    rows: Sequence[Sequence[float]]
+    prompt_tokens: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """Where to send, and as whom.
+
+    Attributes:
+        api_key: The key itself; never shown.
+        key_source: Where it came from, for error messages.
+        timeout: Seconds for one attempt, whole; None for no limit.
+        base_url: Instead of Google's.
+        api_version: Instead of the SDK's own choice.
+        headers: Sent with every request.
+        client_args: Given to the SDK's HTTP library.
+        client: A ready SDK client, used as it is.
+    """
+
+    api_key: str | None
+    key_source: str
+    timeout: float | None
+    base_url: str | None = None
+    api_version: str | None = None
+    headers: Mapping[str, str] | None = None
+    client_args: Mapping[str, Any] | None = None
+    client: genai.Client | None = None
+
+
+class Transport:
+    """One SDK client on the I/O thread's loop."""
+
+    def __init__(self, address: Address) -> None:
+        self._address = address
+        self._client = address.client or _new_client(address)
+        self.loop = asyncio.get_running_loop()
+        if address.client is None:
+            _live.add(self)
+            weakref.finalize(self, _close_later, self._client, self.loop).atexit = False
+
+    async def send(self, batch: Batch, *, model: str, output_dimensionality: int | None) -> Answer:
+        """Send one batch, once.
+
+        Raises:
+            RequestError: The service refused, or could not be reached in time.
+            BadResponseError: The answer cannot be read.
+        """
+        config = {
+            "task_type": batch.task_type,
+            "title": batch.title,
+            "output_dimensionality": output_dimensionality,
+        }
+        # Plain dicts, one content per text: the SDK folds a list of strings into one vector
+        # for gemini-embedding-2, and building its Content objects costs a third of all CPU.
+        contents: Any = [{"parts": [{"text": text}]} for text in batch.texts]
+        try:
+            async with asyncio.timeout(self._address.timeout):
+                response = await self._client.aio.models.embed_content(
+                    model=model,
+                    contents=contents,
+                    config={key: value for key, value in config.items() if value is not None},  # type: ignore[arg-type] # the SDK takes any mapping of these
+                )
+        except Exception as error:
+            raise self._translated(error) from error
+        usage = getattr(response, "usage_metadata", None)
+        return Answer(
+            rows=[embedding.values or () for embedding in response.embeddings or ()],
+            prompt_tokens=getattr(usage, "prompt_token_count", None),
+        )
+
+    def _translated(self, error: Exception) -> GeminiEmbedError:
+        """Return our error for what the SDK raised."""
+        self._redact(error)
+        if isinstance(error, genai_errors.APIError):
+            headers = getattr(error.response, "headers", None)
+            return refusal(error.code, error.details, headers, key_source=self._address.key_source)
+        if isinstance(error, TimeoutError):
+            return ServiceUnavailableError(f"no answer within {self._address.timeout} s")
+        library = type(error).__module__.partition(".")[0]
+        if isinstance(error, OSError) or library in _CONNECTION_LIBRARIES:
+            return ServiceUnavailableError(
+                f"the connection failed: {type(error).__name__}: {error}"
+            )
+        return BadResponseError(f"the answer could not be read: {type(error).__name__}")
+
+    def _redact(self, error: Exception) -> None:
+        """Take the key out of an SDK error: Google quotes it when a key is suspended."""
+        key = self._address.api_key
+        if not key or key not in str(error):
+            return
+        error.args = tuple(str(arg).replace(key, "[key]") for arg in error.args)
+        if isinstance(error, genai_errors.APIError):
+            error.message = str(error.message).replace(key, "[key]")
+            error.details = {"error": {"message": error.message, "status": error.status}}
+
+    async def aclose(self) -> None:
+        """Close the SDK client's connections, unless the client is the caller's own."""
+        if self._address.client is None:
+            await _close(self._client)
+
+
+def _new_client(address: Address) -> genai.Client:
+    if not address.api_key:
+        raise ConfigurationError(
+            "no API key: pass api_key, or set GOOGLE_API_KEY or GEMINI_API_KEY "
+            "(both were looked at; empty counts as unset)"
+        )
+    client_args = dict(address.client_args or {})
+    options = {
+        "timeout": None if address.timeout is None else max(1, round(address.timeout * 1000)),
+        "base_url": address.base_url,
+        "api_version": address.api_version,
+        "headers": dict(address.headers) if address.headers else None,
+        "client_args": client_args or None,
+        "async_client_args": client_args or None,
+        # One attempt: retrying is ours. Left out, the SDK repeats a request whose connection
+        # broke once, after a random sleep of up to ten seconds.
+        "retry_options": {"attempts": 1},
+    }
+    return genai.Client(
+        vertexai=False,
+        api_key=address.api_key,
+        http_options={k: v for k, v in options.items() if v is not None},  # type: ignore[arg-type] # a mapping of HttpOptions' fields
+    )
+
+
+_live: weakref.WeakSet[Transport] = weakref.WeakSet()
+
+
+async def _close(client: genai.Client) -> None:
+    await client.aio.aclose()
+    client.close()
+
+
+def _close_later(client: genai.Client, io_loop: asyncio.AbstractEventLoop) -> None:
+    if io_loop.is_running():
+        asyncio.run_coroutine_threadsafe(_close(client), io_loop)
+
+
+async def _close_all() -> None:
+    for transport in list(_live):
+        with contextlib.suppress(Exception):  # the process ends; there is nobody to tell
+            await asyncio.wait_for(transport.aclose(), timeout=1)
+
+
+def _at_exit() -> None:
+    if _live:
+        loop.run(_close_all())
+
+
+def _after_fork() -> None:
+    loop.keep_from_child(*_live)
+    _live.clear()
+
+
+loop.after_fork(_after_fork)
+atexit.register(_at_exit)

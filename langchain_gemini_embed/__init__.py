@@ -1,0 +1,13 @@
+"""Gemini Embedding models for LangChain."""
+
+try:
+    from langchain_gemini_embed.embeddings import GeminiEmbeddings
+except ModuleNotFoundError as error:
+    if (error.name or "").partition(".")[0] != "langchain_core":
+        raise
+    raise ModuleNotFoundError(
+        'langchain_gemini_embed needs LangChain: pip install "gemini-embed[langchain]"',
+        name=error.name,
+    ) from error
+
+__all__ = ["GeminiEmbeddings"]

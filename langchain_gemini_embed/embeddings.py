@@ -1,0 +1,207 @@
+"""`GeminiEmbeddings`: LangChain's names in, the core's names out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.embeddings import Embeddings
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr
+
+from gemini_embed.embedder import GeminiEmbedder, find_key
+from gemini_embed.inputs import OnBlank  # noqa: TC001 - pydantic reads the annotations
+from gemini_embed.models import Normalize  # noqa: TC001 - likewise
+from gemini_embed.options import check_picklable, one_value, refuse_unknown
+from gemini_embed.results import as_lists
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_SPELLINGS = {"api_key": "google_api_key", "dimensions": "output_dimensionality"}
+
+
+class GeminiEmbeddings(BaseModel, Embeddings):
+    """Google's Gemini Embedding models as a LangChain `Embeddings`.
+
+    Every option is the option of that name of `gemini_embed.GeminiEmbedder`, with the same
+    default; the few that LangChain users know by another name are described here.
+
+    Example:
+        ```python
+        from langchain_gemini_embed import GeminiEmbeddings
+
+        embeddings = GeminiEmbeddings(model="gemini-embedding-2", output_dimensionality=768)
+        vector = embeddings.embed_query("how do I copy a file?")
+        ```
+
+    Attributes:
+        google_api_key: The key; `api_key` is the same.
+        output_dimensionality: Numbers per vector; `dimensions` is the same.
+        request_options: `{"timeout": seconds}`, as `GoogleGenerativeAIEmbeddings` has it.
+        show_progress: Draw a progress bar while documents are embedded.
+
+    Raises:
+        ConfigurationError: An option that is unknown or cannot work.
+    """
+
+    model: str = "gemini-embedding-2"
+    google_api_key: SecretStr | None = Field(default=None, repr=False)
+    task_type: str | None = None
+    output_dimensionality: int | None = None
+    normalize: Normalize = "auto"
+    task_prefix: bool = True
+    on_blank: OnBlank = "error"
+    batch_size: int | None = None
+    max_concurrency: int = 8
+    timeout: float | None = 60.0
+    max_retries: int = 6
+    retry_min_seconds: float = 1.0
+    retry_max_seconds: float = 60.0
+    retry_exponential_base: float = 2.0
+    base_url: str | None = None
+    api_version: str | None = None
+    additional_headers: dict[str, SecretStr] | None = None
+    client_args: dict[str, Any] | None = Field(default=None, repr=False)
+    client: Any = Field(default=None, repr=False, exclude=True)
+    request_options: dict[str, Any] | None = None
+    show_progress: bool = False
+
+    model_config = ConfigDict(extra="forbid", protected_namespaces=(), arbitrary_types_allowed=True)
+
+    _core: tuple[dict[str, Any], GeminiEmbedder] | None = PrivateAttr(default=None)
+
+    if not TYPE_CHECKING:  # checkers read the options from the fields
+
+        def __init__(self, **options: Any) -> None:
+            names = type(self).model_fields
+            refuse_unknown(options, {*names, *_SPELLINGS}, owner=type(self).__name__)
+            for other, name in _SPELLINGS.items():
+                value = one_value({name: options.get(name), other: options.pop(other, None)})
+                if value is not None:
+                    options[name] = value
+            request_options = options.get("request_options") or {}
+            refuse_unknown(request_options, ["timeout"], owner="request_options")
+            timeout = one_value(
+                {
+                    "timeout": options.get("timeout"),
+                    "request_options['timeout']": request_options.get("timeout"),
+                }
+            )
+            if timeout is not None:
+                options["timeout"] = timeout
+            options["google_api_key"] = find_key(options.get("google_api_key"))
+            super().__init__(**options)
+            _ = self._embedder  # refuses now what cannot work
+
+    @property
+    def _embedder(self) -> GeminiEmbedder:
+        """The core for the options as they are now: fields may be assigned at any time."""
+        options = {
+            name: getattr(self, name)
+            for name in type(self).model_fields
+            if name not in {"google_api_key", "request_options", "show_progress"}
+        }
+        options["api_key"] = self.google_api_key
+        if self._core is None or self._core[0] != options:
+            self._core = (options, GeminiEmbedder(**options))
+        return self._core[1]
+
+    def embed_documents(
+        self,
+        texts: list[str],
+        *,
+        batch_size: int | None = None,
+        task_type: str | None = None,
+        titles: Sequence[str | None] | None = None,
+        output_dimensionality: int | None = None,
+    ) -> list[list[float]]:
+        """Return one vector per text, in order.
+
+        Args:
+            texts: The documents; every one is checked before anything is sent.
+            batch_size: Texts per request, at most 100.
+            task_type: For this call, taken literally.
+            titles: One title, or None, per text.
+            output_dimensionality: For this call.
+
+        Raises:
+            InvalidInputError: Says which text is blank or not text.
+            GeminiEmbedError: What the service did wrong; `error.partial` holds what is done.
+        """
+        result = self._embedder.embed(
+            texts,
+            role="document",
+            task_type=task_type,
+            titles=titles,
+            output_dimensionality=output_dimensionality,
+            batch_size=batch_size,
+            show_progress=self.show_progress,
+        )
+        return as_lists(result.vectors)
+
+    async def aembed_documents(
+        self,
+        texts: list[str],
+        *,
+        batch_size: int | None = None,
+        task_type: str | None = None,
+        titles: Sequence[str | None] | None = None,
+        output_dimensionality: int | None = None,
+    ) -> list[list[float]]:
+        """Return one vector per text, in order; the async twin of `embed_documents`."""
+        result = await self._embedder.aembed(
+            texts,
+            role="document",
+            task_type=task_type,
+            titles=titles,
+            output_dimensionality=output_dimensionality,
+            batch_size=batch_size,
+            show_progress=self.show_progress,
+        )
+        return as_lists(result.vectors)
+
+    def embed_query(
+        self,
+        text: str,
+        *,
+        task_type: str | None = None,
+        title: str | None = None,
+        output_dimensionality: int | None = None,
+    ) -> list[float]:
+        """Return the vector of a query.
+
+        Args:
+            text: The query.
+            task_type: For this call, taken literally.
+            title: For a `task_type` of RETRIEVAL_DOCUMENT only.
+            output_dimensionality: For this call.
+        """
+        result = self._embedder.embed(
+            [text],
+            role="query",
+            task_type=task_type,
+            titles=[title],
+            output_dimensionality=output_dimensionality,
+        )
+        return as_lists(result.vectors)[0]
+
+    async def aembed_query(
+        self,
+        text: str,
+        *,
+        task_type: str | None = None,
+        title: str | None = None,
+        output_dimensionality: int | None = None,
+    ) -> list[float]:
+        """Return the vector of a query; the async twin of `embed_query`."""
+        result = await self._embedder.aembed(
+            [text],
+            role="query",
+            task_type=task_type,
+            titles=[title],
+            output_dimensionality=output_dimensionality,
+        )
+        return as_lists(result.vectors)[0]
+
+    def __getstate__(self) -> dict[Any, Any]:
+        check_picklable(self.client)
+        return super().__getstate__()

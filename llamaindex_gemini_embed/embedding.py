@@ -1,0 +1,356 @@
+"""`GeminiEmbedding`: LlamaIndex's names in, the core's names out."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from llama_index.core.base.embeddings.base import BaseEmbedding
+from llama_index.core.callbacks.schema import CBEventType, EventPayload
+from llama_index.core.instrumentation.events.embedding import (
+    EmbeddingEndEvent,
+    EmbeddingStartEvent,
+)
+from llama_index_instrumentation import get_dispatcher
+from pydantic import ConfigDict, Field, PrivateAttr, SecretStr
+
+from gemini_embed.embedder import GeminiEmbedder, find_key
+from gemini_embed.inputs import OnBlank  # noqa: TC001 - pydantic reads the annotations
+from gemini_embed.models import NEWEST, TEXTS_PER_REQUEST, Normalize
+from gemini_embed.options import check_picklable, one_value, refuse_unknown
+from gemini_embed.results import as_lists
+from llamaindex_gemini_embed.sdk_options import from_embedding_config, from_http_options
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+
+    from llama_index.core.callbacks import CallbackManager
+
+dispatcher = get_dispatcher(__name__)
+
+_OWNER = "GeminiEmbedding"
+_REFUSED = {
+    "vertexai_config": "Vertex AI is not supported yet",
+    "debug_config": "it belongs to the SDK's own replay tests; pass a ready client=... instead",
+    "embeddings_cache": (
+        "LlamaIndex looks it up by text alone, so a query would get a document's vector, "
+        "or another model's"
+    ),
+}
+
+
+class GeminiEmbedding(BaseEmbedding):
+    """Google's Gemini Embedding models as a LlamaIndex `BaseEmbedding`.
+
+    The positional options are those of `llama_index.embeddings.google_genai`, in its order;
+    the keyword-only ones are those of `gemini_embed.GeminiEmbedder`, with the same defaults.
+    The whole list of texts goes to the core in one call, which keeps up to `max_concurrency`
+    requests of up to `embed_batch_size` texts under way, sync or async.
+
+    Example:
+        ```python
+        from llamaindex_gemini_embed import GeminiEmbedding
+
+        embed_model = GeminiEmbedding(model_name="gemini-embedding-2", output_dimensionality=768)
+        vector = embed_model.get_query_embedding("how do I copy a file?")
+        ```
+
+    Args:
+        model_name: Model id; `model` is the same.
+        api_key: Default: `GOOGLE_API_KEY`, then `GEMINI_API_KEY`.
+        embedding_config: The SDK's `EmbedContentConfig` or a dict: its `task_type`,
+            `output_dimensionality`, and `title`, which goes to every document.
+        vertexai_config: Refused: Vertex AI is not supported yet.
+        http_options: The SDK's `HttpOptions` or a dict: its `base_url`, `api_version`,
+            `headers`, `timeout` (milliseconds) and `client_args`.
+        debug_config: Refused.
+        embed_batch_size: Texts per request, at most (and by default) 100; `batch_size` is the same.
+        callback_manager: LlamaIndex's.
+        retries: Attempts at one request: `max_retries` + 1.
+        timeout: Seconds one attempt may take.
+        retry_min_seconds: Bound of the first random wait between attempts.
+        retry_max_seconds: The largest such bound.
+        retry_exponential_base: What the bound is multiplied by each time.
+        num_workers: Requests under way at once; `max_concurrency` is the same.
+        rate_limiter: LlamaIndex's; asked before each request. It does not survive pickling.
+        **options: `task_type`, `output_dimensionality`, `normalize`, `task_prefix`, `on_blank`,
+            `base_url`, `api_version`, `additional_headers`, `client_args`, `client`: see
+            `gemini_embed.GeminiEmbedder`.
+
+    Raises:
+        ConfigurationError: An option that is unknown, given twice with different values, or
+            cannot work.
+    """
+
+    # What shapes a vector is dumped, and so is part of the key of an ingestion pipeline's
+    # cache; what only shapes the traffic is not, and pickling alone carries it.
+    task_type: str | None = None
+    output_dimensionality: int | None = None
+    normalize: Normalize = "auto"
+    task_prefix: bool = True
+    on_blank: OnBlank = "error"
+    embedding_config: dict[str, Any] | None = None
+    api_key: SecretStr | None = Field(default=None, exclude=True, repr=False)
+    embed_batch_size: int = Field(default=TEXTS_PER_REQUEST, gt=0, exclude=True)
+    num_workers: int | None = Field(default=None, exclude=True)
+    max_concurrency: int = Field(default=8, exclude=True)
+    timeout: float | None = Field(default=60.0, exclude=True)
+    max_retries: int = Field(default=6, exclude=True)
+    retry_min_seconds: float = Field(default=1.0, exclude=True)
+    retry_max_seconds: float = Field(default=60.0, exclude=True)
+    retry_exponential_base: float = Field(default=2.0, exclude=True)
+    base_url: str | None = Field(default=None, exclude=True)
+    api_version: str | None = Field(default=None, exclude=True)
+    additional_headers: dict[str, SecretStr] | None = Field(default=None, exclude=True)
+    client_args: dict[str, Any] | None = Field(default=None, exclude=True, repr=False)
+    client: Any = Field(default=None, exclude=True, repr=False)
+
+    model_config = ConfigDict(extra="forbid")
+
+    _core: tuple[dict[str, Any], GeminiEmbedder] | None = PrivateAttr(default=None)
+
+    def __init__(  # noqa: PLR0917 - the order of the integration this stands in for
+        self,
+        model_name: str | None = None,
+        api_key: str | SecretStr | None = None,
+        embedding_config: Any = None,
+        vertexai_config: Any = None,
+        http_options: Any = None,
+        debug_config: Any = None,
+        embed_batch_size: int | None = None,
+        callback_manager: CallbackManager | None = None,
+        retries: int | None = None,
+        timeout: float | None = None,
+        retry_min_seconds: float = 1.0,
+        retry_max_seconds: float = 60.0,
+        retry_exponential_base: float = 2.0,
+        *,
+        model: str | None = None,
+        batch_size: int | None = None,
+        max_concurrency: int | None = None,
+        num_workers: int | None = None,
+        max_retries: int | None = None,
+        task_type: str | None = None,
+        output_dimensionality: int | None = None,
+        base_url: str | None = None,
+        api_version: str | None = None,
+        additional_headers: Mapping[str, str | SecretStr] | None = None,
+        client_args: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> None:
+        refused = {
+            "vertexai_config": vertexai_config,
+            "debug_config": debug_config,
+            "embeddings_cache": options.pop("embeddings_cache", None),
+        }
+        spellings = {"model", "batch_size", "retries", "http_options"}
+        known = {*type(self).model_fields, *spellings} - {*refused}
+        refuse_unknown(
+            [*options, *(name for name, value in refused.items() if value is not None)],
+            known,
+            owner=_OWNER,
+            refused=_REFUSED,
+        )
+        config = from_embedding_config(embedding_config)
+        http = from_http_options(http_options)
+        attempts = None if retries is None else max(retries, 1) - 1
+        spelled: dict[str, dict[str, Any]] = {
+            "model_name": {"model_name": model_name, "model": model},
+            "embed_batch_size": {"embed_batch_size": embed_batch_size, "batch_size": batch_size},
+            "max_concurrency": {"max_concurrency": max_concurrency, "num_workers": num_workers},
+            "max_retries": {"max_retries": max_retries, "retries": attempts},
+            "timeout": {"timeout": timeout, "http_options.timeout": http.get("timeout")},
+            "task_type": {
+                "task_type": task_type,
+                "embedding_config.task_type": config.get("task_type"),
+            },
+            "output_dimensionality": {
+                "output_dimensionality": output_dimensionality,
+                "embedding_config.output_dimensionality": config.get("output_dimensionality"),
+            },
+            "base_url": {"base_url": base_url, "http_options.base_url": http.get("base_url")},
+            "api_version": {
+                "api_version": api_version,
+                "http_options.api_version": http.get("api_version"),
+            },
+            "additional_headers": {
+                "additional_headers": additional_headers,
+                "http_options.headers": http.get("additional_headers"),
+            },
+            "client_args": {
+                "client_args": client_args,
+                "http_options.client_args": http.get("client_args"),
+            },
+        }
+        values = {name: one_value(spellings) for name, spellings in spelled.items()}
+        options |= {name: value for name, value in values.items() if value is not None}
+        options.setdefault("model_name", NEWEST)
+        super().__init__(
+            api_key=find_key(api_key),
+            embedding_config=config or None,
+            callback_manager=callback_manager,
+            num_workers=num_workers,
+            retry_min_seconds=retry_min_seconds,
+            retry_max_seconds=retry_max_seconds,
+            retry_exponential_base=retry_exponential_base,
+            **options,
+        )
+        _ = self._embedder  # refuses now what cannot work
+
+    @classmethod
+    def class_name(cls) -> str:
+        """Return the name in serialized forms; `GeminiEmbedding` is taken by two other packages."""
+        return "GeminiEmbedEmbedding"
+
+    @property
+    def _embedder(self) -> GeminiEmbedder:
+        """The core for the options as they are now: fields may be assigned at any time."""
+        renamed: dict[str, Any] = {
+            "model": self.model_name,
+            "batch_size": self.embed_batch_size,
+        }
+        same = (
+            "api_key",
+            "task_type",
+            "output_dimensionality",
+            "normalize",
+            "task_prefix",
+            "on_blank",
+            "max_concurrency",
+            "timeout",
+            "max_retries",
+            "retry_min_seconds",
+            "retry_max_seconds",
+            "retry_exponential_base",
+            "base_url",
+            "api_version",
+            "additional_headers",
+            "client_args",
+            "client",
+        )
+        options = renamed | {name: getattr(self, name) for name in same}
+        if self._core is None or self._core[0] != options:
+            self._core = (options, GeminiEmbedder(**options))
+        return self._core[1]
+
+    def _get_query_embedding(self, query: str) -> list[float]:
+        return as_lists(self._embedder.embed([query], role="query").vectors)[0]
+
+    async def _aget_query_embedding(self, query: str) -> list[float]:
+        return as_lists((await self._embedder.aembed([query], role="query")).vectors)[0]
+
+    def _get_text_embedding(self, text: str) -> list[float]:
+        return self._get_text_embeddings([text])[0]
+
+    async def _aget_text_embedding(self, text: str) -> list[float]:
+        return (await self._aget_text_embeddings([text]))[0]
+
+    def _get_text_embeddings(self, texts: list[str]) -> list[list[float]]:
+        result = self._embedder.embed(texts, role="document", titles=self._titles(texts))
+        return as_lists(result.vectors)
+
+    async def _aget_text_embeddings(self, texts: list[str]) -> list[list[float]]:
+        result = await self._embedder.aembed(texts, role="document", titles=self._titles(texts))
+        return as_lists(result.vectors)
+
+    def get_text_embedding_batch(
+        self,
+        texts: list[str],
+        show_progress: bool = False,
+        *,
+        titles: Sequence[str | None] | None = None,
+        **kwargs: Any,  # noqa: ARG002 - the base class takes, and ignores, what pipelines pass
+    ) -> list[list[float]]:
+        """Return one vector per text, in order, from one call into the core.
+
+        Args:
+            texts: The documents; every one is checked before anything is sent.
+            show_progress: Draw a progress bar.
+            titles: One title, or None, per text.
+            **kwargs: Ignored, as in the base class.
+
+        Raises:
+            InvalidInputError: Says which text of the whole list is blank or not text.
+            GeminiEmbedError: What the service did wrong; `error.partial` holds what is done.
+        """
+        with self._events(texts) as embeddings:
+            result = self._embedder.embed(
+                texts,
+                role="document",
+                titles=self._titles(texts, titles),
+                show_progress=show_progress,
+                rate_limiter=self._before_request,
+            )
+            embeddings.extend(as_lists(result.vectors))
+        return embeddings
+
+    async def aget_text_embedding_batch(
+        self,
+        texts: list[str],
+        show_progress: bool = False,
+        *,
+        titles: Sequence[str | None] | None = None,
+        **kwargs: Any,  # noqa: ARG002 - see get_text_embedding_batch
+    ) -> list[list[float]]:
+        """Return one vector per text, in order; the async twin of `get_text_embedding_batch`."""
+        with self._events(texts) as embeddings:
+            result = await self._embedder.aembed(
+                texts,
+                role="document",
+                titles=self._titles(texts, titles),
+                show_progress=show_progress,
+                rate_limiter=self._before_request,
+            )
+            embeddings.extend(as_lists(result.vectors))
+        return embeddings
+
+    @property
+    def _before_request(self) -> Callable[[], Awaitable[None]] | None:
+        # The base class asks the limiter itself before a single text, and so do not the
+        # methods above that it calls then.
+        return None if self.rate_limiter is None else self.rate_limiter.async_acquire
+
+    def _titles(
+        self, texts: Sequence[str], titles: Sequence[str | None] | None = None
+    ) -> Sequence[str | None] | None:
+        """Return the call's own titles, or the configured one for every text."""
+        title = (self.embedding_config or {}).get("title")
+        return titles if titles is not None or title is None else [title] * len(texts)
+
+    @contextmanager
+    def _events(self, texts: list[str]) -> Iterator[list[list[float]]]:
+        """Tell LlamaIndex's observers, per `embed_batch_size` texts, as the base class does."""
+        embeddings: list[list[float]] = []
+        payload = self.to_payload()
+        size = self.embed_batch_size
+        slices = [slice(start, start + size) for start in range(0, len(texts), size)]
+        events = []
+        for _ in slices:
+            dispatcher.event(EmbeddingStartEvent(model_dict=payload))
+            events.append(
+                self.callback_manager.on_event_start(
+                    CBEventType.EMBEDDING, payload={EventPayload.SERIALIZED: payload}
+                )
+            )
+        try:
+            yield embeddings
+        except BaseException as error:
+            for event in events:
+                self.callback_manager.on_event_end(
+                    CBEventType.EMBEDDING, payload={EventPayload.EXCEPTION: error}, event_id=event
+                )
+            raise
+        for part, event in zip(slices, events, strict=True):
+            dispatcher.event(EmbeddingEndEvent(chunks=texts[part], embeddings=embeddings[part]))
+            self.callback_manager.on_event_end(
+                CBEventType.EMBEDDING,
+                payload={
+                    EventPayload.CHUNKS: texts[part],
+                    EventPayload.EMBEDDINGS: embeddings[part],
+                },
+                event_id=event,
+            )
+
+    def __getstate__(self) -> dict[str, Any]:
+        check_picklable(self.client)
+        return super().__getstate__()

@@ -1,0 +1,72 @@
+"""The SDK's two option objects, read for what they say. Imports no SDK: duck-typed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gemini_embed.errors import ConfigurationError
+from gemini_embed.options import refuse_unknown
+
+_VERTEX_ONLY = "it exists on Vertex AI only, which is not supported yet"
+
+
+def from_embedding_config(config: Any) -> dict[str, Any]:
+    """Return what an `EmbedContentConfig`, or a dict of its fields, says for text.
+
+    Raises:
+        ConfigurationError: It sets something that has no effect here.
+    """
+    given = _given(config, "embedding_config")
+    refuse_unknown(
+        given,
+        ["task_type", "title", "output_dimensionality"],
+        owner="embedding_config",
+        refused={
+            "http_options": "pass http_options to the class",
+            "mime_type": _VERTEX_ONLY,
+            "auto_truncate": _VERTEX_ONLY,
+            "document_ocr": _VERTEX_ONLY,
+            "audio_track_extraction": _VERTEX_ONLY,
+        },
+    )
+    return given
+
+
+def from_http_options(http_options: Any) -> dict[str, Any]:
+    """Return the core's options for what an `HttpOptions`, or a dict of its fields, says.
+
+    Raises:
+        ConfigurationError: It sets something that has no effect here.
+    """
+    given = _given(http_options, "http_options")
+    refuse_unknown(
+        given,
+        ["base_url", "api_version", "headers", "timeout", "client_args", "async_client_args"],
+        owner="http_options",
+        refused={
+            "retry_options": "use retries, retry_min_seconds, retry_max_seconds",
+            "httpx_client": "pass a ready client=... instead",
+            "httpx_async_client": "pass a ready client=... instead",
+            "aiohttp_client": "pass a ready client=... instead",
+        },
+    )
+    options: dict[str, Any] = {
+        name: given[name] for name in ("base_url", "api_version") if name in given
+    }
+    if "headers" in given:
+        options["additional_headers"] = given["headers"]
+    if "timeout" in given:  # the SDK's unit is the millisecond
+        options["timeout"] = given["timeout"] / 1000
+    if client_args := given.get("async_client_args") or given.get("client_args"):
+        options["client_args"] = client_args
+    return options
+
+
+def _given(value: Any, name: str) -> dict[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        if not hasattr(value, "model_fields_set"):
+            raise ConfigurationError(f"{name} must be the SDK's object or a dict, not {value!r}")
+        value = {field: getattr(value, field) for field in value.model_fields_set}
+    return {key: item for key, item in value.items() if item is not None}
