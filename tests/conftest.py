@@ -1,0 +1,51 @@
+"""What all tests share: no key from the machine, and the stand-in on loopback."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from gemini_embed import GeminiEmbedder
+from gemini_embed.standin import Standin
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+@pytest.fixture(autouse=True)
+def no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (
+        "GOOGLE_API_KEY",
+        "GEMINI_API_KEY",
+        "GOOGLE_GEMINI_BASE_URL",
+        "GOOGLE_GENAI_API_VERSION",
+        "GOOGLE_GENAI_USE_VERTEXAI",
+    ):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def server() -> Iterator[Standin]:
+    with Standin(model="hash") as standin:
+        yield standin
+
+
+@pytest.fixture
+def embedder(server: Standin) -> Callable[..., GeminiEmbedder]:
+    """Return a maker of embedders that talk to the stand-in and retry at once."""
+
+    def make(**options: Any) -> GeminiEmbedder:
+        quick = {"retry_min_seconds": 0.001, "retry_max_seconds": 0.002}
+        return GeminiEmbedder(**{"api_key": "a-key", "base_url": server.url, **quick, **options})
+
+    return make
+
+
+def sent_texts(server: Standin) -> list[list[str]]:
+    """Return the texts of each request that reached the stand-in, as they were sent."""
+    return [
+        [request["content"]["parts"][0]["text"] for request in exchange.body["requests"]]
+        for exchange in server.log
+        if exchange.body is not None
+    ]

@@ -1,0 +1,404 @@
+"""The embedder against the stand-in, over loopback and the real SDK."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import traceback
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from conftest import sent_texts
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gemini_embed import (
+    AuthenticationError,
+    BadResponseError,
+    ConfigurationError,
+    GeminiEmbedder,
+    InvalidInputError,
+    ModelRetiredError,
+    RequestError,
+    ServiceUnavailableError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from gemini_embed.standin import Standin
+
+    Maker = Callable[..., GeminiEmbedder]
+
+TEXTS = [f"text number {i}" for i in range(250)]
+
+
+def expected(server: Standin, wires: list[str], **of: Any) -> NDArray[np.float32]:
+    return np.array([server.vector(wire, **of) for wire in wires], np.float32)
+
+
+def test_every_text_of_gemini_embedding_2_gets_its_own_vector(
+    server: Standin, embedder: Maker
+) -> None:
+    """250 documents make three requests with the prefix and no field, and come back in order."""
+    result = embedder().embed(TEXTS, role="document")
+
+    wires = [f"title: none | text: {text}" for text in TEXTS]
+    assert (result.vectors == expected(server, wires, model="gemini-embedding-2")).all()
+    assert result.usage.requests == 3
+    assert sorted(sum(sent_texts(server), [])) == sorted(wires)
+    assert {exchange.path.partition("/models/")[2] for exchange in server.log} == {
+        "gemini-embedding-2:batchEmbedContents"
+    }
+    assert not any("taskType" in request for e in server.log for request in e.body["requests"])
+
+
+async def test_the_async_twin_gives_the_same(server: Standin, embedder: Maker) -> None:
+    """`aembed` sends the same requests and returns the same vectors."""
+    made = embedder(model="gemini-embedding-001")
+
+    asynchronous = await made.aembed(TEXTS, role="document")
+    synchronous = made.embed(TEXTS, role="document")
+
+    wires = expected(server, TEXTS, task_type="RETRIEVAL_DOCUMENT", model="gemini-embedding-001")
+    assert (asynchronous.vectors == wires).all()
+    assert (synchronous.vectors == wires).all()
+
+
+@pytest.mark.parametrize("model", ["gemini-embedding-001", "gemini-embedding-2"])
+def test_smaller_vectors_have_length_one(model: str, server: Standin, embedder: Maker) -> None:
+    """At 768 dimensions every vector is of unit length, whoever normalises it."""
+    vectors = embedder(model=model, output_dimensionality=768).embed(TEXTS, role="query").vectors
+
+    assert vectors.shape == (250, 768)
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+    assert all(r["outputDimensionality"] == 768 for e in server.log for r in e.body["requests"])
+
+
+def test_normalize_false_returns_what_the_service_sent(server: Standin, embedder: Maker) -> None:
+    """An index built on bare prefixes of gemini-embedding-001 can be added to."""
+    made = embedder(model="gemini-embedding-001", output_dimensionality=768, normalize=False)
+
+    vectors = made.embed(["a"], role="document").vectors
+
+    sent = expected(
+        server, ["a"], task_type="RETRIEVAL_DOCUMENT", model="gemini-embedding-001", dimension=768
+    )
+    assert (vectors == sent).all()
+    assert np.linalg.norm(vectors) < 0.95
+
+
+def test_titles_are_fields_or_prefixes(server: Standin, embedder: Maker) -> None:
+    """Each document's own title reaches either model, and stays with its own text."""
+    titles = ["Red", None, "Blue", "Red"]
+    two = embedder().embed(["a", "b", "c", "d"], role="document", titles=titles)
+    server_two = sent_texts(server)
+    one = embedder(model="gemini-embedding-001").embed(
+        ["a", "b", "c", "d"], role="document", titles=titles
+    )
+
+    assert server_two == [
+        [f"title: {t or 'none'} | text: {x}" for x, t in zip("abcd", titles, strict=True)]
+    ]
+    requests = [request for exchange in server.log[1:] for request in exchange.body["requests"]]
+    assert sorted((r["content"]["parts"][0]["text"], r.get("title")) for r in requests) == [
+        ("a", "Red"),
+        ("b", None),
+        ("c", "Blue"),
+        ("d", "Red"),
+    ]
+    assert len(server.log) == 1 + 3
+    assert (two.vectors == expected(server, server_two[0], model="gemini-embedding-2")).all()
+    assert len({vector.tobytes() for vector in one.vectors}) == 4
+
+
+def test_a_title_where_none_belongs_is_ignored_aloud(server: Standin, embedder: Maker) -> None:
+    """A title on a query would be a 400; it is left out, with a warning."""
+    with pytest.warns(UserWarning, match="titles are ignored: RETRIEVAL_QUERY"):
+        embedder(model="gemini-embedding-001").embed(["a"], role="query", titles=["T"])
+
+    assert "title" not in server.log[0].body["requests"][0]
+
+
+def test_nothing_is_sent_for_nothing(server: Standin, embedder: Maker) -> None:
+    """An empty list costs no request."""
+    assert embedder().embed([], role="document").vectors.shape == (0, 3072)
+    assert server.log == []
+
+
+def test_a_bad_text_is_told_before_anything_is_sent(server: Standin, embedder: Maker) -> None:
+    """One blank text among thousands costs nothing, and the error says which."""
+    texts = [f"text {i}" for i in range(3000)]
+    texts[2100] = "  "
+
+    with pytest.raises(InvalidInputError, match="text 2100 is blank") as caught:
+        embedder().embed(texts, role="document")
+
+    assert caught.value.index == 2100
+    assert server.log == []
+
+
+def test_blank_texts_can_be_placeholders(server: Standin, embedder: Maker) -> None:
+    """A blank page gets the vector of the documented text, the same each time."""
+    vectors = embedder(on_blank="placeholder").embed(["", "a", " "], role="document").vectors
+
+    assert (vectors[0] == vectors[2]).all()
+    assert sent_texts(server) == [["title: none | text: (blank)", "title: none | text: a"]]
+
+
+def test_a_text_of_a_megabyte_passes_through(server: Standin, embedder: Maker) -> None:
+    """Long texts are the service's business, not a limit of ours."""
+    long = "long text " * 100_000
+
+    embedder(task_prefix=False).embed([long], role="document")
+
+    assert sent_texts(server) == [[long]]
+
+
+@pytest.mark.parametrize("fault", ["short", "empty", "nan", "wrong-dimension", "not-json", "half"])
+def test_a_wrong_answer_is_asked_again(fault: str, server: Standin, embedder: Maker) -> None:
+    """A response one vector short, empty, not finite or misshapen is never a result."""
+    server.script.append(fault)
+
+    result = embedder().embed(["a", "b"], role="document")
+
+    wires = ["title: none | text: a", "title: none | text: b"]
+    assert (result.vectors == expected(server, wires, model="gemini-embedding-2")).all()
+    assert sent_texts(server) == [wires, wires]
+    assert result.usage.requests == 2
+
+
+@pytest.mark.parametrize("fault", ["short", "empty", "nan", "wrong-dimension", "not-json"])
+def test_a_wrong_answer_that_stays_wrong_is_an_error(
+    fault: str, server: Standin, embedder: Maker
+) -> None:
+    """After the last attempt the caller gets a named error, not a vector."""
+    server.script.extend([fault] * 3)
+
+    with pytest.raises(BadResponseError, match="tried 3 times") as caught:
+        embedder(max_retries=2).embed(["a", "b"], role="document")
+
+    assert caught.value.indexes == (0, 1)
+    assert len(server.log) == 3
+
+
+@pytest.mark.parametrize("fault", ["503", "500", "html", "reset", "half"])
+def test_a_service_that_stays_down_is_an_error(
+    fault: str, server: Standin, embedder: Maker
+) -> None:
+    """5xx, HTML from a gateway and broken connections end in one named error, with the cause."""
+    server.script.extend([fault] * 3)
+
+    with pytest.raises(ServiceUnavailableError) as caught:
+        embedder(max_retries=2).embed(["a"], role="document")
+
+    assert caught.value.__cause__ is not None
+    assert len(server.log) == 3
+
+
+def test_a_hung_server_ends_in_time(server: Standin, embedder: Maker) -> None:
+    """`timeout` bounds one attempt as a whole."""
+    server.script.extend(["hang", "hang"])
+
+    with pytest.raises(ServiceUnavailableError, match=r"no answer within 0\.1 s"):
+        embedder(timeout=0.1, max_retries=1).embed(["a"], role="document")
+
+    server.release()
+
+
+def test_what_was_finished_is_kept(server: Standin, embedder: Maker) -> None:
+    """An error carries the vectors that were paid for, by position."""
+    server.script.extend([None, None, (400, {"error": {"message": "no", "status": "X"}}, {})])
+
+    with pytest.raises(RequestError, match="400 X: no") as caught:
+        embedder(max_concurrency=1).embed(TEXTS, role="document")
+
+    assert sorted(caught.value.partial) == list(range(200))
+    wire = f"title: none | text: {TEXTS[150]}"
+    assert (caught.value.partial[150] == expected(server, [wire], model="gemini-embedding-2")).all()
+    assert caught.value.indexes == tuple(range(200, 250))
+
+
+def test_a_permanent_error_costs_one_request(server: Standin, embedder: Maker) -> None:
+    """A bad key is not tried seven times; the error names no key."""
+    made = embedder(api_key="invalid-key")
+
+    with pytest.raises(AuthenticationError, match="the api_key argument") as caught:
+        made.embed(["a"], role="query")
+
+    assert len(server.log) == 1
+    assert "invalid-key" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_a_key_that_google_quotes_is_not_shown(server: Standin, embedder: Maker) -> None:
+    """Google names the key when it is suspended; neither our error nor its cause does."""
+    key = "-".join(["s3cret", "key"])
+    message = f"Consumer 'api_key:{key}' has been suspended."
+    server.script.append((403, {"error": {"message": message, "status": "PERMISSION_DENIED"}}, {}))
+
+    with pytest.raises(AuthenticationError, match="has been suspended") as caught:
+        embedder(api_key=key).embed(["a"], role="query")
+
+    assert key not in "".join(traceback.format_exception(caught.value))
+
+
+def test_the_retired_model_names_its_successor(embedder: Maker) -> None:
+    """The model this project began from fails with what to do about it."""
+    with pytest.warns(UserWarning, match="shut gemini-embedding-exp-03-07 down"):
+        made = embedder(model="gemini-embedding-exp-03-07")
+
+    with pytest.raises(ModelRetiredError, match="Move to gemini-embedding-001"):
+        made.embed(["a"], role="query")
+
+
+def test_no_key_is_told_at_the_first_call(server: Standin) -> None:
+    """Building needs no key; calling without one names the variables that were looked at."""
+    made = GeminiEmbedder(base_url=server.url)
+
+    with pytest.raises(ConfigurationError, match="GOOGLE_API_KEY or GEMINI_API_KEY"):
+        made.embed(["a"], role="query")
+
+
+@pytest.mark.parametrize(
+    ("environment", "used"),
+    [
+        ({"GOOGLE_API_KEY": "g", "GEMINI_API_KEY": "m"}, "g"),
+        ({"GOOGLE_API_KEY": "", "GEMINI_API_KEY": " m\n"}, "m"),
+        ({"GEMINI_API_KEY": "m"}, "m"),
+    ],
+)
+def test_the_key_comes_from_the_environment(
+    environment: dict[str, str], used: str, server: Standin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """GOOGLE_API_KEY, then GEMINI_API_KEY; empty counts as unset; even when set late."""
+    made = GeminiEmbedder(base_url=server.url)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+    made.embed(["a"], role="query")
+
+    assert server.log[0].headers["x-goog-api-key"] == used
+
+
+def test_options_reach_the_wire(server: Standin, embedder: Maker) -> None:
+    """Headers and API version leave as asked."""
+    made = embedder(additional_headers={"x-team": "search"}, api_version="v1beta")
+
+    made.embed(["a"], role="query")
+
+    assert server.log[0].headers["x-team"] == "search"
+    assert server.log[0].path.startswith("/v1beta/")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"batch_size": 0},
+        {"max_concurrency": 0},
+        {"max_concurrency": 2.5},
+        {"max_retries": -1},
+        {"max_retries": 1.5},
+        {"timeout": 0},
+        {"normalize": "yes"},
+        {"on_blank": "skip"},
+        {"base_url": "localhost:8000"},
+        {"retry_min_seconds": 9, "retry_max_seconds": 1},
+        {"task_type": "SEARCH"},
+        {"output_dimensionality": 4096},
+        {"model": "text-embedding-3-small"},
+    ],
+)
+def test_options_that_cannot_work_are_refused_when_built(wrong: dict[str, Any]) -> None:
+    """A mistake is told where it is made, before any request."""
+    with pytest.raises(ConfigurationError):
+        GeminiEmbedder(**wrong)
+
+
+@pytest.mark.parametrize("wrong", [{"role": "passage"}, {"role": "query", "batch_size": 0}])
+def test_options_of_a_call_are_checked(wrong: dict[str, Any], embedder: Maker) -> None:
+    """The same holds for a call."""
+    with pytest.raises(ConfigurationError):
+        embedder().embed(["a"], **wrong)
+
+
+def test_batches_are_clamped_to_the_services_limit(server: Standin, embedder: Maker) -> None:
+    """101 texts in one request would be a 400; asking for more sends 100."""
+    embedder(batch_size=1000).embed(TEXTS, role="document")
+
+    assert sorted(len(texts) for texts in sent_texts(server)) == [50, 100, 100]
+
+
+def test_calls_are_concurrent_up_to_the_limit(server: Standin, embedder: Maker) -> None:
+    """`max_concurrency` requests are under way at once, and never more."""
+    server.latency = 0.05
+    made = embedder(batch_size=10, max_concurrency=3)
+
+    made.embed(TEXTS[:120], role="document")
+
+    starts = sorted(exchange.at for exchange in server.log)
+    waves = [sum(abs(start - other) < 0.025 for other in starts) for start in starts]
+    assert max(waves) == 3
+
+
+def test_it_pickles_with_its_options_only(server: Standin, embedder: Maker) -> None:
+    """Before and after first use, an embedder crosses processes and keeps its options."""
+    made = embedder(output_dimensionality=768, additional_headers={"x-team": "search"})
+    before = made.embed(["a"], role="query").vectors
+
+    for other in (pickle.loads(pickle.dumps(made)), copy.deepcopy(made), copy.copy(made)):  # noqa: S301 - our own bytes
+        assert (other.embed(["a"], role="query").vectors == before).all()
+    assert server.log[-1].headers["x-team"] == "search"
+
+
+def test_a_ready_client_is_used_as_it_is(server: Standin) -> None:
+    """A caller's own SDK client serves, stays open, and makes pickling fail clearly."""
+    from google import genai  # noqa: PLC0415 - the one test that needs the SDK itself
+
+    client = genai.Client(api_key="mine", http_options={"base_url": server.url})
+    made = GeminiEmbedder(client=client)
+
+    made.embed(["a"], role="query")
+
+    assert server.log[0].headers["x-goog-api-key"] == "mine"
+    with pytest.raises(TypeError, match="client="):
+        pickle.dumps(made)
+    client.close()
+
+
+def test_nothing_shows_the_key(embedder: Maker) -> None:
+    """Neither repr nor the attributes print a key or a header's value."""
+    made = embedder(api_key="s3cret", additional_headers={"authorization": "t0ken"})
+
+    shown = f"{made!r} {made} {vars(made)}"
+
+    assert "s3cret" not in shown
+    assert "t0ken" not in shown
+
+
+@settings(
+    deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    texts=st.lists(st.text(st.characters(codec="utf-8"), min_size=1), max_size=30),
+    size=st.integers(1, 7),
+    faults=st.lists(
+        st.sampled_from([None, "503", "short", "nan", "reset", "half", "html", "not-json"]),
+        max_size=20,
+    ),
+)
+def test_whatever_happens_each_vector_belongs_to_its_text(
+    texts: list[str], size: int, faults: list[str | None], server: Standin, embedder: Maker
+) -> None:
+    """Any texts, any failures in between, any order of completion: the right vectors, in order."""
+    server.script.clear()
+    server.script.extend(faults)
+    made = embedder(batch_size=size, max_retries=25, on_blank="placeholder", task_prefix=False)
+
+    vectors = made.embed(texts, role="document").vectors
+
+    wires = [text if text.strip() else "(blank)" for text in texts]
+    right = expected(server, wires, model="gemini-embedding-2").reshape(len(texts), 3072)
+    assert (vectors == right).all()

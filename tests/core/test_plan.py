@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gemini_embed.plan import Batch, Plan
+from gemini_embed.tasks import WireText
+
+WIRES = st.lists(
+    st.builds(
+        WireText,
+        st.text(alphabet="abc", max_size=2),
+        st.sampled_from([None, "CLUSTERING"]),
+        st.sampled_from([None, "T", "U"]),
+    )
+)
+
+
+def drained(plan: Plan, max_texts: int) -> list[Batch]:
+    batches = []
+    while batch := plan.take(max_texts):
+        batches.append(batch)
+    return batches
+
+
+@given(WIRES, st.integers(1, 5))
+def test_every_position_is_served_once_by_its_own_text(wires: list[WireText], size: int) -> None:
+    """No text is lost, doubled or taken for another, however texts repeat and titles differ."""
+    plan = Plan(wires)
+    expected_batches = plan.batches(size)
+    batches = drained(plan, size)
+
+    served = {
+        index: WireText(text, batch.task_type, batch.title)
+        for batch in batches
+        for text, places in zip(batch.texts, batch.positions, strict=True)
+        for index in places
+    }
+
+    assert served == dict(enumerate(wires))
+    assert sum(len(batch.indexes) for batch in batches) == len(wires)
+    assert all(1 <= len(batch.texts) <= size for batch in batches)
+    assert len(batches) == expected_batches
+
+
+@given(WIRES)
+def test_what_is_identical_is_sent_once(wires: list[WireText]) -> None:
+    """The same text with the same task and title costs one text, however often it is given."""
+    sent = [
+        WireText(text, batch.task_type, batch.title)
+        for batch in drained(Plan(wires), 100)
+        for text in batch.texts
+    ]
+
+    assert len(sent) == len(set(sent)) == len(set(wires))
+
+
+def test_texts_keep_their_order_within_a_group() -> None:
+    """Requests are cut from the front of the list, so progress follows the caller's order."""
+    batches = drained(Plan([WireText(str(i)) for i in range(5)]), 2)
+
+    assert [batch.texts for batch in batches] == [("0", "1"), ("2", "3"), ("4",)]
+    assert [batch.indexes for batch in batches] == [(0, 1), (2, 3), (4,)]
+
+
+def test_titles_that_are_fields_do_not_mix() -> None:
+    """A request carries one title, so each title gets requests of its own."""
+    wires = [WireText(text, "RETRIEVAL_DOCUMENT", text.upper()) for text in "aba"]
+
+    batches = drained(Plan(wires), 100)
+
+    assert [(batch.title, batch.texts, batch.positions) for batch in batches] == [
+        ("A", ("a",), ((0, 2),)),
+        ("B", ("b",), ((1,),)),
+    ]

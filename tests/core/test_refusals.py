@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+
+import pytest
+
+from gemini_embed.errors import (
+    AuthenticationError,
+    DailyQuotaError,
+    ModelNotFoundError,
+    ModelRetiredError,
+    QuotaExceededError,
+    RequestError,
+    ServiceUnavailableError,
+)
+from gemini_embed.models import MODELS
+from gemini_embed.refusals import of_model, refusal
+
+
+def body(message: str = "said", status: str = "X", *details: dict[str, Any]) -> dict[str, Any]:
+    return {"error": {"message": message, "status": status, "details": list(details)}}
+
+
+def quota_failure(*violations: dict[str, str]) -> dict[str, Any]:
+    return {"@type": "type.googleapis.com/google.rpc.QuotaFailure", "violations": list(violations)}
+
+
+MINUTE = {"quotaId": "EmbedContentRequestsPerMinutePerUser-FreeTier", "quotaValue": "100"}
+DAY = {"quotaId": "EmbedContentRequestsPerDayPerUser-FreeTier", "quotaValue": "1000"}
+RETRY = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "34.4s"}
+
+
+@pytest.mark.parametrize(
+    ("status", "answer", "expected"),
+    [
+        (400, body("bad", "INVALID_ARGUMENT"), RequestError),
+        (400, body("x", "INVALID_ARGUMENT", {"reason": "API_KEY_INVALID"}), AuthenticationError),
+        (401, body(), AuthenticationError),
+        (403, body("no", "PERMISSION_DENIED"), AuthenticationError),
+        (404, body("no such model", "NOT_FOUND"), ModelNotFoundError),
+        (404, {"message": "<html>", "status": "Not Found"}, RequestError),
+        (408, body(), ServiceUnavailableError),
+        (429, body(), QuotaExceededError),
+        (500, body(), ServiceUnavailableError),
+        (502, {"message": "<html>" + "x" * 9000, "status": "Bad Gateway"}, ServiceUnavailableError),
+        (503, None, ServiceUnavailableError),
+        (504, [body()], ServiceUnavailableError),
+        (302, "moved", RequestError),
+    ],
+)
+def test_a_status_becomes_the_named_error(
+    status: int, answer: object, expected: type[RequestError]
+) -> None:
+    """Whatever the body looks like, the error has the right name, the status and a short text."""
+    error = refusal(status, answer)
+
+    assert type(error) is expected
+    assert error.status == status
+    assert len(str(error)) < 700
+
+
+def test_a_bad_key_says_where_it_came_from() -> None:
+    """With two variables in play, the user is told which one to look at."""
+    error = refusal(403, body("no"), key_source="GEMINI_API_KEY")
+
+    assert "GEMINI_API_KEY" in str(error)
+
+
+def test_a_quota_error_carries_the_evidence() -> None:
+    """Name and size of the quota and the delay are attributes, not text to parse."""
+    error = refusal(429, body("Slow down", "RESOURCE_EXHAUSTED", quota_failure(MINUTE), RETRY))
+
+    assert isinstance(error, QuotaExceededError)
+    assert not isinstance(error, DailyQuotaError)
+    assert (error.quota_id, error.quota_value) == (MINUTE["quotaId"], 100)
+    assert error.retry_after == 34.4
+
+
+def test_the_finer_delay_of_the_message_wins() -> None:
+    """The message repeats RetryInfo's delay with more digits."""
+    error = refusal(429, body("Please retry in 33.384105706s.", "X", RETRY))
+
+    assert error.retry_after == 33.384105706
+
+
+@pytest.mark.parametrize(
+    ("header", "low", "high"),
+    [
+        ({"Retry-After": "7"}, 7, 7),
+        ({"retry-after": format_datetime(datetime.now(UTC) + timedelta(seconds=90))}, 60, 90),
+        ({"Retry-After": "soon"}, None, None),
+        ({}, None, None),
+    ],
+)
+def test_the_header_counts_where_the_body_is_silent(
+    header: dict[str, str], low: float | None, high: float | None
+) -> None:
+    """Gateways say it in Retry-After, in seconds or as a date."""
+    delay = refusal(503, body(), header).retry_after
+
+    assert delay is None if low is None or high is None else low <= (delay or 0) <= high
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        body("x", "X", quota_failure(DAY), RETRY),
+        body("x", "X", quota_failure(MINUTE, DAY), RETRY),
+        body(
+            "Quota exceeded for metric: m, limit: 0", "X", quota_failure({"quotaId": "PerMinute"})
+        ),
+        body("x", "X", quota_failure({**MINUTE, "quotaValue": "0"})),
+    ],
+)
+def test_a_spent_day_and_no_quota_at_all_are_told_apart(answer: dict[str, Any]) -> None:
+    """A job does not wait minutes for what comes back at midnight, or never."""
+    assert type(refusal(429, answer)) is DailyQuotaError
+
+
+def test_limit_100_is_not_limit_0() -> None:
+    """Only a limit of zero means there is no quota."""
+    error = refusal(429, body("limit: 0.5, limit: 01, limit: 100"))
+
+    assert type(error) is QuotaExceededError
+
+
+def test_a_retired_model_names_its_successor() -> None:
+    """The 404 of a model that Google shut down says what to move to, and that it means re-embedding."""
+    told = refusal(404, body("not found", "NOT_FOUND"))
+    assert isinstance(told, ModelNotFoundError)
+
+    error = of_model(told, MODELS["gemini-embedding-exp-03-07"])
+
+    assert isinstance(error, ModelRetiredError)
+    assert (error.model, error.successor) == ("gemini-embedding-exp-03-07", "gemini-embedding-001")
+    assert "embed the whole index again" in str(error)
+    assert "not found" in str(error)
+
+
+def test_a_vertex_model_says_where_it_lives() -> None:
+    """A 404 for a model the Gemini API never had is explained."""
+    told = refusal(404, body("not found", "NOT_FOUND"))
+    assert isinstance(told, ModelNotFoundError)
+
+    error = of_model(told, MODELS["text-embedding-005"])
+
+    assert type(error) is ModelNotFoundError
+    assert "Vertex AI" in str(error)

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib import metadata, resources
+
+import pytest
+
+import gemini_embed
+
+BLOCKED = """
+import sys
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {blocked!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+sys.meta_path.insert(0, Blocker())
+"""
+
+
+def python(code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603 - our own interpreter
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_the_public_names_are_sorted_and_there() -> None:
+    """`__all__` is the list of what there is."""
+    assert gemini_embed.__all__ == sorted(gemini_embed.__all__)
+    assert all(hasattr(gemini_embed, name) for name in gemini_embed.__all__)
+    with pytest.raises(AttributeError, match="no_such_name"):
+        _ = gemini_embed.no_such_name
+
+
+def test_the_core_imports_no_framework_and_nothing_slow() -> None:
+    """Importing the core loads neither framework, nor the SDK, nor numpy."""
+    done = python(
+        "import sys, gemini_embed\n"
+        "slow = {'langchain_core', 'llama_index', 'google.genai', 'numpy', 'aiohttp'}\n"
+        "sys.exit(', '.join(slow & set(sys.modules)) or 0)"
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("adapter", "other"),
+    [
+        ("langchain_gemini_embed", {"llama_index", "llamaindex_gemini_embed"}),
+        ("llamaindex_gemini_embed", {"langchain_core", "langchain_gemini_embed"}),
+    ],
+)
+def test_each_adapter_works_without_the_other(adapter: str, other: set[str]) -> None:
+    """Users of one framework need not install the other."""
+    done = python(BLOCKED.format(blocked=other) + f"import {adapter}")
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("adapter", "framework", "extra"),
+    [
+        ("langchain_gemini_embed", "langchain_core", "gemini-embed[langchain]"),
+        ("llamaindex_gemini_embed", "llama_index", "gemini-embed[llamaindex]"),
+    ],
+)
+def test_an_adapter_without_its_framework_says_what_to_install(
+    adapter: str, framework: str, extra: str
+) -> None:
+    """The error is the command to run."""
+    done = python(BLOCKED.format(blocked={framework}) + f"import {adapter}")
+
+    assert f'pip install "{extra}"' in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    "package", ["gemini_embed", "langchain_gemini_embed", "llamaindex_gemini_embed"]
+)
+def test_each_package_is_typed(package: str) -> None:
+    """Type checkers read our annotations."""
+    assert resources.files(package).joinpath("py.typed").is_file()
+
+
+def test_both_sdk_generations_are_allowed() -> None:
+    """The distribution can stand beside packages that pin google-genai below 3."""
+    required = metadata.requires("gemini-embed") or []
+
+    assert any(
+        line.replace(" ", "") in {"google-genai<4,>=2.20", "google-genai>=2.20,<4"}
+        for line in required
+    )
