@@ -40,12 +40,3 @@ def embedder(server: Standin) -> Callable[..., GeminiEmbedder]:
         return GeminiEmbedder(**{"api_key": "a-key", "base_url": server.url, **quick, **options})
 
     return make
-
-
-def sent_texts(server: Standin) -> list[list[str]]:
-    """Return the texts of each request that reached the stand-in, as they were sent."""
-    return [
-        [request["content"]["parts"][0]["text"] for request in exchange.body["requests"]]
-        for exchange in server.log
-        if exchange.body is not None
-    ]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import cloudpickle
 import numpy as np
 import pytest
-from conftest import sent_texts
+from helpers import sent_texts, vectors_of
 from langchain_core.load import dumps
 from langchain_core.vectorstores import InMemoryVectorStore
 from pydantic import SecretStr
@@ -40,7 +40,7 @@ def embeddings(server: Standin) -> Maker:
 
 
 def floats(server: Standin, wire: str, **of: Any) -> list[float]:
-    return [float(number) for number in np.array(server.vector(wire, **of), np.float32)]
+    return [float(number) for number in vectors_of(server, [wire], **of)[0]]
 
 
 @pytest.mark.parametrize("model", ["gemini-embedding-001", "gemini-embedding-2"])
@@ -137,7 +137,7 @@ def test_request_options_timeout_works(server: Standin, embeddings: Maker) -> No
         ({"request_timeout": 10}, "timeout"),
         ({"show_progress_bar": True}, "show_progress"),
         ({"output_dimensionalty": 768}, "output_dimensionality"),
-        ({"bogus": 1}, "known: .*google_api_key"),
+        ({"bogus": 1}, r"known: .*google_api_key"),
     ],
 )
 def test_an_unknown_option_is_refused_with_a_hint(option: dict[str, Any], hint: str) -> None:
@@ -215,7 +215,7 @@ def test_pickling_with_a_client_is_refused_clearly(server: Standin) -> None:
     made = GeminiEmbeddings(client=client)
     made.embed_query("a")
 
-    with pytest.raises(TypeError, match="client=.* cannot be pickled"):
+    with pytest.raises(TypeError, match=r"client=.* cannot be pickled"):
         pickle.dumps(made)
     client.close()
 

@@ -8,10 +8,9 @@ import pickle
 from typing import TYPE_CHECKING, Any
 
 import cloudpickle
-import numpy as np
 import pytest
-from conftest import sent_texts
 from google.genai import types
+from helpers import joined, sent_texts, vectors_of
 from llama_index.core import Settings, VectorStoreIndex
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.callbacks import CallbackManager, CBEventType, EventPayload
@@ -49,7 +48,7 @@ def embedding(server: Standin) -> Maker:
 
 
 def floats(server: Standin, wire: str, **of: Any) -> list[float]:
-    return [float(number) for number in np.array(server.vector(wire, **of), np.float32)]
+    return [float(number) for number in vectors_of(server, [wire], **of)[0]]
 
 
 @pytest.mark.parametrize("model", ["gemini-embedding-001", "gemini-embedding-2"])
@@ -337,8 +336,8 @@ async def test_observers_are_told_as_by_the_base_class(embedding: Maker) -> None
     await made.aget_text_embedding_batch(TEXTS)
 
     assert len(recorder.starts) == len(recorder.ends) == 6
-    assert sum((end[EventPayload.CHUNKS] for end in recorder.ends[:3]), []) == TEXTS
-    assert sum((end[EventPayload.EMBEDDINGS] for end in recorder.ends[:3]), []) == result
+    assert joined(end[EventPayload.CHUNKS] for end in recorder.ends[:3]) == TEXTS
+    assert joined(end[EventPayload.EMBEDDINGS] for end in recorder.ends[:3]) == result
 
 
 def test_observers_hear_of_a_failure(server: Standin, embedding: Maker) -> None:

@@ -91,14 +91,14 @@ def test_one_embedder_serves_many_threads_and_loops(
     made = embedder()
 
     def in_a_loop(number: int) -> NDArray[np.float32]:
-        return asyncio.run(made.aembed([f"text {number}"], role="query")).vectors[0]
+        return asyncio.run(made.aembed([f"text {number}"], role="query")).vectors
 
     with ThreadPoolExecutor(8) as pool:
         vectors = list(pool.map(in_a_loop, range(32)))
 
     wires = [f"task: search result | query: text {i}" for i in range(32)]
     right = [server.vector(wire, model="gemini-embedding-2") for wire in wires]
-    assert (np.array(vectors) == np.array(right, np.float32)).all()
+    assert (np.vstack(vectors) == np.array(right, np.float32)).all()
 
 
 CHILD = """

@@ -127,7 +127,7 @@ def test_limit_100_is_not_limit_0() -> None:
 
 
 def test_a_retired_model_names_its_successor() -> None:
-    """The 404 of a model that Google shut down says what to move to, and that it means re-embedding."""
+    """The 404 of a dead model says what to move to, and that it means re-embedding."""
     told = refusal(404, body("not found", "NOT_FOUND"))
     assert isinstance(told, ModelNotFoundError)
 

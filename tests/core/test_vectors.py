@@ -87,5 +87,5 @@ def test_truncate_is_prefix_then_length_one() -> None:
 @pytest.mark.parametrize(("vectors", "n"), [([1.0], 2), ([1.0], 0), ([0.0, 1.0], 1), (1.0, 1)])
 def test_truncate_refuses_what_has_no_answer(vectors: list[float], n: int) -> None:
     """No direction is made up."""
-    with pytest.raises(ValueError, match="n=|zeros|dimensions"):
+    with pytest.raises(ValueError, match=r"n=|zeros|dimensions"):
         gemini_embed.truncate(vectors, n)

@@ -1,0 +1,36 @@
+"""What several tests read off the stand-in."""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any, TypeVar
+
+    from numpy.typing import NDArray
+
+    from gemini_embed.standin import Standin
+
+    T = TypeVar("T")
+
+
+def sent_texts(server: Standin) -> list[list[str]]:
+    """Return the texts of each request that reached the stand-in, as they were sent."""
+    return [
+        [request["content"]["parts"][0]["text"] for request in exchange.body["requests"]]
+        for exchange in server.log
+        if exchange.body is not None
+    ]
+
+
+def joined(lists: Iterable[Iterable[T]]) -> list[T]:
+    return list(chain.from_iterable(lists))
+
+
+def vectors_of(server: Standin, wires: list[str], **of: Any) -> NDArray[np.float32]:
+    """Return what the stand-in answers for texts as sent: float32, shape (texts, dimension)."""
+    return np.array([server.vector(wire, **of) for wire in wires], np.float32)
