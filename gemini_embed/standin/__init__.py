@@ -1,0 +1,11 @@
+"""A local service that speaks Google's embedding API, for development, demos and tests.
+
+Its vectors are NOT Google's. Importing this package needs none of the extra's packages;
+starting a `Standin` does (`pip install gemini-embed[standin]`).
+"""
+
+from gemini_embed.standin.exchange import Exchange, Scripted
+from gemini_embed.standin.faults import FaultKind
+from gemini_embed.standin.server import Standin
+
+__all__ = ["Exchange", "FaultKind", "Scripted", "Standin"]

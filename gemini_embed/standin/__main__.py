@@ -1,0 +1,110 @@
+"""`python -m gemini_embed.standin`: run the stand-in until it is interrupted."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+from gemini_embed.standin.faults import KINDS, FaultKind
+from gemini_embed.standin.server import LOCAL_MODELS, Standin
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import FrameType
+
+_EPILOG = f"KIND is one of: {', '.join(KINDS)}. SHARE is from 0 to 1."
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the stand-in; return the exit status."""
+    parser = _parser()
+    options = parser.parse_args(argv)
+    try:
+        standin = Standin(
+            options.model,
+            latency=options.latency,
+            requests=options.requests,
+            tokens=options.tokens,
+            window=options.window,
+            requests_per_day=options.requests_per_day,
+            faults=dict(options.fault),
+            seed=options.seed,
+            silent_quota=options.silent_quota,
+            port=options.port,
+            keep_log=False,
+        )
+    except ImportError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    except ValueError as error:
+        parser.error(str(error))
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        with standin as server:
+            sys.stdout.write(
+                f"Stand-in for Google's embedding API ({options.model}): {server.url}\n"
+                "These are NOT Google's vectors: do not keep them in an index you mean to use.\n"
+            )
+            sys.stdout.flush()
+            threading.Event().wait()
+    except KeyboardInterrupt:
+        pass
+    except (OSError, OverflowError) as error:
+        sys.stderr.write(f"cannot listen on port {options.port}: {error}\n")
+        return 1
+    return 0
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _fault(value: str) -> tuple[FaultKind, float]:
+    kind, equals, share = value.partition("=")
+    if kind not in KINDS or not equals:
+        raise argparse.ArgumentTypeError(f"{value!r} is not KIND=SHARE; {_EPILOG}")
+    try:
+        return kind, float(share)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{share!r} is not a number") from None
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m gemini_embed.standin",
+        description="A local service that speaks Google's embedding API. "
+        "Its vectors are NOT Google's.",
+        epilog=_EPILOG,
+    )
+    add = parser.add_argument
+    add("--port", type=int, default=0, help="to listen on; 0, the default, for any free one")
+    add(
+        "--model",
+        choices=LOCAL_MODELS,
+        default="minilm",
+        help="minilm: vectors with meaning, of a small local model; hash: meaningless, at once",
+    )
+    seconds, number = "SECONDS", "N"
+    add("--latency", type=float, default=0.0, metavar=seconds, help="before every answer")
+    add("--requests", type=int, metavar=number, help="texts of a model per window")
+    add("--tokens", type=int, metavar=number, help="tokens of a model per window")
+    add("--window", type=float, default=60.0, metavar=seconds, help="length of the sliding window")
+    add("--requests-per-day", type=int, metavar=number, help="texts of a model per day")
+    add(
+        "--fault",
+        type=_fault,
+        action="append",
+        default=[],
+        metavar="KIND=SHARE",
+        help="what goes wrong, and how often; may be repeated",
+    )
+    add("--seed", type=int, default=0, metavar=number, help="of the faults")
+    add("--silent-quota", action="store_true", help="a 429 tells the delay only")
+    return parser
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,234 @@
+"""The HTTP side of the stand-in: keys, quotas, faults and latency around `answers`.
+
+Everything here runs on the stand-in's own event loop, except making vectors, which two
+worker threads do so that the loop stays free.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import struct
+import threading
+import time
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from aiohttp import web
+
+from gemini_embed.standin import answers, bodies, protojson
+from gemini_embed.standin.exchange import Exchange, Scripted
+from gemini_embed.standin.faults import FaultKind, Faults, check_kind, spoil
+from gemini_embed.standin.quota import Limits, ModelQuota
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gemini_embed.standin.asked import Asked, VectorSource
+
+INVALID_KEY = "invalid-key"
+"""Never accepted, so that a wrong key can be shown."""
+
+_JSON = "application/json; charset=UTF-8"
+_MAX_BODY = 32 * 2**20
+_EMBEDDING = {"batchEmbedContents": answers.batch, "embedContent": answers.single}
+_HTML = (
+    "<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head>"
+    "<body><h1>502 Bad Gateway</h1></body></html>"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    status: int
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=lambda: {"Content-Type": _JSON})
+    sent: Literal["whole", "half", "reset"] = "whole"
+
+
+class Service:
+    """Answers requests and remembers them."""
+
+    def __init__(
+        self,
+        source: VectorSource,
+        faults: Faults,
+        limits: Limits,
+        *,
+        latency: float,
+        silent_quota: bool,
+        api_keys: frozenset[str] | None,
+        keep_log: bool,
+    ) -> None:
+        self.latency = latency
+        self.log: list[Exchange] = []
+        self.script: deque[Scripted] = deque()
+        self._source = source
+        self._faults = faults
+        self._limits = limits
+        self._quotas: dict[str, ModelQuota] = {}
+        self._silent_quota = silent_quota
+        self._api_keys = api_keys
+        self._keep_log = keep_log
+        self._released = asyncio.Event()
+        self._workers = ThreadPoolExecutor(2, thread_name_prefix="gemini-embed-standin")
+        self._closed = threading.Event()
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return every address that is served."""
+        root = "/{version:v1|v1beta}/models"
+        return [
+            web.post(root + "/{model:[^/:]+}:{method}", self._handle),
+            web.get(root + "/{model:[^/:]+}", self._handle),
+            web.get(root, self._handle),
+        ]
+
+    def application(self) -> web.Application:
+        """Return the aiohttp application."""
+        app = web.Application(client_max_size=_MAX_BODY)
+        app.add_routes(self.routes())
+        return app
+
+    def release(self) -> None:
+        """Let every request that hangs go on; the next one to hang hangs anew."""
+        self._released.set()
+        self._released = asyncio.Event()
+
+    def close(self) -> None:
+        """End the workers; no request may be under way."""
+        self._closed.set()
+        self._workers.shutdown(cancel_futures=True)
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        arrived = time.monotonic()
+        raw = await request.read()
+        noted = self._note(request, raw, arrived)
+        try:
+            answer = await self._answer(request, raw, arrived)
+        except bodies.GoogleError as error:
+            answer = _json_answer(error.status, error.body)
+        if self.latency:
+            await asyncio.sleep(self.latency)
+        self._note_status(noted, answer.status)
+        return await _send(request, answer)
+
+    async def _answer(self, request: web.Request, raw: bytes, arrived: float) -> _Answer:
+        url = request.match_info
+        version, model, method = url["version"], url.get("model", ""), url.get("method", "")
+        kind: FaultKind | None = None
+        if method in _EMBEDDING:
+            fault = self.script.popleft() if self.script else self._faults.draw()
+            if isinstance(fault, tuple):
+                return _verbatim(*fault)
+            kind = fault
+            if kind is not None:
+                check_kind(kind)
+            if (instead := _instead(kind)) is not None:
+                return instead
+            if kind == "hang":
+                await self._released.wait()
+        self._check_key(request)
+        if request.method == "GET":
+            return _Answer(
+                200, answers.one_model(version, model) if model else answers.model_list()
+            )
+        call = answers.Call(version, model, method)
+        if method == "countTokens":
+            return _Answer(200, answers.count_tokens(call, protojson.parse(raw)))
+        if method not in _EMBEDDING:
+            raise bodies.not_found(model, version, method)
+        asked = _EMBEDDING[method](call, protojson.parse(raw))
+        self._charge(model, asked, arrived)
+        loop = asyncio.get_running_loop()
+        arrays = await loop.run_in_executor(self._workers, self._vectors, asked)
+        body = answers.vectors(call, asked, spoil(arrays, kind))
+        return _Answer(200, body, sent="half" if kind == "half" else "whole")
+
+    def _check_key(self, request: web.Request) -> None:
+        key = request.headers.get("x-goog-api-key") or request.query.get("key")
+        if not key:
+            raise bodies.missing_key()
+        if key == INVALID_KEY or (self._api_keys is not None and key not in self._api_keys):
+            raise bodies.bad_key()
+
+    def _charge(self, model: str, asked: Sequence[Asked], now: float) -> None:
+        quota = self._quotas.setdefault(model, ModelQuota(self._limits))
+        refusal = quota.take(len(asked), sum(one.tokens for one in asked), now)
+        if refusal is not None:
+            raise bodies.quota_exceeded(refusal, model, silent=self._silent_quota)
+
+    def _vectors(self, asked: Sequence[Asked]) -> list[bytes]:
+        arrays = []
+        for one in asked:
+            if self._closed.is_set():
+                break  # nobody waits for the rest
+            arrays.append(self._source.values(one))
+        return arrays
+
+    def _note(self, request: web.Request, raw: bytes, arrived: float) -> Exchange:
+        try:
+            body = json.loads(raw) if raw else None
+        except ValueError:
+            body = None
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        noted = Exchange(arrived, request.path, headers, body, 0)
+        if self._keep_log:
+            self.log.append(noted)
+        return noted
+
+    def _note_status(self, noted: Exchange, status: int) -> None:
+        # From the end, where it is; not at all if a test has cleared the log meanwhile.
+        for index in range(len(self.log) - 1, -1, -1):
+            if self.log[index] is noted:
+                self.log[index] = replace(noted, status=status)
+                break
+
+
+def _json_answer(status: int, body: dict[str, Any]) -> _Answer:
+    return _Answer(status, json.dumps(body).encode())
+
+
+def _verbatim(status: int, body: dict[str, Any] | str | bytes, headers: dict[str, str]) -> _Answer:
+    if isinstance(body, dict):
+        answer = _json_answer(status, body)
+        return replace(answer, headers=answer.headers | headers)
+    return _Answer(status, body.encode() if isinstance(body, str) else body, headers)
+
+
+def _instead(kind: FaultKind | None) -> _Answer | None:
+    """Return what a fault answers without a look at the request, if it is one of these."""
+    match kind:
+        case "503" | "500":
+            error = bodies.overloaded() if kind == "503" else bodies.internal()
+            return _json_answer(error.status, error.body)
+        case "html":
+            return _Answer(502, _HTML.encode(), {"Content-Type": "text/html; charset=UTF-8"})
+        case "not-json":
+            return _Answer(200, b"upstream answered", {"Content-Type": "text/plain"})
+        case "reset":
+            return _Answer(0, sent="reset")
+        case _:
+            return None
+
+
+async def _send(request: web.Request, answer: _Answer) -> web.StreamResponse:
+    if answer.sent == "whole":
+        return web.Response(status=answer.status, body=answer.body, headers=answer.headers)
+    response = web.StreamResponse(status=answer.status or 200, headers=answer.headers)
+    if answer.sent == "half":
+        response.content_length = len(answer.body)
+        await response.prepare(request)
+        await response.write(answer.body[: len(answer.body) // 2])
+    if request.transport is None:
+        return response
+    if answer.sent == "half":
+        request.transport.close()
+    else:
+        # Without lingering, closing sends a reset.
+        connection: socket.socket = request.transport.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        request.transport.abort()
+    return response

@@ -1,0 +1,45 @@
+"""One vector that is asked for, and what can make it. Performs no I/O."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from gemini_embed.models import Model
+    from gemini_embed.tasks import TaskType
+
+
+class Asked(NamedTuple):
+    """Everything a vector depends on. Task and title are None where the model ignores them."""
+
+    model: Model
+    text: str
+    task_type: TaskType | None
+    title: str | None
+    dimension: int
+
+    @property
+    def unit(self) -> bool:
+        """Whether the vector has length 1, or is the mere beginning of one that has."""
+        return self.model.normalized == "always" or self.dimension == self.model.dimension
+
+    @property
+    def tokens(self) -> int:
+        """An estimate: one token per four characters, and at least one."""
+        return max(1, -(-len(self.text) // 4))
+
+
+class VectorSource(Protocol):
+    """Makes vectors; called from several threads."""
+
+    def values(self, asked: Asked) -> bytes:
+        """Return a vector as a JSON array: the same for the same question, always."""
+
+
+def json_array(numbers: NDArray[np.floating]) -> bytes:
+    """Return the numbers as the service prints them, with the digits a float32 needs."""
+    return f"[{','.join(map(str, numbers.astype(np.float32)))}]".encode()

@@ -1,0 +1,98 @@
+"""Reading JSON as Google does: either casing of a name, no unknown names. Performs no I/O.
+
+Every function takes the path of what it reads, `requests[0].content` for instance, because
+Google's refusals name it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from gemini_embed.standin import bodies
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+
+def parse(raw: bytes) -> Any:
+    """Return what is written in `raw`.
+
+    Raises:
+        GoogleError: Not JSON, or not UTF-8.
+    """
+    try:
+        return json.loads(raw)
+    except ValueError as error:
+        start = raw[:40].decode(errors="replace")
+        raise bodies.invalid_payload(
+            f"Invalid JSON payload received. Unexpected token.\n{start}\n^", ""
+        ) from error
+
+
+def message(value: Any, where: str, names: Collection[str]) -> dict[str, Any]:
+    """Return the fields of a message under their camelCase names; null is as good as absent.
+
+    Raises:
+        GoogleError: Not an object, or a name that is not among `names`.
+    """
+    if not isinstance(value, dict):
+        if where:
+            raise bodies.invalid_payload(f"Invalid value at '{where}', {json.dumps(value)}", where)
+        raise bodies.invalid_payload(
+            'Invalid JSON payload received. Unknown name "": Root element must be a message.', ""
+        )
+    fields: dict[str, Any] = {}
+    for name, field in value.items():
+        camel = re.sub(r"_([a-z])", lambda found: found[1].upper(), name)
+        if camel not in names:
+            raise bodies.unknown_field(name, where)
+        if field is not None:
+            fields[camel] = field
+    return fields
+
+
+def items(value: Any, where: str) -> Iterator[tuple[Any, str]]:
+    """Yield every element of a list, with its path.
+
+    Raises:
+        GoogleError: Not a list.
+    """
+    if not isinstance(value, list):
+        raise bodies.invalid_payload(f"Invalid value at '{where}', {json.dumps(value)}", where)
+    for index, item in enumerate(value):
+        yield item, f"{where}[{index}]"
+
+
+def text(value: Any, where: str) -> str:
+    """Return a string.
+
+    Raises:
+        GoogleError: Not a string, or one that has no UTF-8 (half of a surrogate pair).
+    """
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            pass
+        else:
+            return value
+    raise bodies.invalid_payload(
+        f"Invalid value at '{where}' (TYPE_STRING), {json.dumps(value)}", where
+    )
+
+
+def whole(value: Any, where: str) -> int:
+    """Return a whole number, which may be written as a string.
+
+    Raises:
+        GoogleError: Not a whole number.
+    """
+    if isinstance(value, str) and re.fullmatch(r"-?\d{1,9}", value):
+        return int(value)
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and value == value // 1:
+        return int(value)
+    raise bodies.invalid_payload(
+        f"Invalid value at '{where}' (TYPE_INT32), {json.dumps(value)}", where
+    )

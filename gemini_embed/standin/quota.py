@@ -1,0 +1,112 @@
+"""How many texts and tokens of one model still fit, and how Google refuses the rest.
+
+Performs no I/O and reads no clock: `now` comes in with every question. Every text counts
+as one request, whatever the number of HTTP requests, and what is refused does not count.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import NamedTuple
+
+DAY = 86_400.0
+MEANINGLESS_DAILY_DELAY = 18.412144672
+"""Google tells a client whose day is spent to come back after such a time."""
+
+_METRIC = "generativelanguage.googleapis.com/embed_content_free_tier_"
+_EPSILON = 1e-9  # who waits exactly the told delay must get in, whatever floats round
+
+
+class Violation(NamedTuple):
+    """One limit that a batch breaks, under Google's names."""
+
+    metric: str
+    quota_id: str
+    limit: int
+
+
+class Refusal(NamedTuple):
+    """Why a batch does not fit, and the seconds after which it is worth trying again."""
+
+    violations: list[Violation]
+    delay: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """The quota of every model; None is no limit."""
+
+    requests: int | None = None
+    tokens: int | None = None
+    window: float = 60.0
+    requests_per_day: int | None = None
+
+
+class SlidingWindow:
+    """At most `limit` in any stretch of `seconds`."""
+
+    def __init__(self, limit: int, seconds: float) -> None:
+        self.limit = limit
+        self._seconds = seconds
+        self._spent: deque[tuple[float, int]] = deque()  # (when it falls out, amount)
+        self._used = 0
+
+    def delay(self, amount: int, now: float) -> float | None:
+        """Return the seconds until `amount` fits; None if it does now.
+
+        What is larger than the limit never fits: its delay ends when the window is empty.
+        """
+        while self._spent and self._spent[0][0] <= now + _EPSILON:
+            self._used -= self._spent.popleft()[1]
+        left_over = self._used
+        if left_over + amount <= self.limit:
+            return None
+        wait = 0.0
+        for falls_out, spent in self._spent:
+            wait = falls_out - now
+            left_over -= spent
+            if left_over + amount <= self.limit:
+                break
+        return wait
+
+    def spend(self, amount: int, now: float) -> None:
+        """Count `amount` from now on."""
+        self._spent.append((now + self._seconds, amount))
+        self._used += amount
+
+
+class ModelQuota:
+    """All limits of one model."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._requests = _window(limits.requests, limits.window)
+        self._tokens = _window(limits.tokens, limits.window)
+        self._day = _window(limits.requests_per_day, DAY)
+
+    def take(self, texts: int, tokens: int, now: float) -> Refusal | None:
+        """Count a batch and return None, or leave it uncounted and return why."""
+        violations: list[Violation] = []
+        wait = 0.0
+        counted = (
+            (self._requests, texts, "requests", "RequestsPerMinute"),
+            (self._tokens, tokens, "input_token_count", "TokensPerMinute"),
+            (self._day, texts, "requests", "RequestsPerDay"),
+        )
+        for window, amount, metric, name in counted:
+            delay = window.delay(amount, now) if window else None
+            if window is None or delay is None:
+                continue
+            quota_id = f"EmbedContent{name}PerUserPerProjectPerModel-FreeTier"
+            violations.append(Violation(_METRIC + metric, quota_id, window.limit))
+            wait = max(wait, MEANINGLESS_DAILY_DELAY if window is self._day else delay)
+        if violations:
+            return Refusal(violations, wait)
+        for window, amount, _, _ in counted:
+            if window:
+                window.spend(amount, now)
+        return None
+
+
+def _window(limit: int | None, seconds: float) -> SlidingWindow | None:
+    return None if limit is None else SlidingWindow(limit, seconds)

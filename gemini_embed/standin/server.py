@@ -1,0 +1,205 @@
+"""The stand-in as an object: its options, and the thread that its event loop runs on."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Literal, Self, get_args
+
+from gemini_embed.errors import ConfigurationError
+from gemini_embed.models import MODELS, bare_name
+from gemini_embed.standin.extra import extra_needed
+from gemini_embed.standin.faults import FaultKind, Faults
+from gemini_embed.standin.quota import Limits
+from gemini_embed.tasks import TaskType, parse_task_type
+
+if TYPE_CHECKING:
+    from collections import deque
+    from collections.abc import Collection, Mapping
+    from types import TracebackType
+
+    from gemini_embed.standin.asked import VectorSource
+    from gemini_embed.standin.exchange import Exchange, Scripted
+
+LocalModel = Literal["hash", "minilm"]
+
+LOCAL_MODELS: tuple[LocalModel, ...] = get_args(LocalModel)
+
+_PATIENCE = 0.05  # seconds that requests under way have left when the service closes
+
+
+class Standin:
+    """A local service that speaks Google's embedding API; a context manager.
+
+    Its vectors are NOT Google's: `minilm` has a small local model's, with meaning; `hash` has
+    meaningless ones, at once. Both are the same in every run. Each text counts as one request
+    of a quota, as Google counts.
+
+    Args:
+        model: Where vectors come from.
+        latency: Seconds before every answer; may be changed while running.
+        requests: Texts per window, of each model; None for no limit.
+        tokens: Tokens per window, of each model; estimated as a quarter of the characters.
+        window: Length of the sliding window, in seconds.
+        requests_per_day: Texts per day, of each model.
+        faults: Share of embedding requests, from 0 to 1, that meet a fault.
+        seed: Of the faults: the same seed draws the same ones.
+        silent_quota: Whether a 429 tells the delay only, not which quota it was.
+        api_keys: The keys to accept; None for any but `"invalid-key"`.
+        port: To listen on; 0 for any free one.
+        keep_log: Whether `log` is kept; a service that runs for days should not.
+
+    Raises:
+        ImportError: A package is missing; the text says what to install.
+        ValueError: Impossible options.
+    """
+
+    def __init__(
+        self,
+        model: LocalModel = "hash",
+        *,
+        latency: float = 0.0,
+        requests: int | None = None,
+        tokens: int | None = None,
+        window: float = 60.0,
+        requests_per_day: int | None = None,
+        faults: Mapping[FaultKind, float] | None = None,
+        seed: int = 0,
+        silent_quota: bool = False,
+        api_keys: Collection[str] | None = None,
+        port: int = 0,
+        keep_log: bool = True,
+    ) -> None:
+        with extra_needed():
+            from gemini_embed.standin.app import Service  # noqa: PLC0415  # needs the extra
+        self._source = _source(model)
+        self._service = Service(
+            self._source,
+            Faults(faults or {}, seed),
+            Limits(
+                requests=requests,
+                tokens=tokens,
+                window=window,
+                requests_per_day=requests_per_day,
+            ),
+            latency=latency,
+            silent_quota=silent_quota,
+            api_keys=None if api_keys is None else frozenset(api_keys),
+            keep_log=keep_log,
+        )
+        self._port = port
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+        self._thread: threading.Thread | None = None
+
+    @property
+    def url(self) -> str:
+        """The base URL, to be given to a client."""
+        return f"http://127.0.0.1:{self._port}"
+
+    @property
+    def log(self) -> list[Exchange]:
+        """Every request so far, in the order of arrival."""
+        return self._service.log
+
+    @property
+    def script(self) -> deque[Scripted]:
+        """What the next embedding requests meet, one entry each, before faults are drawn."""
+        return self._service.script
+
+    @property
+    def latency(self) -> float:
+        """Seconds before every answer."""
+        return self._service.latency
+
+    @latency.setter
+    def latency(self, seconds: float) -> None:
+        self._service.latency = seconds
+
+    def vector(
+        self,
+        text: str,
+        task_type: str | None = None,
+        model: str = "gemini-embedding-001",
+        dimension: int | None = None,
+        *,
+        title: str | None = None,
+    ) -> list[float]:
+        """Return exactly the vector that the service answers for this text on the wire."""
+        from gemini_embed.standin import answers  # noqa: PLC0415  # needs numpy, which is slow
+
+        row = MODELS.get(bare_name(model))
+        if row is None:
+            raise ConfigurationError(f"unknown model {model!r}")
+        task: TaskType | None = parse_task_type(task_type)
+        asked = answers.understood(row, text, task, title, dimension)
+        numbers: list[float] = json.loads(self._source.values(asked))
+        return numbers
+
+    def release(self) -> None:
+        """Answer the requests that hang now."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._service.release)
+
+    def __enter__(self) -> Self:
+        started: Future[None] = Future()
+        self._thread = threading.Thread(
+            target=lambda: asyncio.run(self._serve(started)),
+            name="gemini-embed-standin",
+            daemon=True,
+        )
+        self._thread.start()
+        try:
+            started.result()
+        except BaseException:
+            self._thread.join()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._loop is None or self._stop is None or self._thread is None:
+            return
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join()
+        self._loop = None
+
+    async def _serve(self, started: Future[None]) -> None:
+        from aiohttp import web  # noqa: PLC0415  # needs the extra
+
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        runner = web.AppRunner(
+            self._service.application(),
+            access_log=None,
+            handler_cancellation=True,  # a client that has gone does not hang for ever
+            shutdown_timeout=_PATIENCE,
+        )
+        try:
+            await runner.setup()
+            await web.TCPSite(runner, "127.0.0.1", self._port).start()
+            self._port = runner.addresses[0][1]
+            started.set_result(None)
+            await self._stop.wait()
+        except (OSError, OverflowError) as error:
+            started.set_exception(error)
+        finally:
+            await runner.cleanup()
+            self._service.close()
+
+
+def _source(model: LocalModel) -> VectorSource:
+    if model == "hash":
+        from gemini_embed.standin.hashed import HashedVectors  # noqa: PLC0415  # numpy is slow
+
+        return HashedVectors()
+    if model == "minilm":
+        from gemini_embed.standin.minilm import MiniLMVectors  # noqa: PLC0415  # needs the extra
+
+        return MiniLMVectors()
+    raise ValueError(f"unknown model {model!r}; known: {', '.join(LOCAL_MODELS)}")
