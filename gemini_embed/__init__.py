@@ -18,7 +18,9 @@ from gemini_embed.errors import (
     RequestError,
     ServiceUnavailableError,
 )
+from gemini_embed.quota import Quota
 from gemini_embed.results import EmbeddingResult, Usage
+from gemini_embed.retry import Retry
 
 if TYPE_CHECKING:
     from gemini_embed.vectors import truncate
@@ -34,8 +36,10 @@ __all__ = [
     "InvalidInputError",
     "ModelNotFoundError",
     "ModelRetiredError",
+    "Quota",
     "QuotaExceededError",
     "RequestError",
+    "Retry",
     "ServiceUnavailableError",
     "Usage",
     "truncate",

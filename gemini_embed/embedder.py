@@ -21,7 +21,8 @@ from gemini_embed.models import (
     warn_of_status,
 )
 from gemini_embed.options import check_picklable
-from gemini_embed.retry import RetryPolicy
+from gemini_embed.quota import Quota
+from gemini_embed.retry import MAX_RETRIES, Backoff, Retry
 from gemini_embed.tasks import TITLED, Role, WireText, parse_task_type, task_for, wire_text
 
 if TYPE_CHECKING:
@@ -48,6 +49,9 @@ class Request:
     batch_size: int
     show_progress: bool
     rate_limiter: Callable[[], Awaitable[None]] | None
+    role: Role
+    max_retries: int
+    deadline: float | None
 
     @property
     def dimension(self) -> int:
@@ -80,11 +84,18 @@ class GeminiEmbedder:
         batch_size: Texts per request, at most (and by default) 100, the service's limit.
         max_concurrency: Requests under way at once, over all callers of this embedder.
         timeout: Seconds one attempt may take as a whole; None for no limit.
+        deadline: Seconds a whole call may take, waits for a quota included; None for no limit.
         max_retries: Further attempts at a request after the first failed in a way that may
-            pass: 429, 5xx, broken connections, timeouts, unreadable or incomplete answers.
+            pass: 5xx, broken connections, timeouts, unreadable or incomplete answers. Default:
+            6, and 2 for queries. Waiting for a quota is not a retry.
         retry_min_seconds: Bound of the first random wait, where the service names none.
         retry_max_seconds: The largest such bound.
         retry_exponential_base: What the bound is multiplied by each time.
+        on_retry: Called with a `Retry` for everything that is tried again, on the I/O thread;
+            it must be quick, and what it raises ends the call.
+        quota: A `Quota`, to share one among embedders. Default: one of its own.
+        requests_per_minute: Short for `Quota(requests=...)`: texts, as the service counts.
+        tokens_per_minute: Short for `Quota(tokens=...)`. A limit that is not given is learned.
         base_url: Another address than Google's, for gateways and the stand-in.
         api_version: Another API version than the SDK's choice.
         additional_headers: Sent with every request; treated as secrets.
@@ -105,10 +116,15 @@ class GeminiEmbedder:
     batch_size: int | None = None
     max_concurrency: int = 8
     timeout: float | None = 60.0
-    max_retries: int = 6
+    deadline: float | None = None
+    max_retries: int | None = None
     retry_min_seconds: float = 1.0
     retry_max_seconds: float = 60.0
     retry_exponential_base: float = 2.0
+    on_retry: Callable[[Retry], None] | None = None
+    quota: Quota | None = None
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
     base_url: str | None = None
     api_version: str | None = None
     additional_headers: Mapping[str, str | SecretStr] | None = None
@@ -140,24 +156,27 @@ class GeminiEmbedder:
         self._purpose = parse_task_type(self.task_type)
         check_dimension(self._row, self.output_dimensionality)
         warn_of_status(self._row)
+        self._quota = self.quota or Quota(self.requests_per_minute, self.tokens_per_minute)
         self._engine: Engine | None = None
 
     def _check_numbers(self) -> None:
-        for name in ("batch_size", "max_concurrency"):
+        for name, least in (("batch_size", 1), ("max_concurrency", 1), ("max_retries", 0)):
             value = getattr(self, name)
-            if name == "batch_size" and value is None:
+            if name != "max_concurrency" and value is None:
                 continue
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ConfigurationError(f"{name} must be a whole number from 1, not {value!r}")
-        if isinstance(self.max_retries, bool) or not isinstance(self.max_retries, int):
+            if isinstance(value, bool) or not isinstance(value, int) or value < least:
+                raise ConfigurationError(
+                    f"{name} must be a whole number from {least}, not {value!r}"
+                )
+        for name in ("timeout", "deadline"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise ConfigurationError(
+                    f"{name} must be more than 0 seconds, or None for no limit: {value!r}"
+                )
+        if self.quota and (self.requests_per_minute or self.tokens_per_minute):
             raise ConfigurationError(
-                f"max_retries must be a whole number, not {self.max_retries!r}"
-            )
-        if self.max_retries < 0:
-            raise ConfigurationError(f"max_retries must not be negative: {self.max_retries}")
-        if self.timeout is not None and not self.timeout > 0:
-            raise ConfigurationError(
-                f"timeout must be more than 0 seconds, or None for no limit: {self.timeout!r}"
+                "give either quota or requests_per_minute and tokens_per_minute"
             )
         if not 0 <= self.retry_min_seconds <= self.retry_max_seconds:
             raise ConfigurationError(
@@ -278,22 +297,25 @@ class GeminiEmbedder:
             batch_size=min(batch_size or self.batch_size or TEXTS_PER_REQUEST, TEXTS_PER_REQUEST),
             show_progress=show_progress,
             rate_limiter=rate_limiter,
+            role=role,
+            max_retries=MAX_RETRIES[role] if self.max_retries is None else self.max_retries,
+            deadline=self.deadline,
         )
 
     async def _embed(self, request: Request) -> EmbeddingResult:
         """Runs on the I/O thread, where numpy and the SDK load at the first call."""
         from gemini_embed.engine import Engine  # noqa: PLC0415 - see the docstring
+        from gemini_embed.transport import Transport  # noqa: PLC0415 - likewise
 
         if self._engine is None or self._engine.loop is not loop.io_loop():
             self._engine = Engine(
-                self._address(),
+                Transport(self._address()),
+                quota=self._quota,
                 max_concurrency=self.max_concurrency,
-                retry=RetryPolicy(
-                    max_retries=self.max_retries,
-                    min_seconds=self.retry_min_seconds,
-                    max_seconds=self.retry_max_seconds,
-                    exponential_base=self.retry_exponential_base,
+                backoff=Backoff(
+                    self.retry_min_seconds, self.retry_max_seconds, self.retry_exponential_base
                 ),
+                on_retry=self.on_retry,
             )
         return await self._engine.embed(request)
 

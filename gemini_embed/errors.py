@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from numpy import float32
     from numpy.typing import NDArray
@@ -112,7 +113,13 @@ class QuotaExceededError(RequestError):
 
 
 class DailyQuotaError(QuotaExceededError):
-    """The day's quota is used up (it resets at midnight Pacific time), or the quota is zero."""
+    """The day's quota is used up, or there is none at all.
+
+    Attributes:
+        resets_at: When it resets, at midnight Pacific time; None where the quota is zero.
+    """
+
+    resets_at: datetime | None = None
 
 
 class ServiceUnavailableError(RequestError):

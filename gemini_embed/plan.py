@@ -6,8 +6,9 @@ on the way holds for everything that is still to be sent.
 
 from __future__ import annotations
 
+import math
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -26,12 +27,21 @@ class Batch:
             places where the caller gave the same text several times.
         task_type: The request's field; one for the whole batch, as the SDK has it.
         title: Likewise.
+        attempts: How often it was tried.
     """
 
     texts: tuple[str, ...]
     positions: tuple[tuple[int, ...], ...]
     task_type: TaskType | None = None
     title: str | None = None
+    attempts: int = 0
+
+    def split(self, size: int) -> tuple[Batch, Batch]:
+        """Return the first `size` texts and the rest, as two batches."""
+        return (
+            replace(self, texts=self.texts[:size], positions=self.positions[:size]),
+            replace(self, texts=self.texts[size:], positions=self.positions[size:]),
+        )
 
     @property
     def indexes(self) -> tuple[int, ...]:
@@ -53,20 +63,66 @@ class Plan:
         self._waiting: dict[
             tuple[TaskType | None, str | None], deque[tuple[str, tuple[int, ...]]]
         ] = {}
+        self._again: deque[Batch] = deque()
         for wire, indexes in places.items():
             group = self._waiting.setdefault((wire.task_type, wire.title), deque())
             group.append((wire.text, tuple(indexes)))
 
-    def batches(self, max_texts: int) -> int:
-        """Return how many requests the waiting texts make, `max_texts` in each at most."""
-        return sum(-(-len(group) // max_texts) for group in self._waiting.values())
+    def __len__(self) -> int:
+        """Return how many texts wait, repeated ones counted once."""
+        return sum(map(len, self._waiting.values())) + sum(len(b.texts) for b in self._again)
 
-    def take(self, max_texts: int) -> Batch | None:
-        """Return the next batch of at most `max_texts`, or None when nothing waits."""
+    def put_back(self, *batches: Batch) -> None:
+        """Let batches wait again, before everything else."""
+        self._again.extendleft(reversed(batches))
+
+    def next_text(self) -> str | None:
+        """Return the text that `take` would begin with."""
+        if self._again:
+            return self._again[0].texts[0]
+        group = next(iter(self._waiting.values()), None)
+        return group[0][0] if group else None
+
+    def take(
+        self, max_texts: float, *, max_tokens: float = math.inf, tokens_per_estimate: float = 1.0
+    ) -> Batch | None:
+        """Return the next batch within the limits, of one text at least; None if nothing waits."""
+        if self._again:
+            return self._take_again(max_texts, max_tokens / tokens_per_estimate)
         for (task_type, title), group in self._waiting.items():
-            taken = [group.popleft() for _ in range(min(max_texts, len(group)))]
+            size = _fitting(
+                (text for text, _ in group), max_texts, max_tokens / tokens_per_estimate
+            )
+            taken = [group.popleft() for _ in range(size)]
             if not group:
                 del self._waiting[task_type, title]
             texts, positions = zip(*taken, strict=True)
             return Batch(texts, positions, task_type, title)
         return None
+
+    def _take_again(self, max_texts: float, max_estimate: float) -> Batch:
+        batch = self._again.popleft()
+        size = _fitting(batch.texts, max_texts, max_estimate)
+        if size < len(batch.texts):
+            batch, rest = batch.split(size)
+            self._again.appendleft(rest)
+        return batch
+
+
+def estimate_tokens(text: str) -> int:
+    """Return about how many tokens a text is: four bytes of UTF-8 to one, and at least one.
+
+    English has about four letters to a token, and Chinese, of three bytes a letter, about one.
+    """
+    return 1 + (len(text) if text.isascii() else len(text.encode())) // 4
+
+
+def _fitting(texts: Iterable[str], max_texts: float, max_estimate: float) -> int:
+    """Return how many of the first texts fit, one at least."""
+    size, estimate = 0, 0
+    for text in texts:
+        estimate += estimate_tokens(text) if max_estimate < math.inf else 0
+        if size and (size >= max_texts or estimate > max_estimate):
+            break
+        size += 1
+    return size

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from gemini_embed.models import Model
 
-_LONGEST_MESSAGE = 500  # a gateway may answer with a page of HTML
+_LONGEST_SHOWN = 500  # a gateway may answer with a page of HTML
 _RETRY_IN = re.compile(r"retry in ([0-9.]+)(ms|s)", re.IGNORECASE)
 _LIMIT_ZERO = re.compile(r"limit: 0(?![\d.])")
 
@@ -42,9 +42,10 @@ def refusal(
     """
     error = _error_of(body)
     reason = str(error.get("status") or "") or None
-    said = str(error.get("message") or "").strip()[:_LONGEST_MESSAGE]
+    said = str(error.get("message") or "")
     details = [d for d in error.get("details") or () if isinstance(d, dict)]
-    text = f"{status} {reason or ''}".strip() + (f": {said}" if said else "")
+    shown = said.strip()[:_LONGEST_SHOWN]
+    text = f"{status} {reason or ''}".strip() + (f": {shown}" if shown else "")
     evidence: dict[str, Any] = {"status": status, "reason": reason, "service_message": said}
 
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN} or _is_bad_key(details, said):

@@ -1,64 +1,113 @@
-"""Whether to try again after an error, and when. Performs no I/O and no sleeping."""
+"""What to do about an error, and when to try again. Performs no I/O and no sleeping."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from enum import Enum
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 
-from tenacity import RetryCallState, wait_random_exponential
-
 from gemini_embed.errors import (
+    AuthenticationError,
     BadResponseError,
     DailyQuotaError,
+    GeminiEmbedError,
     QuotaExceededError,
+    RequestError,
     ServiceUnavailableError,
 )
 
 if TYPE_CHECKING:
-    from gemini_embed.errors import GeminiEmbedError
+    from gemini_embed.tasks import Role
 
-RETRIED = (QuotaExceededError, ServiceUnavailableError, BadResponseError)
-"""What may go well another time."""
+MAX_RETRIES: dict[Role, int] = {"document": 6, "query": 2}
+"""Further attempts where the caller does not say: somebody waits for the answer to a query."""
 
-FINAL = (DailyQuotaError,)
-"""What will not, though it is a kind of the above: its delay is meaningless."""
+
+class Verdict(Enum):
+    """What an error means for the batch that met it."""
+
+    RETRY = "it may go well another time, and `max_retries` times is enough"
+    WAIT = "a quota is full and will empty; that is not the batch's fault, nor a retry"
+    HALVE = "one of its texts is to blame; the others may go well without it"
+    STOP = "it will not go well, for this batch or any other"
+
+
+VERDICTS: tuple[tuple[type[GeminiEmbedError], Verdict], ...] = (
+    (DailyQuotaError, Verdict.STOP),
+    (QuotaExceededError, Verdict.WAIT),
+    (ServiceUnavailableError, Verdict.RETRY),
+    (BadResponseError, Verdict.RETRY),
+    (AuthenticationError, Verdict.STOP),
+)
+"""The first class that fits decides; what fits none stops."""
+
+_PER_MINUTE = re.compile(r"per.?minute", re.IGNORECASE)
+_NAMES_CONTENT = re.compile(r"\b(contents?|Part|text|token count)\b")
+
+
+def verdict(error: GeminiEmbedError) -> Verdict:
+    """Return what to do about an error."""
+    found = next((v for error_class, v in VERDICTS if isinstance(error, error_class)), Verdict.STOP)
+    if found is Verdict.WAIT and not _names_window(cast("QuotaExceededError", error)):
+        return Verdict.RETRY  # no word of when: the service is short of capacity
+    if (
+        found is Verdict.STOP
+        and isinstance(error, RequestError)
+        and error.status == HTTPStatus.BAD_REQUEST
+        and not isinstance(error, AuthenticationError)
+        and _NAMES_CONTENT.search(error.message)
+    ):
+        return Verdict.HALVE
+    return found
+
+
+def _names_window(error: QuotaExceededError) -> bool:
+    told = error.retry_after is not None or error.quota_id is not None
+    return told or _PER_MINUTE.search(error.message) is not None
 
 
 @dataclass(frozen=True, slots=True)
-class RetryPolicy:
-    """How often one request is tried, and how long to wait in between.
+class Backoff:
+    """Random waits from 0 to a bound that grows (full jitter).
 
     Attributes:
-        max_retries: Further attempts after the first.
-        min_seconds: Upper bound of the first wait where the service names none; waits are
-            random from 0 to a bound that grows (full jitter).
-        max_seconds: The largest such bound.
-        exponential_base: What the bound is multiplied by each time.
+        min_seconds: The first bound.
+        max_seconds: The largest.
+        exponential_base: What it is multiplied by each time.
     """
 
-    max_retries: int = 6
     min_seconds: float = 1.0
     max_seconds: float = 60.0
     exponential_base: float = 2.0
 
-    def wait(self, error: GeminiEmbedError, *, attempt: int) -> float | None:
-        """Return the seconds to wait before the next attempt, or None to give up.
+    def wait(self, attempt: int) -> float:
+        """Return the seconds to wait after attempt number `attempt`, counted from 1."""
+        # Imported late: it takes a while, and most calls need no retry.
+        from tenacity import RetryCallState, wait_random_exponential  # noqa: PLC0415 - see above
 
-        Args:
-            error: What attempt number `attempt`, counted from 1, ended in.
-            attempt: See above.
-        """
-        if not isinstance(error, RETRIED) or isinstance(error, FINAL):
-            return None
-        if attempt > self.max_retries:
-            return None
-        told = getattr(error, "retry_after", None)
-        return self.backoff(attempt) if told is None else float(told)
-
-    def backoff(self, attempt: int) -> float:
-        """Return a random wait after attempt number `attempt`, counted from 1."""
-        state = RetryCallState(cast("Any", None), None, (), {})  # tenacity reads only the number
+        state = RetryCallState(cast("Any", None), None, (), {})  # only the number is read
         state.attempt_number = attempt
         return wait_random_exponential(
             multiplier=self.min_seconds, max=self.max_seconds, exp_base=self.exponential_base
         )(state)
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """One thing that went wrong and is tried again; what `on_retry` is called with.
+
+    Attributes:
+        error: What the last attempt ended in.
+        attempt: The number of that attempt for this batch, from 1; waits for a quota do not count.
+        wait: Seconds until the next.
+        quota: Whether it is a wait for a quota, which every request of that quota shares.
+        indexes: The texts concerned, by position in the caller's list.
+    """
+
+    error: GeminiEmbedError
+    attempt: int
+    wait: float
+    quota: bool
+    indexes: tuple[int, ...]

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 _CONNECTION_LIBRARIES = frozenset({"aiohttp", "anyio", "httpcore", "httpcore2", "httpx", "httpx2"})
 """What the SDK sends through; which of them depends on its version and on what is installed."""
 
+_SHORTEST_SECRET = 8
+"""A stand-in takes any key, and a short one would be found in ordinary words."""
+
 
 class Answer(NamedTuple):
     """One response, as the SDK read it.
@@ -74,10 +77,10 @@ class Transport:
     def __init__(self, address: Address) -> None:
         self._address = address
         self._client = address.client or _new_client(address)
-        self.loop = asyncio.get_running_loop()
         if address.client is None:
             _live.add(self)
-            weakref.finalize(self, _close_later, self._client, self.loop).atexit = False
+            io_loop = asyncio.get_running_loop()
+            weakref.finalize(self, _close_later, self._client, io_loop).atexit = False
 
     async def send(self, batch: Batch, *, model: str, output_dimensionality: int | None) -> Answer:
         """Send one batch, once.
@@ -126,18 +129,31 @@ class Transport:
 
     def _redact(self, error: Exception) -> None:
         """Take the key out of an SDK error: Google quotes it when a key is suspended."""
-        key = self._address.api_key
-        if not key or key not in str(error):
+        key = self._address.api_key or ""
+        if len(key) < _SHORTEST_SECRET or key not in str(error):
             return
-        error.args = tuple(str(arg).replace(key, "[key]") for arg in error.args)
+        error.args = tuple(without(key, argument) for argument in error.args)
         if isinstance(error, genai_errors.APIError):
-            error.message = str(error.message).replace(key, "[key]")
-            error.details = {"error": {"message": error.message, "status": error.status}}
+            error.message = without(key, error.message)
+            error.details = without(key, error.details)
 
     async def aclose(self) -> None:
         """Close the SDK client's connections, unless the client is the caller's own."""
         if self._address.client is None:
             await _close(self._client)
+
+
+def without(key: str, value: Any) -> Any:
+    """Return a JSON value with the key replaced wherever a string in it holds it."""
+    match value:
+        case str():
+            return value.replace(key, "[key]")
+        case dict():
+            return {name: without(key, item) for name, item in value.items()}
+        case list():
+            return [without(key, item) for item in value]
+        case _:
+            return value
 
 
 def _new_client(address: Address) -> genai.Client:

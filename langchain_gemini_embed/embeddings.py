@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable  # noqa: TC003 - pydantic reads the annotations
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.embeddings import Embeddings
@@ -11,7 +12,9 @@ from gemini_embed.embedder import GeminiEmbedder, find_key
 from gemini_embed.inputs import OnBlank  # noqa: TC001 - pydantic reads the annotations
 from gemini_embed.models import Normalize  # noqa: TC001 - likewise
 from gemini_embed.options import check_picklable, one_value, refuse_unknown
+from gemini_embed.quota import Quota  # noqa: TC001 - likewise
 from gemini_embed.results import as_lists
+from gemini_embed.retry import Retry  # noqa: TC001 - likewise
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,10 +56,15 @@ class GeminiEmbeddings(BaseModel, Embeddings):
     batch_size: int | None = None
     max_concurrency: int = 8
     timeout: float | None = 60.0
-    max_retries: int = 6
+    deadline: float | None = None
+    max_retries: int | None = None
     retry_min_seconds: float = 1.0
     retry_max_seconds: float = 60.0
     retry_exponential_base: float = 2.0
+    on_retry: Callable[[Retry], None] | None = Field(default=None, repr=False, exclude=True)
+    quota: Quota | None = Field(default=None, exclude=True)
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
     base_url: str | None = None
     api_version: str | None = None
     additional_headers: dict[str, SecretStr] | None = None

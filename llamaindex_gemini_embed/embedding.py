@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable  # noqa: TC003 - likewise
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -18,11 +19,13 @@ from gemini_embed.embedder import GeminiEmbedder, find_key
 from gemini_embed.inputs import OnBlank  # noqa: TC001 - pydantic reads the annotations
 from gemini_embed.models import NEWEST, TEXTS_PER_REQUEST, Normalize
 from gemini_embed.options import check_picklable, one_value, refuse_unknown
+from gemini_embed.quota import Quota  # noqa: TC001 - likewise
 from gemini_embed.results import as_lists
+from gemini_embed.retry import Retry  # noqa: TC001 - likewise
 from llamaindex_gemini_embed.sdk_options import from_embedding_config, from_http_options
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+    from collections.abc import Awaitable, Iterator, Mapping, Sequence
 
     from llama_index.core.callbacks import CallbackManager
 
@@ -74,6 +77,7 @@ class GeminiEmbedding(BaseEmbedding):
         num_workers: Requests under way at once; `max_concurrency` is the same.
         rate_limiter: LlamaIndex's; asked before each request. It does not survive pickling.
         **options: `task_type`, `output_dimensionality`, `normalize`, `task_prefix`, `on_blank`,
+            `deadline`, `on_retry`, `quota`, `requests_per_minute`, `tokens_per_minute`,
             `base_url`, `api_version`, `additional_headers`, `client_args`, `client`: see
             `gemini_embed.GeminiEmbedder`.
 
@@ -95,10 +99,15 @@ class GeminiEmbedding(BaseEmbedding):
     num_workers: int | None = Field(default=None, exclude=True)
     max_concurrency: int = Field(default=8, exclude=True)
     timeout: float | None = Field(default=60.0, exclude=True)
-    max_retries: int = Field(default=6, exclude=True)
+    deadline: float | None = Field(default=None, exclude=True)
+    max_retries: int | None = Field(default=None, exclude=True)
     retry_min_seconds: float = Field(default=1.0, exclude=True)
     retry_max_seconds: float = Field(default=60.0, exclude=True)
     retry_exponential_base: float = Field(default=2.0, exclude=True)
+    on_retry: Callable[[Retry], None] | None = Field(default=None, exclude=True, repr=False)
+    quota: Quota | None = Field(default=None, exclude=True)
+    requests_per_minute: int | None = Field(default=None, exclude=True)
+    tokens_per_minute: int | None = Field(default=None, exclude=True)
     base_url: str | None = Field(default=None, exclude=True)
     api_version: str | None = Field(default=None, exclude=True)
     additional_headers: dict[str, SecretStr] | None = Field(default=None, exclude=True)
@@ -218,10 +227,15 @@ class GeminiEmbedding(BaseEmbedding):
             "on_blank",
             "max_concurrency",
             "timeout",
+            "deadline",
             "max_retries",
             "retry_min_seconds",
             "retry_max_seconds",
             "retry_exponential_base",
+            "on_retry",
+            "quota",
+            "requests_per_minute",
+            "tokens_per_minute",
             "base_url",
             "api_version",
             "additional_headers",

@@ -233,7 +233,9 @@ def test_a_key_that_google_quotes_is_not_shown(server: Standin, embedder: Maker)
     """Google names the key when it is suspended; neither our error nor its cause does."""
     key = pickle.__name__ + "-key"  # written nowhere in the lines that a traceback shows
     message = f"Consumer 'api_key:{key}' has been suspended."
-    server.script.append((403, {"error": {"message": message, "status": "PERMISSION_DENIED"}}, {}))
+    details = [{"reason": "CONSUMER_SUSPENDED", "metadata": {"consumer": f"api_key:{key}"}}]
+    error = {"message": message, "status": "PERMISSION_DENIED", "details": details}
+    server.script.append((403, {"error": error}, {}))
 
     with pytest.raises(AuthenticationError, match="has been suspended") as caught:
         embedder(api_key=key).embed(["a"], role="query")

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gemini_embed.plan import Batch, Plan
+from gemini_embed.plan import Batch, Plan, estimate_tokens
 from gemini_embed.tasks import WireText
 
 WIRES = st.lists(
@@ -27,7 +27,7 @@ def drained(plan: Plan, max_texts: int) -> list[Batch]:
 def test_every_position_is_served_once_by_its_own_text(wires: list[WireText], size: int) -> None:
     """No text is lost, doubled or taken for another, however texts repeat and titles differ."""
     plan = Plan(wires)
-    expected_batches = plan.batches(size)
+    waiting = len(plan)
     batches = drained(plan, size)
 
     served = {
@@ -40,7 +40,8 @@ def test_every_position_is_served_once_by_its_own_text(wires: list[WireText], si
     assert served == dict(enumerate(wires))
     assert sum(len(batch.indexes) for batch in batches) == len(wires)
     assert all(1 <= len(batch.texts) <= size for batch in batches)
-    assert len(batches) == expected_batches
+    assert sum(len(batch.texts) for batch in batches) == waiting
+    assert len(plan) == 0
 
 
 @given(WIRES)
@@ -73,3 +74,35 @@ def test_titles_that_are_fields_do_not_mix() -> None:
         ("A", ("a",), ((0, 2),)),
         ("B", ("b",), ((1,),)),
     ]
+
+
+def test_what_is_put_back_comes_first_and_may_be_cut_smaller() -> None:
+    """A limit learned meanwhile holds for batches that wait again, too."""
+    plan = Plan([WireText(str(i)) for i in range(6)])
+    first = plan.take(4)
+    assert first is not None
+    plan.put_back(*first.split(1))
+
+    assert plan.next_text() == "0"
+    assert len(plan) == 6
+    assert [batch.texts for batch in drained(plan, 2)] == [("0",), ("1", "2"), ("3",), ("4", "5")]
+
+
+def test_tokens_cut_batches_too() -> None:
+    """A batch holds no more tokens than there is room for, but always one text."""
+    plan = Plan([WireText(letter * 396) for letter in "abcde"])
+
+    sizes = []
+    for room in (250, 99, 1000):
+        batch = plan.take(100, max_tokens=room)
+        assert batch is not None
+        sizes.append(len(batch.texts))
+
+    assert sizes == [2, 1, 2]
+
+
+def test_the_estimate_follows_the_script() -> None:
+    """English has about four letters to a token, Chinese about one."""
+    assert estimate_tokens("word " * 100) == 126
+    assert estimate_tokens("\u6587" * 100) == 76
+    assert estimate_tokens("") == 1

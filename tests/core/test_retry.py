@@ -1,51 +1,64 @@
 from __future__ import annotations
 
+import pickle
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gemini_embed import errors
-from gemini_embed.retry import RetryPolicy
+from gemini_embed.refusals import refusal
+from gemini_embed.retry import MAX_RETRIES, VERDICTS, Backoff, Retry, Verdict, verdict
 
-POLICY = RetryPolicy(max_retries=3, min_seconds=1, max_seconds=5)
+
+def google(status: int, message: str, reason: str = "X", **detail: Any) -> errors.RequestError:
+    details = [detail] if detail else []
+    return refusal(status, {"error": {"message": message, "status": reason, "details": details}})
+
+
+PER_MINUTE: dict[str, Any] = {"violations": [{"quotaId": "RequestsPerMinute"}]}
+PER_DAY: dict[str, Any] = {"violations": [{"quotaId": "RequestsPerDay"}]}
 
 
 @pytest.mark.parametrize(
-    ("error", "retried"),
+    ("error", "expected"),
     [
-        (errors.ServiceUnavailableError("503"), True),
-        (errors.BadResponseError("short"), True),
-        (errors.QuotaExceededError("429"), True),
-        (errors.DailyQuotaError("429"), False),
-        (errors.RequestError("400"), False),
-        (errors.AuthenticationError("403"), False),
-        (errors.ModelNotFoundError("404"), False),
-        (errors.ConfigurationError("no key"), False),
-        (errors.InvalidInputError("blank"), False),
+        (google(503, "overloaded"), Verdict.RETRY),
+        (google(500, ""), Verdict.RETRY),
+        (google(408, ""), Verdict.RETRY),
+        (errors.BadResponseError("short"), Verdict.RETRY),
+        (google(429, "Please retry in 3s."), Verdict.WAIT),
+        (google(429, "x", **PER_MINUTE), Verdict.WAIT),
+        (google(429, "embed_content_input_tokens_per_minute_per_base_model"), Verdict.WAIT),
+        (google(429, "Resource exhausted. Please try again later."), Verdict.RETRY),
+        (google(429, "Please retry in 3s.", **PER_DAY), Verdict.STOP),
+        (google(400, "EmbedContentRequest.content contains an empty Part."), Verdict.HALVE),
+        (google(400, "* BatchEmbedContentsRequest.requests[3].content: bad"), Verdict.HALVE),
+        (google(400, "the input token count is 109362"), Verdict.HALVE),
+        (google(400, "API key not valid. Part of it."), Verdict.STOP),
+        (google(400, "at most 100 requests can be in one batch"), Verdict.STOP),
+        (google(400, "Unknown name \"x\" at 'requests[0]': Cannot find field."), Verdict.STOP),
+        (google(400, "embedContentConfig is wrong"), Verdict.STOP),
+        (google(403, "content"), Verdict.STOP),
+        (google(404, "not supported for embedContent", "NOT_FOUND"), Verdict.STOP),
+        (errors.ConfigurationError("no key"), Verdict.STOP),
     ],
 )
-def test_only_what_may_pass_is_tried_again(
-    error: errors.GeminiEmbedError, *, retried: bool
-) -> None:
-    """A permanent refusal costs one request; a passing fault does not end the job."""
-    assert (POLICY.wait(error, attempt=1) is not None) is retried
+def test_what_an_error_means(error: errors.GeminiEmbedError, expected: Verdict) -> None:
+    """A permanent refusal costs one request; what may pass is tried again; a full quota waits."""
+    assert verdict(error) is expected
 
 
-def test_max_retries_are_further_attempts() -> None:
-    """`max_retries=3` means up to four attempts."""
-    error = errors.ServiceUnavailableError("503")
-
-    waits = [POLICY.wait(error, attempt=attempt) is None for attempt in (1, 2, 3, 4)]
-
-    assert waits == [False, False, False, True]
+def test_the_more_special_error_is_decided_first() -> None:
+    """A row of the table is never hidden by a row above it."""
+    for position, (error_class, _) in enumerate(VERDICTS):
+        assert not any(issubclass(error_class, above) for above, _ in VERDICTS[:position])
 
 
-def test_the_told_delay_rules() -> None:
-    """The service's own delay comes before any backoff of ours, whatever its size."""
-    error = errors.QuotaExceededError("429")
-    error.retry_after = 46.3
-
-    assert POLICY.wait(error, attempt=2) == 46.3
+def test_a_query_is_not_tried_as_long_as_a_document() -> None:
+    """Somebody waits for a query: two retries, where a bulk load has six."""
+    assert MAX_RETRIES == {"document": 6, "query": 2}
 
 
 @given(st.integers(1, 50))
@@ -53,4 +66,13 @@ def test_backoff_is_random_below_a_growing_bound(attempt: int) -> None:
     """Full jitter: callers that failed together do not come back together."""
     bound = min(5.0, 1.0 * 2 ** (attempt - 1))
 
-    assert 0 <= POLICY.backoff(attempt) <= bound
+    assert 0 <= Backoff(min_seconds=1, max_seconds=5).wait(attempt) <= bound
+
+
+def test_the_record_of_a_retry_cannot_be_changed_and_pickles() -> None:
+    """A hook may keep it, or send it elsewhere."""
+    record = Retry(errors.BadResponseError("short"), 1, 0.5, quota=False, indexes=(0, 1))
+
+    assert pickle.loads(pickle.dumps(record)).indexes == (0, 1)  # noqa: S301 - our own bytes
+    with pytest.raises(AttributeError):
+        record.attempt = 2  # type: ignore[misc] # that is the point

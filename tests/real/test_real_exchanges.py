@@ -418,7 +418,7 @@ def _assert_means(error: BaseException, status: int, body: Any, meaning: Meaning
     assert isinstance(error, ge.RequestError)
     assert type(error) is meaning.error
     assert (error.status, error.reason) == (status, body["error"]["status"])
-    assert error.message == body["error"]["message"].strip()[:500]
+    assert error.message == body["error"]["message"]
     assert error.retry_after == meaning.retry_after
     if isinstance(error, ge.QuotaExceededError):
         assert (error.quota_id, error.quota_value) == (meaning.quota_id, meaning.quota_value)

@@ -1,0 +1,431 @@
+"""The engine in virtual time: quotas, faults and cancellations, over hours, in milliseconds."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from math import ceil
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import virtual
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from virtual import Service, assert_right, engine, now, request
+
+from gemini_embed.errors import (
+    BadResponseError,
+    DailyQuotaError,
+    GeminiEmbedError,
+    QuotaExceededError,
+    RequestError,
+    ServiceUnavailableError,
+)
+from gemini_embed.quota import Quota
+
+if TYPE_CHECKING:
+    from gemini_embed.plan import Batch
+    from gemini_embed.results import EmbeddingResult
+    from gemini_embed.retry import Retry
+
+WAYS = st.tuples(st.floats(0.001, 2), st.floats(0.001, 2))
+
+
+def texts(count: int) -> list[str]:
+    return [f"{i:x}" for i in range(count)]
+
+
+def embedded(
+    service: Service, wanted: list[str], *, call: dict[str, Any] | None = None, **options: Any
+) -> float:
+    """Embed in virtual time, check every vector, and return the seconds it took."""
+
+    async def main() -> tuple[EmbeddingResult, float]:
+        result = await engine(service, **options).embed(request(wanted, **(call or {})))
+        return result, now()
+
+    result, seconds = virtual.run(main())
+    assert_right(result, wanted)
+    return seconds
+
+
+def failed(
+    service: Service, wanted: list[str], *, call: dict[str, Any] | None = None, **options: Any
+) -> GeminiEmbedError:
+    async def main() -> EmbeddingResult:
+        return await engine(service, **options).embed(request(wanted, **(call or {})))
+
+    with pytest.raises(GeminiEmbedError) as caught:
+        virtual.run(main())
+    return caught.value
+
+
+def ideal(count: int, service: Service) -> float:
+    return service.period * (ceil(count / service.limit) - 1)
+
+
+def test_a_known_quota_is_used_whole_and_never_exceeded() -> None:
+    """20,000 texts at 100 a minute take 200 minutes and finish, without one refusal."""
+    service = Service(limit=100)
+
+    seconds = embedded(service, texts(20_000), quota=Quota(requests=100))
+
+    assert service.refused == []
+    assert seconds <= 1.05 * ideal(20_000, service)
+
+
+def test_a_known_quota_larger_than_a_batch() -> None:
+    """600 a minute: six batches at once, then the next minute."""
+    service = Service(limit=600)
+
+    seconds = embedded(service, texts(1500), quota=Quota(requests=600))
+
+    assert service.refused == []
+    assert seconds <= 1.05 * ideal(1500, service)
+
+
+@pytest.mark.parametrize(
+    ("limit", "period", "most"),
+    [(300, 5, 1.1), (250, 5, 1.2), (1000, 5, 1.1), (60, 60, 1.5), (3000, 60, 1.1)],
+)
+def test_an_unknown_quota_is_learned(limit: int, period: float, most: float) -> None:
+    """Refusals that only carry a delay teach limit and window; few are needed after the first."""
+    service = Service(limit=limit, period=period)
+
+    seconds = embedded(service, texts(limit * 10))
+
+    assert seconds <= most * ideal(limit * 10, service)
+    for window in range(1, ceil(seconds / period) + 1):
+        start = period * window
+        assert sum(start <= at < start + period for at, _ in service.refused) <= 3
+
+
+@pytest.mark.parametrize("limit", [40, 100, 250, 3000])
+def test_a_named_limit_is_learned_from_once(limit: int) -> None:
+    """After the first window in which the service names its limit, nothing is refused again."""
+    service = Service(limit=limit, named=True)
+
+    seconds = embedded(service, texts(limit * 5 + 1))
+
+    assert all(at < 60 for at, _ in service.refused)
+    assert seconds <= 1.1 * ideal(limit * 5 + 1, service)
+    assert max(len(batch.texts) for batch in service.batches[-3:]) <= limit
+
+
+def test_a_limit_that_grows_is_found() -> None:
+    """What was learned of a quota is not believed for ever."""
+    service = Service(limit=100, period=1)
+
+    async def main() -> float:
+        made = engine(service)
+        await made.embed(request(texts(1000)))
+        service.limit = 1000
+        await made.embed(request([f"more {i}" for i in range(10_000)]))
+        begun = now()
+        await made.embed(request([f"yet more {i}" for i in range(5000)]))
+        return now() - begun
+
+    assert virtual.run(main()) < 15  # at the old limit it would take 49 seconds
+
+
+def test_tokens_are_counted_too() -> None:
+    """A limit on tokens holds, and a text larger than the whole limit still goes, alone."""
+    long = "x" * 4000
+    wanted = [f"{i}{long}" for i in range(20)]
+    service = Service()
+
+    seconds = embedded(service, [*wanted, "y" * 20_000], quota=Quota(tokens=3100))
+
+    assert [len(batch.texts) for batch in service.batches] == [3] * 6 + [2, 1]
+    assert seconds == pytest.approx(60 * 7, rel=0.05)
+
+
+def test_all_wait_as_told() -> None:
+    """After a refusal nothing leaves before the time the service named, whoever sends it."""
+    service = Service(limit=100, named=True)
+    embedded(service, texts(300))
+
+    sends = [at for at, _ in service.counted + service.refused]
+    first = min(at for at, _ in service.counted)
+    assert not [at for at in sends if first + 0.2 < at < first + 60]
+
+
+def test_a_query_overtakes_a_bulk_load() -> None:
+    """A query asked during a bulk load waits for the next free slot, not for the load."""
+
+    async def main() -> tuple[float, float]:
+        service = Service(trouble=lambda _: (0.5, 0.5))
+        made = engine(service, max_concurrency=2)
+        bulk = asyncio.create_task(made.embed(request(texts(5000))))
+        await asyncio.sleep(3.2)
+        begun = now()
+        await made.embed(request(["q"], role="query"))
+        waited = now() - begun
+        await bulk
+        return waited, now()
+
+    waited, total = virtual.run(main())
+
+    assert waited < 2
+    assert total > 24
+
+
+def test_embedders_that_share_a_quota_share_its_limit() -> None:
+    """One `Quota` object holds for all embedders it is given to."""
+    service = Service(limit=100)
+    quota = Quota(requests=100)
+
+    async def main() -> float:
+        both = [engine(service, quota=quota) for _ in range(2)]
+        await asyncio.gather(*(one.embed(request(texts(250))) for one in both))
+        return now()
+
+    seconds = virtual.run(main())
+
+    assert service.refused == []
+    assert seconds == pytest.approx(240, rel=0.05)
+
+
+def test_concurrency_comes_down_and_climbs_again() -> None:
+    """Refusals without any delay halve the requests under way; answers let them grow."""
+    refusals = itertools.count()
+
+    def trouble(_: Batch) -> tuple[float, float] | GeminiEmbedError:
+        return QuotaExceededError("busy") if 8 <= next(refusals) < 12 else (0.1, 0.1)
+
+    quota = Quota()
+    seen: list[float] = []
+    service = Service(trouble=trouble)
+    embedded(service, texts(6000), quota=quota, on_retry=lambda _: seen.append(quota.concurrency))
+
+    assert min(seen) <= 4
+    assert quota.concurrency > 6
+
+
+def test_a_spent_day_stops_at_once() -> None:
+    """A daily quota is not waited for; the error says when it resets and keeps what was done."""
+    calls = itertools.count()
+
+    def trouble(_: Batch) -> tuple[float, float] | GeminiEmbedError:
+        if next(calls) < 3:
+            return 0.05, 0.05
+        error = DailyQuotaError("429", status=429)
+        error.retry_after = 18.4
+        return error
+
+    service = Service(trouble=trouble)
+    error = failed(service, texts(5000), max_concurrency=1)
+
+    assert isinstance(error, DailyQuotaError)
+    assert error.resets_at is not None
+    assert "resets at midnight Pacific" in str(error)
+    assert "300 of 5000 texts were finished" in str(error)
+    assert sorted(error.partial) == list(range(300))
+    assert len(service.batches) == 4
+
+
+def test_a_capacity_refusal_is_a_retry() -> None:
+    """A 429 that says nothing of when is tried a limited number of times, not for ever."""
+    service = Service(trouble=lambda _: QuotaExceededError("Resource exhausted."))
+
+    error = failed(service, ["a"], call={"max_retries": 2})
+
+    assert isinstance(error, QuotaExceededError)
+    assert len(service.batches) == 3
+
+
+def test_waiting_for_a_quota_is_not_a_retry() -> None:
+    """Even with no retries at all, a per-minute quota is waited out."""
+    service = Service(limit=10, named=True)
+
+    embedded(service, texts(50), call={"max_retries": 0})
+
+
+def test_a_deadline_bounds_everything() -> None:
+    """`deadline` ends a call that waits for a quota, with the reason and what was done."""
+    error = failed(Service(limit=100, named=True), texts(500), call={"deadline": 90})
+
+    assert isinstance(error, QuotaExceededError)
+    assert "the deadline of 90 s passed" in str(error)
+    assert len(error.partial) == 200
+
+
+def test_a_deadline_without_any_failure_says_so() -> None:
+    """A slow service and a short deadline give a named error too."""
+    error = failed(Service(trouble=lambda _: (50, 50)), texts(1), call={"deadline": 1})
+
+    assert isinstance(error, ServiceUnavailableError)
+
+
+POISON = "bad"
+
+
+def rejects(batch: Batch) -> tuple[float, float] | GeminiEmbedError:
+    if any(text.startswith(POISON) for text in batch.texts):
+        return RequestError(
+            "400", status=400, service_message="EmbedContentRequest.content is not allowed."
+        )
+    return 0.05, 0.05
+
+
+@given(st.sets(st.integers(0, 299), min_size=1, max_size=3))
+@settings(deadline=None, max_examples=30)
+def test_a_poisoned_batch_does_not_sink_its_neighbours(places: set[int]) -> None:
+    """The rejected texts are found and named; every other text has its vector in `partial`."""
+    wanted = [POISON + str(i) if i in places else f"{i:x}" for i in range(300)]
+    service = Service(trouble=rejects)
+
+    error = failed(service, wanted)
+
+    assert isinstance(error, RequestError)
+    assert error.indexes == tuple(sorted(places))
+    assert {i: v.tolist() for i, v in error.partial.items()} == {
+        i: virtual.vector(text) for i, text in enumerate(wanted) if i not in places
+    }
+    assert len(service.batches) <= 3 + len(places) * 2 * 7
+
+
+def test_when_every_text_is_rejected_it_is_not_the_texts() -> None:
+    """A refusal that only looks like one text's fault does not cost a request per text."""
+    service = Service(trouble=rejects)
+
+    error = failed(service, [POISON + str(i) for i in range(1000)])
+
+    assert isinstance(error, RequestError)
+    assert len(service.batches) < 60
+
+
+def test_every_retry_is_told() -> None:
+    """`on_retry` sees each failure with its attempt, its wait and the texts concerned."""
+    outcomes = iter([ServiceUnavailableError("503"), BadResponseError("short")])
+    told: list[Retry] = []
+
+    service = Service(trouble=lambda _: next(outcomes, (0.1, 0.1)))
+    embedded(service, ["a", "b"], on_retry=told.append)
+
+    assert [(r.attempt, type(r.error).__name__, r.quota, r.indexes) for r in told] == [
+        (1, "ServiceUnavailableError", False, (0, 1)),
+        (2, "BadResponseError", False, (0, 1)),
+    ]
+
+
+def test_a_hook_that_fails_ends_the_call() -> None:
+    """A mistake in the caller's own hook is not swallowed."""
+
+    def hook(_: Retry) -> None:
+        raise LookupError("mine")
+
+    async def main() -> EmbeddingResult:
+        service = Service(trouble=lambda _: ServiceUnavailableError("503"))
+        return await engine(service, on_retry=hook).embed(request(texts(300)))
+
+    with pytest.raises(LookupError, match="mine"):
+        virtual.run(main())
+
+
+def test_the_services_delay_comes_before_backoff() -> None:
+    """A 503 that says when is asked again then."""
+    told = ServiceUnavailableError("503")
+    told.retry_after = 7.5
+    outcomes = iter([told])
+
+    service = Service(trouble=lambda _: next(outcomes, (0.0, 0.0)))
+    assert embedded(service, ["a"]) == pytest.approx(7.55)
+
+
+def test_cancelling_leaves_nothing_behind() -> None:
+    """After a cancelled call nothing is sent, no task lives, and the next call has all slots."""
+
+    async def main() -> None:
+        service = Service(trouble=lambda _: (5, 5))
+        made = engine(service, max_concurrency=3, quota=Quota(requests=1000))
+        for wait in (0.0, 1.0, 6.0, 11.0):
+            call = asyncio.create_task(made.embed(request(texts(5000))))
+            await asyncio.sleep(wait)
+            call.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await call
+            assert service.under_way == 0
+            assert len(asyncio.all_tasks()) == 1
+        sent = len(service.batches)
+        await asyncio.sleep(1000)
+        assert len(service.batches) == sent
+        assert_right(await made.embed(request(texts(300))), texts(300))
+        assert service.most_under_way == 3
+
+    virtual.run(main())
+
+
+TROUBLE = st.one_of(
+    WAYS,
+    WAYS,
+    WAYS,
+    st.sampled_from(["503", "short", "capacity"]),
+)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    data=st.data(),
+    limit=st.integers(1, 250),
+    count=st.integers(0, 400),
+    size=st.integers(1, 100),
+    width=st.integers(1, 12),
+    cancelled=st.lists(st.floats(0, 100), max_size=3),
+)
+def test_a_known_quota_is_never_exceeded_under_any_schedule(  # noqa: PLR0917 - hypothesis
+    data: st.DataObject,
+    limit: int,
+    count: int,
+    size: int,
+    width: int,
+    cancelled: list[float],
+) -> None:
+    """No window ever holds more than the limit, and no text is lost, doubled or misplaced."""
+    service = Service(limit=limit, period=60)
+
+    def trouble(_: Batch) -> tuple[float, float] | GeminiEmbedError:
+        match drawn := data.draw(TROUBLE):
+            case "503":
+                return ServiceUnavailableError("503")
+            case "short":
+                return BadResponseError("short")
+            case "capacity":
+                return QuotaExceededError("Resource exhausted.")
+            case _:
+                return drawn  # type: ignore[return-value] # the two ways
+
+    async def main() -> None:
+        service.trouble = trouble
+        made = engine(service, max_concurrency=width, quota=Quota(requests=limit))
+        for wait in cancelled:
+            other = asyncio.create_task(made.embed(request(texts(50), max_retries=1000)))
+            await asyncio.sleep(wait)
+            other.cancel()
+            await asyncio.wait([other])
+            # A request that was on its way when its sender was cancelled is lost, not counted.
+        wanted = texts(count)
+        result = await made.embed(request(wanted, batch_size=size, max_retries=1000))
+        assert_right(result, wanted)
+
+    virtual.run(main())
+
+    assert service.refused == []
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    data=st.data(),
+    limit=st.integers(1, 250),
+    period=st.sampled_from([1.0, 5.0, 60.0]),
+    named=st.booleans(),
+    count=st.integers(0, 400),
+)
+def test_an_unknown_quota_never_costs_a_text(
+    data: st.DataObject, limit: int, period: float, count: int, *, named: bool
+) -> None:
+    """Under any quota that must be learned, every text gets its own vector in the end."""
+    service = Service(limit=limit, period=period, named=named)
+    service.trouble = lambda _: data.draw(WAYS)
+
+    embedded(service, texts(count))

@@ -1,0 +1,150 @@
+"""The arithmetic of quotas, on a clock that is a number; its behaviour in time is test_engine's."""
+
+from __future__ import annotations
+
+import copy
+import math
+import pickle
+from datetime import UTC, datetime
+
+import pytest
+
+from gemini_embed import GeminiEmbedder, Quota
+from gemini_embed.errors import ConfigurationError, QuotaExceededError
+from gemini_embed.quota import Room, next_reset
+
+
+def refusal(
+    delay: float | None, *, quota_id: str | None = None, value: int | None = None
+) -> QuotaExceededError:
+    error = QuotaExceededError("429")
+    error.retry_after, error.quota_id, error.quota_value = delay, quota_id, value
+    return error
+
+
+def test_a_known_quota_counts_until_a_period_after_the_answer() -> None:
+    """The service counted a request at some time before its answer: only then does time run."""
+    quota = Quota(requests=100, period=60)
+    first = quota.send(70, 0, now=0)
+
+    assert quota.room(10) == Room(30, math.inf)
+    quota.send(30, 0, now=10)
+    assert quota.room(50) is None
+    assert quota.wait(50) == math.inf
+    quota.accept(first, now=12)
+    assert quota.wait(50) == 22
+    assert quota.room(71.9) is None
+    assert quota.room(72) == Room(70, math.inf)
+
+
+def test_without_a_limit_everything_may_go() -> None:
+    """Nobody waits before the service refuses something."""
+    quota = Quota()
+    for second in range(100):
+        quota.send(100, 0, now=second)
+
+    assert quota.room(100) == Room(math.inf, math.inf)
+
+
+def test_a_refusal_blocks_for_as_long_as_told() -> None:
+    """The told delay holds for all, and shows how long the window is."""
+    quota = Quota()
+    kept = quota.send(100, 0, now=0)
+    refused = quota.send(100, 0, now=1)
+    quota.accept(kept, now=0.5)
+
+    assert quota.refuse(refused, refusal(29.0), now=1.5, backoff=1) == 29
+    assert quota.room(30) is None
+    assert quota.wait(30) == 0.5
+    assert quota.room(31.0) == Room(100, math.inf)  # the window is 30 seconds long
+
+
+def test_a_refusal_without_delay_backs_off() -> None:
+    """Where the service names no delay, the caller's backoff is the wait."""
+    quota = Quota()
+    refused = quota.send(100, 0, now=0)
+
+    assert quota.refuse(refused, refusal(None), now=0, backoff=7) == 7
+    assert quota.wait(1) == 6
+    assert quota.room(7) == Room(math.inf, math.inf)
+
+
+def test_a_named_limit_is_taken_over() -> None:
+    """A quotaValue caps the texts of a window; a quotaId of tokens caps the tokens."""
+    quota = Quota()
+    quota.refuse(
+        quota.send(100, 10, now=0),
+        refusal(60, quota_id="RequestsPerMinute", value=40),
+        0,
+        backoff=1,
+    )
+    assert quota.room(60) == Room(40, math.inf)
+
+    quota.refuse(
+        quota.send(40, 10, now=60),
+        refusal(60, quota_id="TokensPerMinute", value=500),
+        60,
+        backoff=1,
+    )
+    assert quota.room(120) == Room(40, 500)
+    assert quota.counts_tokens
+
+
+def test_reported_tokens_correct_the_estimate() -> None:
+    """What the service counts is believed, for this request and for later estimates."""
+    quota = Quota(tokens=1000)
+    sent = quota.send(10, 100, now=0)
+    assert quota.room(1) == Room(math.inf, 900)
+
+    quota.accept(sent, now=1, tokens=200)
+
+    assert quota.room(1) == Room(math.inf, 800)
+    assert quota.tokens_per_estimate == 1.25
+
+
+def test_a_text_larger_than_the_quota_goes_alone() -> None:
+    """It would never fit; the service may say what it thinks of it."""
+    quota = Quota(tokens=100)
+
+    assert quota.room(0, least_tokens=500) == Room(math.inf, 100)
+    quota.accept(quota.send(1, 500, now=0), now=0)
+    assert quota.room(1, least_tokens=5) is None
+    assert quota.room(60, least_tokens=5) == Room(math.inf, 100)
+
+
+def test_pickling_carries_the_options_and_copying_shares() -> None:
+    """A copied embedder draws on the same quota; one in another process on an equal one."""
+    quota = Quota(requests=5, tokens=7, period=9)
+    back = pickle.loads(pickle.dumps(quota))  # noqa: S301 - our own bytes
+
+    assert (back.requests, back.tokens, back.period) == (5, 7, 9)
+    assert copy.deepcopy(quota) is quota
+    embedder = GeminiEmbedder(quota=quota)
+    assert copy.deepcopy(embedder).quota is quota
+
+
+@pytest.mark.parametrize("wrong", [{"requests": 0}, {"tokens": -1}, {"period": 0}])
+def test_a_quota_of_nothing_is_refused(wrong: dict[str, int]) -> None:
+    """It would wait for ever."""
+    with pytest.raises(ConfigurationError, match="more than 0"):
+        Quota(**wrong)
+
+
+def test_one_way_to_say_it() -> None:
+    """A quota and its short forms contradict each other."""
+    with pytest.raises(ConfigurationError, match="either quota or"):
+        GeminiEmbedder(quota=Quota(), requests_per_minute=5)
+
+
+@pytest.mark.parametrize(
+    ("now", "reset"),
+    [
+        (datetime(2026, 11, 23, 5, 0, tzinfo=UTC), datetime(2026, 11, 23, 8, 0, tzinfo=UTC)),
+        (datetime(2026, 11, 23, 8, 0, tzinfo=UTC), datetime(2026, 11, 24, 8, 0, tzinfo=UTC)),
+        (datetime(2026, 7, 1, 6, 0, tzinfo=UTC), datetime(2026, 7, 1, 7, 0, tzinfo=UTC)),
+        (datetime(2026, 3, 8, 9, 0, tzinfo=UTC), datetime(2026, 3, 9, 7, 0, tzinfo=UTC)),
+    ],
+)
+def test_the_day_ends_at_midnight_pacific(now: datetime, reset: datetime) -> None:
+    """Summer time included."""
+    assert next_reset(now) == reset

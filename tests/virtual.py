@@ -1,0 +1,156 @@
+"""Minutes that pass in milliseconds: an event loop on a clock of its own, and a service on it."""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gemini_embed.embedder import Request
+from gemini_embed.engine import Engine
+from gemini_embed.errors import QuotaExceededError
+from gemini_embed.models import MODELS
+from gemini_embed.quota import Quota
+from gemini_embed.retry import Backoff
+from gemini_embed.tasks import WireText
+from gemini_embed.transport import Answer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Sequence
+    from typing import TypeVar
+
+    from gemini_embed.errors import GeminiEmbedError
+    from gemini_embed.plan import Batch
+    from gemini_embed.results import EmbeddingResult
+
+    T = TypeVar("T")
+
+DIMENSION = 4
+
+
+class _Clock(selectors.DefaultSelector):
+    """A selector that lets time pass instead of sleeping."""
+
+    now = 0.0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if timeout is None:
+            raise AssertionError("everything waits, and nothing will ever happen")
+        self.now += timeout
+        return super().select(0)
+
+
+def run(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine in virtual time."""
+    clock = _Clock()
+    loop = asyncio.SelectorEventLoop(clock)
+    loop.time = lambda: clock.now  # type: ignore[method-assign] # the loop's own seam
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        return runner.run(coroutine)
+
+
+def now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def vector(text: str) -> list[float]:
+    """Return the one vector of a text."""
+    return [float(ord(letter)) for letter in f"{text:>{DIMENSION}}"[-DIMENSION:]]
+
+
+@dataclass
+class Service:
+    """A service with a quota on texts in any `period` seconds, counted somewhere on the way.
+
+    It answers each text with its own vector. `trouble` may raise instead, or return how
+    long the way there and back takes.
+    """
+
+    limit: float = float("inf")
+    period: float = 60.0
+    named: bool = False
+    trouble: Callable[[Batch], tuple[float, float] | GeminiEmbedError] = lambda _: (0.05, 0.05)
+    counted: list[tuple[float, int]] = field(default_factory=list)
+    refused: list[tuple[float, int]] = field(default_factory=list)
+    batches: list[Batch] = field(default_factory=list)
+    under_way: int = 0
+    most_under_way: int = 0
+    _window: deque[tuple[float, int]] = field(default_factory=deque)
+
+    async def send(self, batch: Batch, *, model: str, output_dimensionality: int | None) -> Answer:
+        assert model == "gemini-embedding-2"
+        assert output_dimensionality == DIMENSION
+        self.batches.append(batch)
+        self.under_way += 1
+        self.most_under_way = max(self.most_under_way, self.under_way)
+        try:
+            outcome = self.trouble(batch)
+            if isinstance(outcome, Exception):
+                await asyncio.sleep(0.05)
+                raise outcome
+            there, back = outcome
+            await asyncio.sleep(there)
+            self._count(len(batch.texts))
+            await asyncio.sleep(back)
+        finally:
+            self.under_way -= 1
+        return Answer([vector(text) for text in batch.texts], None)
+
+    def _count(self, texts: int) -> None:
+        while self._window and self._window[0][0] <= now() - self.period:
+            self._window.popleft()
+        used = sum(amount for _, amount in self._window)
+        if used + texts <= self.limit:
+            self._window.append((now(), texts))
+            self.counted.append((now(), texts))
+            return
+        self.refused.append((now(), texts))
+        error = QuotaExceededError("429", status=429)
+        error.retry_after = 0.0
+        for at, amount in self._window:
+            used -= amount
+            error.retry_after = at + self.period - now()
+            if used + texts <= self.limit:
+                break
+        if self.named:
+            error.quota_id, error.quota_value = "EmbedContentRequestsPerMinute", int(self.limit)
+        raise error
+
+    def most_in_a_window(self) -> int:
+        """Return the most texts counted in any stretch of `period` seconds."""
+        return max(
+            sum(amount for at, amount in self.counted if start <= at < start + self.period)
+            for start, _ in self.counted
+        )
+
+
+def engine(service: Service, **options: Any) -> Engine:
+    """Return an engine on the running loop that sends to the service."""
+    given = {"quota": Quota(), "max_concurrency": 8, "backoff": Backoff(), **options}
+    return Engine(service, **given)
+
+
+def request(texts: Sequence[str], **options: Any) -> Request:
+    """Return a call that sends the texts as they are."""
+    given = {
+        "model": MODELS["gemini-embedding-2"],
+        "wires": [WireText(text) for text in texts],
+        "output_dimensionality": DIMENSION,
+        "normalize": False,
+        "batch_size": 100,
+        "show_progress": False,
+        "rate_limiter": None,
+        "role": "document",
+        "max_retries": 6,
+        "deadline": None,
+    }
+    return Request(**{**given, **options})
+
+
+def assert_right(result: EmbeddingResult, texts: Sequence[str]) -> None:
+    """Assert that each row is the vector of its own text."""
+    assert (result.vectors == np.array([vector(t) for t in texts]).reshape(-1, DIMENSION)).all()
