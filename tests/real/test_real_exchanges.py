@@ -449,7 +449,7 @@ def test_a_recorded_error_is_understood_through_the_sdk(
     exchange = recorded(name)
     server.script.append((exchange.status, exchange.answered, {}))
     with pytest.raises(ge.RequestError) as caught:
-        embedder(max_retries=0).embed(["hello"], role="query")
+        embedder(max_retries=0, deadline=0.5).embed(["hello"], role="query")
     _assert_means(caught.value, exchange.status, exchange.answered, RECORDED_ERRORS[name])
     assert len(server.log) == 1
 
