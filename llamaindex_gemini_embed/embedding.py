@@ -355,7 +355,10 @@ class GeminiEmbedding(BaseEmbedding):
                 )
             raise
         for part, event in zip(slices, events, strict=True):
-            dispatcher.event(EmbeddingEndEvent(chunks=texts[part], embeddings=embeddings[part]))
+            # Not validated: a pass over millions of numbers that are floats already.
+            dispatcher.event(
+                EmbeddingEndEvent.model_construct(chunks=texts[part], embeddings=embeddings[part])
+            )
             self.callback_manager.on_event_end(
                 CBEventType.EMBEDDING,
                 payload={
