@@ -47,6 +47,11 @@ format: $(READY) ## format, and mend what can be mended
 	@$(RUN)/ruff check --fix --quiet || true
 	@$(RUN)/ruff format
 
+bench: $(READY) ## measure beside the SDK and the official integrations (BENCH=--quick for a look)
+	@VIRTUAL_ENV=$(VENV) $$(command -v uv || echo $(RUN)/uv) pip install --quiet \
+		--constraints constraints.txt --group bench
+	@$(RUN)/python -m benchmarks.compare $(BENCH)
+
 record: $(READY) ## record the cassettes again: from Google with a key set, else from the stand-in
 	@rm -rf tests/recorded/cassettes
 	@$(RUN)/python -m pytest tests/recorded --record-mode=rewrite

@@ -18,6 +18,7 @@ from gemini_embed.errors import (
     RequestError,
     ServiceUnavailableError,
 )
+from gemini_embed.fingerprint import FingerprintMismatchError, check_fingerprint
 from gemini_embed.quota import Quota
 from gemini_embed.results import EmbeddingResult, Usage
 from gemini_embed.retry import Retry
@@ -31,6 +32,7 @@ __all__ = [
     "ConfigurationError",
     "DailyQuotaError",
     "EmbeddingResult",
+    "FingerprintMismatchError",
     "GeminiEmbedError",
     "GeminiEmbedder",
     "InvalidInputError",
@@ -42,6 +44,7 @@ __all__ = [
     "Retry",
     "ServiceUnavailableError",
     "Usage",
+    "check_fingerprint",
     "truncate",
 ]
 

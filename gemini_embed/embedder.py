@@ -5,58 +5,41 @@ from __future__ import annotations
 import os
 import warnings
 from dataclasses import dataclass, fields
+from os import PathLike
 from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import SecretStr
 
 from gemini_embed import loop
 from gemini_embed.errors import ConfigurationError
+from gemini_embed.fingerprint import fingerprint
 from gemini_embed.inputs import OnBlank, check_texts, check_titles
 from gemini_embed.models import (
     TEXTS_PER_REQUEST,
-    Model,
     Normalize,
     check_dimension,
     find_model,
+    must_normalize,
     warn_of_status,
 )
 from gemini_embed.options import check_picklable
 from gemini_embed.quota import Quota
+from gemini_embed.request import Request
 from gemini_embed.retry import MAX_RETRIES, Backoff, Retry
-from gemini_embed.tasks import TITLED, Role, WireText, parse_task_type, task_for, wire_text
+from gemini_embed.tasks import TITLED, Role, parse_task_type, task_for, wire_text
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
     from google import genai
 
+    from gemini_embed.cache import Cache
     from gemini_embed.engine import Engine
     from gemini_embed.results import EmbeddingResult
     from gemini_embed.transport import Address
 
 KEY_VARIABLES = ("GOOGLE_API_KEY", "GEMINI_API_KEY")
 """Where a key is looked for, in this order; the SDK's own order."""
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One checked call, ready to be sent."""
-
-    model: Model
-    wires: Sequence[WireText]
-    output_dimensionality: int | None
-    normalize: Normalize
-    batch_size: int
-    show_progress: bool
-    rate_limiter: Callable[[], Awaitable[None]] | None
-    role: Role
-    max_retries: int
-    deadline: float | None
-
-    @property
-    def dimension(self) -> int:
-        """The length each vector must have."""
-        return self.output_dimensionality or self.model.dimension
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -96,6 +79,10 @@ class GeminiEmbedder:
         quota: A `Quota`, to share one among embedders. Default: one of its own.
         requests_per_minute: Short for `Quota(requests=...)`: texts, as the service counts.
         tokens_per_minute: Short for `Quota(tokens=...)`. A limit that is not given is learned.
+        cache: Where vectors are kept and looked up: True for a per-user file, a path for a file
+            of that name, or an object with `get_many` and `set_many`. Default: nowhere.
+        cache_full_dimension: Ask for and keep the model's full dimension, and cut vectors to
+            `output_dimensionality` here: any dimension is then free later.
         base_url: Another address than Google's, for gateways and the stand-in.
         api_version: Another API version than the SDK's choice.
         additional_headers: Sent with every request; treated as secrets.
@@ -125,6 +112,8 @@ class GeminiEmbedder:
     quota: Quota | None = None
     requests_per_minute: int | None = None
     tokens_per_minute: int | None = None
+    cache: bool | str | PathLike[str] | Cache | None = None
+    cache_full_dimension: bool = False
     base_url: str | None = None
     api_version: str | None = None
     additional_headers: Mapping[str, str | SecretStr] | None = None
@@ -151,11 +140,19 @@ class GeminiEmbedder:
                 name: value if isinstance(value, SecretStr) else SecretStr(value)
                 for name, value in self.additional_headers.items()
             }
-        elsewhere = self.base_url or self.client or os.environ.get("GOOGLE_GEMINI_BASE_URL")
+        gateway = os.environ.get("GOOGLE_GEMINI_BASE_URL")
+        elsewhere = self.base_url or self.client or gateway
         self._row = find_model(self.model, any_name=bool(elsewhere))
         self._purpose = parse_task_type(self.task_type)
         check_dimension(self._row, self.output_dimensionality)
         warn_of_status(self._row)
+        self._cache = _cache_of(self.cache)
+        if self.cache_full_dimension and not (self._cache and self._row.nested):
+            raise ConfigurationError(
+                "cache_full_dimension needs a cache, and a model whose smaller vectors are the "
+                "beginning of the full one"
+            )
+        self._service = "a client of the caller's" if self.client else self.base_url or gateway
         self._quota = self.quota or Quota(self.requests_per_minute, self.tokens_per_minute)
         self._engine: Engine | None = None
 
@@ -183,6 +180,25 @@ class GeminiEmbedder:
                 "retry_min_seconds must be from 0 to retry_max_seconds: "
                 f"{self.retry_min_seconds}, {self.retry_max_seconds}"
             )
+
+    @property
+    def fingerprint(self) -> str:
+        """All that shapes a vector but the text: see `gemini_embed.fingerprint`.
+
+        Stable across processes and releases; for the embedder's own settings, not for what a
+        single call asks for. Keep it beside an index, and compare with `check_fingerprint`.
+        """
+        dimension = self.output_dimensionality or self._row.dimension
+        whole = self._row.normalized == "always" or dimension == self._row.dimension
+        return fingerprint(
+            self._row,
+            dimension=dimension,
+            purpose=self._purpose,
+            task_prefix=self.task_prefix,
+            normalized=whole
+            or must_normalize(self.normalize, model=self._row, dimension=dimension),
+            service=self._service,
+        )
 
     def embed(
         self,
@@ -300,6 +316,9 @@ class GeminiEmbedder:
             role=role,
             max_retries=MAX_RETRIES[role] if self.max_retries is None else self.max_retries,
             deadline=self.deadline,
+            cache=self._cache,
+            service=self._service,
+            full=self.cache_full_dimension,
         )
 
     async def _embed(self, request: Request) -> EmbeddingResult:
@@ -366,6 +385,21 @@ def find_key(given: str | SecretStr | None) -> SecretStr | None:
 def _stripped(value: str | SecretStr | None) -> SecretStr | None:
     text = value.get_secret_value() if isinstance(value, SecretStr) else value
     return SecretStr(text.strip()) if text and text.strip() else None
+
+
+def _cache_of(given: bool | str | PathLike[str] | Cache | None) -> Cache | None:
+    if given is None or given is False:
+        return None
+    if given is True or isinstance(given, str | PathLike):
+        from gemini_embed.cache import SQLiteCache  # noqa: PLC0415 - loads sqlite3
+
+        return SQLiteCache(None if given is True else given)
+    if hasattr(given, "get_many") and hasattr(given, "set_many"):
+        return given
+    raise ConfigurationError(
+        "cache must be True, a path, or an object with get_many and set_many, "
+        f"not {type(given).__name__}"
+    )
 
 
 def _key_source(key: SecretStr | None) -> str:

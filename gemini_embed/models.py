@@ -33,6 +33,8 @@ class Model:
         resizable: Whether `output_dimensionality` may ask for less.
         max_input_tokens: Per text. More is cut off by the service, in silence.
         task: How a task is told: in a field of the request, or in the text itself.
+        nested: Whether a smaller vector is the beginning of the full one, up to length. Shown
+            by recorded answers of the Gemini models.
         normalized: Whether the service returns unit vectors `always`, or only at the
             native `dimension`.
         gemini: Whether the Gemini API serves it.
@@ -47,6 +49,7 @@ class Model:
     max_input_tokens: int
     task: Literal["field", "prefix"]
     normalized: Literal["always", "native"]
+    nested: bool = False
     gemini: Status
     vertex: Status
     shutdown: str | None = None
@@ -68,6 +71,7 @@ MODELS: dict[str, Model] = {
             max_input_tokens=8192,
             task="prefix",
             normalized="always",
+            nested=True,
             gemini="available",
             vertex="available",
         ),
@@ -78,6 +82,7 @@ MODELS: dict[str, Model] = {
             max_input_tokens=8192,
             task="prefix",
             normalized="always",
+            nested=True,
             gemini="retired",
             vertex="preview",
             shutdown="2026-08-10",
@@ -90,6 +95,7 @@ MODELS: dict[str, Model] = {
             max_input_tokens=2048,
             task="field",
             normalized="native",
+            nested=True,
             gemini="available",
             vertex="available",
             shutdown="2028-05-14",
@@ -102,6 +108,7 @@ MODELS: dict[str, Model] = {
             max_input_tokens=8192,
             task="field",
             normalized="native",
+            nested=True,
             gemini="retired",
             vertex="never",
             shutdown="2025-10-30",
@@ -235,3 +242,14 @@ def warn_of_status(model: Model) -> None:
             f"{model.name} is served by Vertex AI, not by the Gemini API; requests will fail",
             stacklevel=2,
         )
+
+
+def must_normalize(normalize: Normalize, *, model: Model, dimension: int) -> bool:
+    """Tell whether vectors of `dimension` need to be brought to unit length here.
+
+    `"auto"`: where the service does not do it. gemini-embedding-001 below 3072 dimensions
+    comes back as a bare prefix, of length 0.57 at 768.
+    """
+    if normalize != "auto":
+        return normalize
+    return model.normalized == "native" and dimension != model.dimension

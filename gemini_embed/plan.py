@@ -11,10 +11,12 @@ from collections import deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from gemini_embed.tasks import WireText
 
-    from gemini_embed.tasks import TaskType, WireText
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from gemini_embed.tasks import TaskType
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,22 +46,34 @@ class Batch:
         )
 
     @property
+    def wires(self) -> tuple[WireText, ...]:
+        """Each text as one request."""
+        return tuple(WireText(text, self.task_type, self.title) for text in self.texts)
+
+    @property
     def indexes(self) -> tuple[int, ...]:
         """Every place in the caller's list that waits for this batch, in order."""
         return tuple(sorted(index for places in self.positions for index in places))
 
 
+def places_of(wires: Iterable[WireText]) -> dict[WireText, list[int]]:
+    """Return where each request's vector belongs: identical requests are one."""
+    places: dict[WireText, list[int]] = {}
+    for index, wire in enumerate(wires):
+        places.setdefault(wire, []).append(index)
+    return places
+
+
 class Plan:
     """The texts of one call that are still to be sent.
 
-    Identical requests are sent once. Texts share a batch when task and title, which the SDK
-    sends once per call, are the same.
+    Texts share a batch when task and title, which the SDK sends once per call, are the same.
+
+    Args:
+        places: For each request, where in the caller's list its vector belongs.
     """
 
-    def __init__(self, wires: Iterable[WireText]) -> None:
-        places: dict[WireText, list[int]] = {}
-        for index, wire in enumerate(wires):
-            places.setdefault(wire, []).append(index)
+    def __init__(self, places: Mapping[WireText, Sequence[int]]) -> None:
         self._waiting: dict[
             tuple[TaskType | None, str | None], deque[tuple[str, tuple[int, ...]]]
         ] = {}

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-    from gemini_embed.models import Model, Normalize
+    from gemini_embed.models import Model
 
 
 def checked(rows: Sequence[Sequence[float]], *, count: int, dimension: int) -> NDArray[np.float32]:
@@ -34,23 +34,38 @@ def checked(rows: Sequence[Sequence[float]], *, count: int, dimension: int) -> N
             )
     with np.errstate(over="ignore"):  # too large for float32 becomes infinite, found below
         block = np.array(rows, dtype=np.float32).reshape(count, dimension)
-    # One pass finds both flaws: a sum of squares is zero, or not finite, just where a vector is.
-    squares = np.einsum("ij,ij->i", block, block, dtype=np.float64)
-    for row in map(int, np.flatnonzero(~np.isfinite(squares) | (squares == 0))):
-        what = "is all zeros" if squares[row] == 0 else "holds a number that is not finite"
+    for row in map(int, np.flatnonzero(~_sound(block))):
+        what = "holds a number that is not finite" if block[row].any() else "is all zeros"
         raise BadResponseError(f"vector {row} of the answer {what}")
     return block
 
 
-def must_normalize(normalize: Normalize, *, model: Model, dimension: int) -> bool:
-    """Tell whether vectors of `dimension` need to be brought to unit length here.
+def _sound(block: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Tell of each row whether it has a direction: finite, and not all zeros."""
+    # One pass finds both: a sum of squares is zero, or not finite, just where a vector is.
+    squares = np.einsum("ij,ij->i", block, block, dtype=np.float64)
+    sound: NDArray[np.bool_] = np.isfinite(squares) & (squares > 0)
+    return sound
 
-    `"auto"`: where the service does not do it. gemini-embedding-001 below 3072 dimensions
-    comes back as a bare prefix, of length 0.57 at 768.
+
+def as_served(block: NDArray[np.float32], n: int, *, model: Model) -> NDArray[np.float32]:
+    """Return what the service would answer for `n` dimensions, from its longer answer.
+
+    gemini-embedding-001 answers the bare prefix, gemini-embedding-2 the prefix at length 1.
     """
-    if normalize != "auto":
-        return normalize
-    return model.normalized == "native" and dimension != model.dimension
+    prefix = block[:, :n]
+    return unit(prefix) if model.normalized == "always" else prefix
+
+
+def recalled(
+    values: Sequence[bytes | None], *, dimension: int
+) -> tuple[list[int], NDArray[np.float32]]:
+    """Return which of some kept values are vectors, and these as one array."""
+    good = [i for i, value in enumerate(values) if value and len(value) == 4 * dimension]
+    block = np.frombuffer(b"".join(values[i] or b"" for i in good), np.float32)
+    block = block.reshape(len(good), dimension)
+    sound = _sound(block)
+    return [i for i, ok in zip(good, sound, strict=True) if ok], block[sound]
 
 
 def unit(block: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -2,6 +2,8 @@
 
 try:
     from langchain_gemini_embed.embeddings import GeminiEmbeddings
+    from langchain_gemini_embed.fingerprints import load_fingerprint, save_fingerprint
+    from langchain_gemini_embed.stores import StoreCache
 except ModuleNotFoundError as error:
     if (error.name or "").partition(".")[0] != "langchain_core":
         raise
@@ -10,4 +12,4 @@ except ModuleNotFoundError as error:
         name=error.name,
     ) from error
 
-__all__ = ["GeminiEmbeddings"]
+__all__ = ["GeminiEmbeddings", "StoreCache", "load_fingerprint", "save_fingerprint"]

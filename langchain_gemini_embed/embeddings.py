@@ -65,6 +65,8 @@ class GeminiEmbeddings(BaseModel, Embeddings):
     quota: Quota | None = Field(default=None, exclude=True)
     requests_per_minute: int | None = None
     tokens_per_minute: int | None = None
+    cache: Any = Field(default=None, exclude=True)
+    cache_full_dimension: bool = False
     base_url: str | None = None
     api_version: str | None = None
     additional_headers: dict[str, SecretStr] | None = None
@@ -112,6 +114,19 @@ class GeminiEmbeddings(BaseModel, Embeddings):
         if self._core is None or self._core[0] != options:
             self._core = (options, GeminiEmbedder(**options))
         return self._core[1]
+
+    @property
+    def fingerprint(self) -> str:
+        """All that shapes a vector but the text: `GeminiEmbedder.fingerprint`."""
+        return self._embedder.fingerprint
+
+    @property
+    def cache_namespace(self) -> str:
+        """The fingerprint, as `namespace=` of LangChain's `CacheBackedEmbeddings`.
+
+        Give queries a store of their own there: it looks both up by text alone.
+        """
+        return self.fingerprint
 
     def embed_documents(
         self,

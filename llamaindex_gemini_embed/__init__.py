@@ -2,6 +2,8 @@
 
 try:
     from llamaindex_gemini_embed.embedding import GeminiEmbedding
+    from llamaindex_gemini_embed.fingerprints import load_fingerprint, save_fingerprint
+    from llamaindex_gemini_embed.kvstore import KVStoreCache
 except ModuleNotFoundError as error:
     if not (error.name or "").startswith("llama_index"):
         raise
@@ -10,4 +12,4 @@ except ModuleNotFoundError as error:
         name=error.name,
     ) from error
 
-__all__ = ["GeminiEmbedding"]
+__all__ = ["GeminiEmbedding", "KVStoreCache", "load_fingerprint", "save_fingerprint"]

@@ -22,6 +22,7 @@ from gemini_embed.options import check_picklable, one_value, refuse_unknown
 from gemini_embed.quota import Quota  # noqa: TC001 - likewise
 from gemini_embed.results import as_lists
 from gemini_embed.retry import Retry  # noqa: TC001 - likewise
+from llamaindex_gemini_embed.kvstore import KVStoreCache
 from llamaindex_gemini_embed.sdk_options import from_embedding_config, from_http_options
 
 if TYPE_CHECKING:
@@ -35,10 +36,6 @@ _OWNER = "GeminiEmbedding"
 _REFUSED = {
     "vertexai_config": "Vertex AI is not supported yet",
     "debug_config": "it belongs to the SDK's own replay tests; pass a ready client=... instead",
-    "embeddings_cache": (
-        "LlamaIndex looks it up by text alone, so a query would get a document's vector, "
-        "or another model's"
-    ),
 }
 
 
@@ -78,8 +75,10 @@ class GeminiEmbedding(BaseEmbedding):
         rate_limiter: LlamaIndex's; asked before each request. It does not survive pickling.
         **options: `task_type`, `output_dimensionality`, `normalize`, `task_prefix`, `on_blank`,
             `deadline`, `on_retry`, `quota`, `requests_per_minute`, `tokens_per_minute`,
-            `base_url`, `api_version`, `additional_headers`, `client_args`, `client`: see
-            `gemini_embed.GeminiEmbedder`.
+            `cache`, `cache_full_dimension`, `base_url`, `api_version`, `additional_headers`,
+            `client_args`, `client`: see `gemini_embed.GeminiEmbedder`. `embeddings_cache`, a
+            LlamaIndex key-value store, becomes the core's `cache`, whose keys tell queries
+            from documents, models and dimensions apart; the base class's field stays None.
 
     Raises:
         ConfigurationError: An option that is unknown, given twice with different values, or
@@ -108,6 +107,8 @@ class GeminiEmbedding(BaseEmbedding):
     quota: Quota | None = Field(default=None, exclude=True)
     requests_per_minute: int | None = Field(default=None, exclude=True)
     tokens_per_minute: int | None = Field(default=None, exclude=True)
+    cache: Any = Field(default=None, exclude=True)
+    cache_full_dimension: bool = Field(default=False, exclude=True)
     base_url: str | None = Field(default=None, exclude=True)
     api_version: str | None = Field(default=None, exclude=True)
     additional_headers: dict[str, SecretStr] | None = Field(default=None, exclude=True)
@@ -147,10 +148,10 @@ class GeminiEmbedding(BaseEmbedding):
         client_args: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> None:
+        embeddings_cache = options.pop("embeddings_cache", None)
         refused = {
             "vertexai_config": vertexai_config,
             "debug_config": debug_config,
-            "embeddings_cache": options.pop("embeddings_cache", None),
         }
         spellings = {"model", "batch_size", "retries", "http_options"}
         known = {*type(self).model_fields, *spellings} - {*refused}
@@ -191,6 +192,11 @@ class GeminiEmbedding(BaseEmbedding):
                 "http_options.client_args": http.get("client_args"),
             },
         }
+        if embeddings_cache is not None:
+            spelled["cache"] = {
+                "cache": options.pop("cache", None),
+                "embeddings_cache": KVStoreCache(embeddings_cache),
+            }
         values = {name: one_value(spellings) for name, spellings in spelled.items()}
         options |= {name: value for name, value in values.items() if value is not None}
         options.setdefault("model_name", NEWEST)
@@ -236,6 +242,8 @@ class GeminiEmbedding(BaseEmbedding):
             "quota",
             "requests_per_minute",
             "tokens_per_minute",
+            "cache",
+            "cache_full_dimension",
             "base_url",
             "api_version",
             "additional_headers",
@@ -246,6 +254,11 @@ class GeminiEmbedding(BaseEmbedding):
         if self._core is None or self._core[0] != options:
             self._core = (options, GeminiEmbedder(**options))
         return self._core[1]
+
+    @property
+    def fingerprint(self) -> str:
+        """All that shapes a vector but the text: `GeminiEmbedder.fingerprint`."""
+        return self._embedder.fingerprint
 
     def _get_query_embedding(self, query: str) -> list[float]:
         return as_lists(self._embedder.embed([query], role="query").vectors)[0]

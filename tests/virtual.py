@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gemini_embed.embedder import Request
 from gemini_embed.engine import Engine
 from gemini_embed.errors import QuotaExceededError
 from gemini_embed.models import MODELS
 from gemini_embed.quota import Quota
+from gemini_embed.request import Request
 from gemini_embed.retry import Backoff
 from gemini_embed.tasks import WireText
 from gemini_embed.transport import Answer

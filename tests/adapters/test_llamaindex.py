@@ -196,7 +196,6 @@ def test_retries_counts_attempts(server: Standin, embedding: Maker) -> None:
         ),
         ({"vertexai_config": {"project": "p"}}, "Vertex AI is not supported yet"),
         ({"debug_config": object()}, "client="),
-        ({"embeddings_cache": object()}, "text alone"),
         ({"output_dimensionalty": 768}, "output_dimensionality"),
         ({"chunk_size": 5}, "batch_size"),
         ({"embedding_config": {"auto_truncate": True}}, "Vertex AI only"),

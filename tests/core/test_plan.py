@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gemini_embed.plan import Batch, Plan, estimate_tokens
+from gemini_embed.plan import Batch, Plan, estimate_tokens, places_of
 from gemini_embed.tasks import WireText
 
 WIRES = st.lists(
@@ -26,7 +26,7 @@ def drained(plan: Plan, max_texts: int) -> list[Batch]:
 @given(WIRES, st.integers(1, 5))
 def test_every_position_is_served_once_by_its_own_text(wires: list[WireText], size: int) -> None:
     """No text is lost, doubled or taken for another, however texts repeat and titles differ."""
-    plan = Plan(wires)
+    plan = Plan(places_of(wires))
     waiting = len(plan)
     batches = drained(plan, size)
 
@@ -49,7 +49,7 @@ def test_what_is_identical_is_sent_once(wires: list[WireText]) -> None:
     """The same text with the same task and title costs one text, however often it is given."""
     sent = [
         WireText(text, batch.task_type, batch.title)
-        for batch in drained(Plan(wires), 100)
+        for batch in drained(Plan(places_of(wires)), 100)
         for text in batch.texts
     ]
 
@@ -58,7 +58,7 @@ def test_what_is_identical_is_sent_once(wires: list[WireText]) -> None:
 
 def test_texts_keep_their_order_within_a_group() -> None:
     """Requests are cut from the front of the list, so progress follows the caller's order."""
-    batches = drained(Plan([WireText(str(i)) for i in range(5)]), 2)
+    batches = drained(Plan(places_of([WireText(str(i)) for i in range(5)])), 2)
 
     assert [batch.texts for batch in batches] == [("0", "1"), ("2", "3"), ("4",)]
     assert [batch.indexes for batch in batches] == [(0, 1), (2, 3), (4,)]
@@ -68,7 +68,7 @@ def test_titles_that_are_fields_do_not_mix() -> None:
     """A request carries one title, so each title gets requests of its own."""
     wires = [WireText(text, "RETRIEVAL_DOCUMENT", text.upper()) for text in "aba"]
 
-    batches = drained(Plan(wires), 100)
+    batches = drained(Plan(places_of(wires)), 100)
 
     assert [(batch.title, batch.texts, batch.positions) for batch in batches] == [
         ("A", ("a",), ((0, 2),)),
@@ -78,7 +78,7 @@ def test_titles_that_are_fields_do_not_mix() -> None:
 
 def test_what_is_put_back_comes_first_and_may_be_cut_smaller() -> None:
     """A limit learned meanwhile holds for batches that wait again, too."""
-    plan = Plan([WireText(str(i)) for i in range(6)])
+    plan = Plan(places_of([WireText(str(i)) for i in range(6)]))
     first = plan.take(4)
     assert first is not None
     plan.put_back(*first.split(1))
@@ -90,7 +90,7 @@ def test_what_is_put_back_comes_first_and_may_be_cut_smaller() -> None:
 
 def test_tokens_cut_batches_too() -> None:
     """A batch holds no more tokens than there is room for, but always one text."""
-    plan = Plan([WireText(letter * 396) for letter in "abcde"])
+    plan = Plan(places_of([WireText(letter * 396) for letter in "abcde"]))
 
     sizes = []
     for room in (250, 99, 1000):

@@ -11,8 +11,8 @@ from hypothesis.extra import numpy as npst
 
 import gemini_embed
 from gemini_embed.errors import BadResponseError
-from gemini_embed.models import MODELS, Normalize
-from gemini_embed.vectors import checked, must_normalize, unit
+from gemini_embed.models import MODELS, Normalize, must_normalize
+from gemini_embed.vectors import checked, unit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -1,0 +1,215 @@
+"""One call while it runs: what still waits, what is done, why it must stop.
+
+Runs on the I/O thread only, and performs no I/O but the cache's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gemini_embed.errors import (
+    BadResponseError,
+    DailyQuotaError,
+    GeminiEmbedError,
+    ModelNotFoundError,
+    ServiceUnavailableError,
+)
+from gemini_embed.memory import Memory
+from gemini_embed.models import must_normalize
+from gemini_embed.plan import Plan, estimate_tokens, places_of
+from gemini_embed.quota import next_reset
+from gemini_embed.refusals import of_model
+from gemini_embed.results import EmbeddingResult, Usage
+from gemini_embed.vectors import as_served, unit
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+    from tqdm import tqdm
+
+    from gemini_embed.plan import Batch
+    from gemini_embed.quota import Quota, Room
+    from gemini_embed.request import Request
+
+_MOST_REJECTED = 3
+"""Texts rejected one by one, with nothing going well, after which it is not the texts."""
+
+
+class Call:
+    """One call while it runs: what still waits, what is done, why it must stop."""
+
+    def __init__(self, request: Request, quota: Quota) -> None:
+        self.request = request
+        self._places = places_of(request.wires)
+        self.plan = Plan(self._places)
+        self.error: Exception | None = None
+        self.last_failure: GeminiEmbedError | None = None
+        self.requests = 0
+        self.refusals = 0
+        self.prompt_tokens: int | None = None
+        self._quota = quota
+        self._stopped = asyncio.Event()
+        self._rejected: list[GeminiEmbedError] = []
+        self._vectors = np.zeros((len(request.wires), request.dimension), np.float32)
+        self._done = np.zeros(len(request.wires), np.bool_)
+        self._normalize = must_normalize(
+            request.normalize, model=request.model, dimension=request.dimension
+        )
+        self._memory = None if request.cache is None else Memory(request)
+        self._bar = _progress_bar(len(request.wires)) if request.show_progress else None
+
+    # What `gate.Source` asks for.
+
+    def is_empty(self) -> bool:
+        """Tell whether nothing is to be sent any more."""
+        return self.error is not None or self.plan.next_text() is None
+
+    def estimate_next(self) -> int:
+        """Return about how many tokens the next text has; 0 where tokens are not limited."""
+        if not self._quota.counts_tokens:
+            return 0
+        text = self.plan.next_text()
+        return 0 if text is None else round(estimate_tokens(text) * self._quota.tokens_per_estimate)
+
+    def take(self, room: Room) -> Batch:
+        """Return the next batch that fits."""
+        batch = self.plan.take(
+            min(room.texts, self.request.batch_size),
+            max_tokens=room.tokens,
+            tokens_per_estimate=self._quota.tokens_per_estimate,
+        )
+        assert batch is not None  # noqa: S101 - the gate asks a source that is not empty
+        return batch
+
+    def estimate(self, batch: Batch) -> int:
+        """Return about how many tokens a batch has; 0 where tokens are not limited."""
+        if not self._quota.counts_tokens:
+            return 0
+        estimate = sum(map(estimate_tokens, batch.texts))
+        return max(1, round(estimate * self._quota.tokens_per_estimate))
+
+    # What happens to it.
+
+    def stop(self, error: Exception) -> None:
+        """Send nothing more. What is under way may finish: it is paid for."""
+        self.error = self.error or error
+        self._stopped.set()
+
+    def reject(self, error: GeminiEmbedError) -> None:
+        """Go on without a text that the service will not have."""
+        self._rejected.append(error)
+        if len(self._rejected) > _MOST_REJECTED and not self._done.any():
+            self.stop(error)  # it is not the texts: nothing goes well
+
+    async def pause(self, seconds: float) -> None:
+        """Wait, but not longer than the call goes on."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._stopped.wait()
+        except TimeoutError:
+            return
+
+    async def recall(self) -> None:
+        """Take what is in the cache, and plan the rest."""
+        memory = self._memory
+        if memory is None:
+            return
+        wires = list(self._places)
+        found, block = await memory.recall(wires)
+        self.place([self._places[wires[i]] for i in found], block)
+        known = {wires[i] for i in found}
+        self.plan = Plan({w: places for w, places in self._places.items() if w not in known})
+
+    async def keep(self, batch: Batch, block: NDArray[np.float32]) -> None:
+        """Put what came into the cache, as it came."""
+        if self._memory is not None:
+            await self._memory.keep(batch.wires, block)
+
+    def place(self, positions: Sequence[Sequence[int]], block: NDArray[np.float32]) -> None:
+        """Put each vector at every place its text stands in the caller's list."""
+        self.refusals = 0
+        if block.shape[1] != self.request.dimension:
+            block = as_served(block, self.request.dimension, model=self.request.model)
+        if self._normalize:
+            block = unit(block)
+        counts = [len(places) for places in positions]
+        indexes = np.fromiter(chain.from_iterable(positions), np.intp, sum(counts))
+        self._vectors[indexes] = block if len(counts) == len(indexes) else block.repeat(counts, 0)
+        self._done[indexes] = True
+        if self._bar is not None:
+            self._bar.update(len(indexes))
+
+    def close(self) -> None:
+        """Take the progress bar down."""
+        if self._bar is not None:
+            self._bar.close()
+
+    def result(self) -> EmbeddingResult:
+        """Return all vectors, or raise what went wrong with those that are there.
+
+        Raises:
+            GeminiEmbedError: With what was finished in `partial`.
+        """
+        error = self.error or _of_all(self._rejected)
+        if error is None and not self._done.all():
+            error = BadResponseError(
+                "texts were left without a vector; this is a fault of gemini-embed",
+                indexes=[int(index) for index in np.flatnonzero(~self._done)],
+            )
+        if isinstance(error, GeminiEmbedError):
+            error.partial = {int(i): self._vectors[i] for i in np.flatnonzero(self._done)}
+            if len(self._done) > 1:
+                finished = f"{len(error.partial)} of {len(self._done)} texts were finished"
+                error.args = (f"{error}; {finished}",)
+        if error is not None:
+            raise error
+        return EmbeddingResult(self._vectors, Usage(self.requests, self.prompt_tokens))
+
+
+def _of_all(rejected: Sequence[GeminiEmbedError]) -> GeminiEmbedError | None:
+    """Return one error for all texts that were rejected."""
+    if not rejected:
+        return None
+    first = min(rejected, key=lambda error: error.indexes)
+    first.indexes = tuple(sorted(index for error in rejected for index in error.indexes))
+    if len(rejected) > 1:
+        first.args = (f"{first}; rejected in all: texts {', '.join(map(str, first.indexes))}",)
+    return first
+
+
+def located(error: GeminiEmbedError, batch: Batch, request: Request) -> GeminiEmbedError:
+    """Return the error, saying which texts it is about and how often they were tried."""
+    if isinstance(error, ModelNotFoundError):
+        error = of_model(error, request.model)
+    notes = []
+    if isinstance(error, DailyQuotaError) and error.quota_value != 0:
+        error.resets_at = next_reset(datetime.now(UTC))
+        notes.append(
+            f"the day's quota resets at midnight Pacific, {error.resets_at:%Y-%m-%d %H:%M %Z}"
+        )
+    indexes = error.indexes = batch.indexes
+    span = f"{len(indexes)} texts between {indexes[0]} and {indexes[-1]}"
+    notes.append(span if len(indexes) > 1 else f"text {indexes[0]}")
+    if batch.attempts:
+        notes.append(f"tried {batch.attempts + 1} times")
+    error.args = (f"{error} ({', '.join(notes)})",)
+    return error
+
+
+def too_late(last: GeminiEmbedError | None, request: Request) -> GeminiEmbedError:
+    """Return the error of a call whose deadline passed: the last thing that went wrong."""
+    error = last or ServiceUnavailableError("not all texts were answered")
+    error.args = (f"the deadline of {request.deadline} s passed; {error}",)
+    return error
+
+
+def _progress_bar(total: int) -> tqdm[Any]:
+    from tqdm.auto import tqdm  # noqa: PLC0415 - only where a bar is asked for
+
+    return tqdm(total=total, desc="Generating embeddings", unit="text")

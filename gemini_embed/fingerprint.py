@@ -1,0 +1,105 @@
+"""A name for all that shapes a vector but the text, and a guard for indexes. Performs no I/O.
+
+Five parts with dots between: model, dimension, purpose, how the task is told, length. For example
+`gemini-embedding-2.768.retrieval.prefix.unit`. Vectors of one index, and the queries asked of it,
+must agree in all of them. Only letters, digits, `_`, `.` and `-` occur, so that it can name a
+collection, a folder or a cache namespace.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from gemini_embed.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from gemini_embed.models import Model
+    from gemini_embed.tasks import TaskType
+
+_RETRIEVAL = {None, "RETRIEVAL_QUERY", "RETRIEVAL_DOCUMENT"}
+
+_ADVICE = {
+    "model": "vectors of two models cannot be mixed",
+    "dimension": "set output_dimensionality to match",
+    "task_type": "set task_type to match",
+    "task_prefix": "set task_prefix to match",
+    "normalize": "set normalize to match",
+}
+
+
+class _Parts(NamedTuple):
+    model: str
+    dimension: str
+    task_type: str
+    task_prefix: str
+    normalize: str
+
+
+class HasFingerprint(Protocol):
+    """An embedder: the core's, LangChain's or LlamaIndex's."""
+
+    @property
+    def fingerprint(self) -> str:
+        """What shapes its vectors."""
+
+
+class FingerprintMismatchError(ConfigurationError):
+    """An index and an embedder do not belong together; the text says what differs."""
+
+
+def fingerprint(
+    model: Model,
+    *,
+    dimension: int,
+    purpose: TaskType | None,
+    task_prefix: bool,
+    normalized: bool,
+    service: str | None,
+) -> str:
+    """Return the fingerprint of an embedder's settings.
+
+    `normalized` says whether vectors have length 1, whoever sees to it. `service` is another
+    service's address than Google's, whose vectors are other vectors; it is hashed.
+    """
+    name = model.name
+    if service is not None:
+        name += "-at-" + hashlib.blake2b(service.encode(), digest_size=4).hexdigest()
+    parts = _Parts(
+        model=name,
+        dimension=str(dimension),
+        task_type="retrieval" if purpose in _RETRIEVAL else str(purpose).lower(),
+        task_prefix="field" if model.task == "field" else "prefix" if task_prefix else "bare",
+        normalize="unit" if normalized else "asis",
+    )
+    return ".".join(re.sub(r"[^a-zA-Z0-9_-]", "_", part) for part in parts)
+
+
+def check_fingerprint(stored: str | None, embedder: HasFingerprint) -> None:
+    """Refuse to use an index with an embedder that makes other vectors than are in it.
+
+    Args:
+        stored: What was `embedder.fingerprint` when the index was built; None for an index
+            that holds none, which passes.
+        embedder: Anything with a `fingerprint`.
+
+    Raises:
+        FingerprintMismatchError: Says what differs, and what to do.
+    """
+    current = embedder.fingerprint
+    if stored is None or stored == current:
+        return
+    theirs, ours = stored.rsplit(".", 4), current.rsplit(".", 4)
+    if len(theirs) != len(_Parts._fields):
+        raise FingerprintMismatchError(f"{stored!r} is not a fingerprint of gemini-embed")
+    differences = [
+        f"{field} is {our!r} and was {their!r} ({_ADVICE[field]})"
+        for field, our, their in zip(_Parts._fields, ours, theirs, strict=True)
+        if our != their
+    ]
+    raise FingerprintMismatchError(
+        "this embedder's vectors do not belong in this index: "
+        + "; ".join(differences)
+        + ". Otherwise embed the index again"
+    )

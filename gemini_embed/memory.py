@@ -1,0 +1,94 @@
+"""One call's use of a cache: looked up before anything is planned, filled as each answer comes.
+
+Runs on the I/O thread and lets worker threads wait for the cache. What a cache cannot do is
+warned about, and never costs a vector.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import warnings
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+
+from gemini_embed.cache import cache_key
+from gemini_embed.errors import ConfigurationError
+from gemini_embed.vectors import as_served, recalled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from gemini_embed.request import Request
+    from gemini_embed.tasks import WireText
+
+T = TypeVar("T")
+
+
+class Memory:
+    """The vectors, as the service sends them, of one call's requests."""
+
+    def __init__(self, request: Request) -> None:
+        assert request.cache is not None  # noqa: S101 - the caller looked
+        self._cache = request.cache
+        self._model = request.model
+        self._service = request.service
+        self._dimension = request.sent_dimension
+        self._usable = True
+
+    async def recall(self, wires: Sequence[WireText]) -> tuple[list[int], NDArray[np.float32]]:
+        """Return which requests' vectors are known, and these vectors, in the same order."""
+        nothing: tuple[list[int], NDArray[np.float32]] = ([], np.empty((0, self._dimension), "f4"))
+        return await self._try(lambda: self._recall(wires), nothing)
+
+    async def keep(self, wires: Sequence[WireText], block: NDArray[np.float32]) -> None:
+        """Keep the vectors of an answer."""
+        await self._try(
+            lambda: self._cache.set_many(
+                [
+                    (key, vector.tobytes())
+                    for key, vector in zip(self._keys(wires, self._dimension), block, strict=True)
+                ]
+            ),
+            None,
+        )
+
+    def _recall(self, wires: Sequence[WireText]) -> tuple[list[int], NDArray[np.float32]]:
+        found, block = self._look_up(wires, self._dimension)
+        native = self._model.dimension
+        if not self._model.nested or self._dimension == native or len(found) == len(wires):
+            return found, block
+        # A smaller vector is the beginning of the full one.
+        known = set(found)
+        rest = [i for i in range(len(wires)) if i not in known]
+        more, full = self._look_up([wires[i] for i in rest], native)
+        shorter = as_served(full, self._dimension, model=self._model)
+        return found + [rest[i] for i in more], np.concatenate([block, shorter])
+
+    def _look_up(
+        self, wires: Sequence[WireText], dimension: int
+    ) -> tuple[list[int], NDArray[np.float32]]:
+        return recalled(self._cache.get_many(self._keys(wires, dimension)), dimension=dimension)
+
+    def _keys(self, wires: Sequence[WireText], dimension: int) -> list[str]:
+        return [
+            cache_key(wire, model=self._model.name, dimension=dimension, service=self._service)
+            for wire in wires
+        ]
+
+    async def _try(self, work: Callable[[], T], otherwise: T) -> T:
+        if not self._usable:
+            return otherwise
+        try:
+            return await asyncio.to_thread(work)
+        except ConfigurationError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a cache may raise
+            self._usable = False
+            warnings.warn(
+                f"the cache is not used for the rest of this call: {type(error).__name__}: {error}",
+                stacklevel=2,
+            )
+            return otherwise

@@ -1,0 +1,47 @@
+"""One checked call, ready to be sent. Performs no I/O and loads no numpy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from gemini_embed.cache import Cache
+    from gemini_embed.models import Model, Normalize
+    from gemini_embed.tasks import Role, WireText
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One checked call, ready to be sent."""
+
+    model: Model
+    wires: Sequence[WireText]
+    output_dimensionality: int | None
+    normalize: Normalize
+    batch_size: int
+    show_progress: bool
+    rate_limiter: Callable[[], Awaitable[None]] | None
+    role: Role
+    max_retries: int
+    deadline: float | None
+    cache: Cache | None = None
+    service: str | None = None
+    full: bool = False
+
+    @property
+    def dimension(self) -> int:
+        """The length each vector must have."""
+        return self.output_dimensionality or self.model.dimension
+
+    @property
+    def sent_dimensionality(self) -> int | None:
+        """What the service is asked for; None for the model's own."""
+        return None if self.full else self.output_dimensionality
+
+    @property
+    def sent_dimension(self) -> int:
+        """The length of a vector as the service sends it."""
+        return self.sent_dimensionality or self.model.dimension
