@@ -15,7 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import environments, plot, report, speed, trouble
+from benchmarks import environments, kept, plot, report, speed, trouble
 from benchmarks.field import Bench, Crew
 from benchmarks.results import Section
 from benchmarks.sizes import FULL, PLAIN, QUICK
@@ -33,6 +33,7 @@ SECTIONS: dict[str, Callable[[Bench], Section]] = {
     "unknown-quota": trouble.unknown_quota,
     "known-quota": trouble.known_quota,
     "storm": trouble.storm,
+    "cache": kept.cache,
     "import": speed.imports,
     "first-call": speed.first_call,
 }

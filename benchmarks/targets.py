@@ -59,6 +59,10 @@ TARGETS = {
     "known-quota-time": Target("known quota: time over the ideal", "most", 1.05),
     "known-quota-refused": Target("known quota: refused requests", "most", 0, ""),
     "storm": Target("fault storm: texts without their own vector", "most", 0, ""),
+    "cache-rate": Target("cache: 20,000 known texts at 768, texts/s", "least", 50_000, " /s"),
+    "cache-overhead": Target("cache: filling it at 100 ms, of the time", "most", 5, " %"),
+    "cache-size-768": Target("cache: file over float32 bytes, 768", "most", 1.15),
+    "cache-size-3072": Target("cache: file over float32 bytes, 3072", "most", 1.15),
     "import": Target("import of an adapter above its framework's base class", "most", 0.2, " s"),
     "first-call": Target("first call: stall of a running loop", "most", 250, " ms"),
 }

@@ -25,6 +25,7 @@ from gemini_embed.plan import Plan, estimate_tokens, places_of
 from gemini_embed.quota import next_reset
 from gemini_embed.refusals import of_model
 from gemini_embed.results import EmbeddingResult, Usage
+from gemini_embed.tasks import WireText
 from gemini_embed.vectors import as_served, unit
 
 if TYPE_CHECKING:
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
     from gemini_embed.quota import Quota, Room
     from gemini_embed.request import Request
 
+_RECALLED_AT_ONCE = 1000
+"""Texts looked up in one go: some megabytes of vectors, and a pause of the loop not felt."""
+
 _MOST_REJECTED = 3
 """Texts rejected one by one, with nothing going well, after which it is not the texts."""
 
@@ -48,7 +52,7 @@ class Call:
         self.request = request
         self._places = places_of(request.wires)
         self.plan = Plan(self._places)
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
         self.last_failure: GeminiEmbedError | None = None
         self.requests = 0
         self.refusals = 0
@@ -96,7 +100,7 @@ class Call:
 
     # What happens to it.
 
-    def stop(self, error: Exception) -> None:
+    def stop(self, error: BaseException) -> None:
         """Send nothing more. What is under way may finish: it is paid for."""
         self.error = self.error or error
         self._stopped.set()
@@ -104,8 +108,10 @@ class Call:
     def reject(self, error: GeminiEmbedError) -> None:
         """Go on without a text that the service will not have."""
         self._rejected.append(error)
+        if not self._done.any():
+            self.plan.turn_last()  # try a wider one before the neighbours of this text
         if len(self._rejected) > _MOST_REJECTED and not self._done.any():
-            self.stop(error)  # it is not the texts: nothing goes well
+            self.stop(_of_all(self._rejected) or error)  # it is not the texts: nothing goes well
 
     async def pause(self, seconds: float) -> None:
         """Wait, but not longer than the call goes on."""
@@ -120,10 +126,12 @@ class Call:
         memory = self._memory
         if memory is None:
             return
-        wires = list(self._places)
-        found, block = await memory.recall(wires)
-        self.place([self._places[wires[i]] for i in found], block)
-        known = {wires[i] for i in found}
+        wires, known = list(self._places), set[WireText]()
+        for start in range(0, len(wires), _RECALLED_AT_ONCE):
+            some = wires[start : start + _RECALLED_AT_ONCE]
+            found, block = await memory.recall(some)
+            self.place([self._places[some[i]] for i in found], block)
+            known.update(some[i] for i in found)
         self.plan = Plan({w: places for w, places in self._places.items() if w not in known})
 
     async def keep(self, batch: Batch, block: NDArray[np.float32]) -> None:
@@ -163,6 +171,7 @@ class Call:
                 indexes=[int(index) for index in np.flatnonzero(~self._done)],
             )
         if isinstance(error, GeminiEmbedError):
+            error.indexes = error.indexes or tuple(map(int, np.flatnonzero(~self._done)))
             error.partial = {int(i): self._vectors[i] for i in np.flatnonzero(self._done)}
             if len(self._done) > 1:
                 finished = f"{len(error.partial)} of {len(self._done)} texts were finished"
@@ -202,10 +211,11 @@ def located(error: GeminiEmbedError, batch: Batch, request: Request) -> GeminiEm
     return error
 
 
-def too_late(last: GeminiEmbedError | None, request: Request) -> GeminiEmbedError:
+def too_late(last: GeminiEmbedError | None) -> GeminiEmbedError:
     """Return the error of a call whose deadline passed: the last thing that went wrong."""
     error = last or ServiceUnavailableError("not all texts were answered")
-    error.args = (f"the deadline of {request.deadline} s passed; {error}",)
+    error.indexes = ()  # all that are unfinished
+    error.args = (f"the deadline passed; {error}",)
     return error
 
 

@@ -68,7 +68,7 @@ class Engine:
                     for _ in range(min(self._lane.width, len(call.plan))):
                         group.create_task(self._work(call))
         except TimeoutError:
-            call.error = call.error or too_late(call.last_failure, request)
+            call.stop(too_late(call.last_failure))
         finally:
             call.close()
         return call.result()
@@ -78,41 +78,44 @@ class Engine:
         while (admitted := await self._gate.enter(call, self._lane, urgent=urgent)) is not None:
             try:
                 await self._try(admitted, call)
-            except Exception as error:  # noqa: BLE001 - kept, and raised when the others are done
+            except asyncio.CancelledError:
+                raise
+            except BaseException as error:  # noqa: BLE001 - raised when the others are done
                 call.stop(error)
-                self._gate.wake()
+                self._gate.dismiss(call)
+            finally:
+                if not admitted.handed_back:
+                    self._gate.failed(admitted)
 
     async def _try(self, admitted: Pass, call: Call) -> None:
         """Send one batch once, and do what its outcome asks for."""
-        batch = admitted.batch
+        batch, request = admitted.batch, call.request
+        if request.rate_limiter is not None:
+            await request.rate_limiter()
+            if call.error is not None:
+                self._gate.unsent(admitted)
+                return
         try:
             answer = await self._send(batch, call)
-            block = checked(
-                answer.rows, count=len(batch.texts), dimension=call.request.sent_dimension
-            )
+            block = checked(answer.rows, count=len(batch.texts), dimension=request.sent_dimension)
+        except DailyQuotaError as error:
+            raise located(error, batch, request) from error.__cause__
         except QuotaExceededError as error:
-            if isinstance(error, DailyQuotaError):
-                self._gate.failed(admitted)
-                raise located(error, batch, call.request) from error.__cause__
             self._wait_for_quota(admitted, error, call)
         except GeminiEmbedError as error:
             self._gate.failed(admitted)
             await self._recover(batch, error, call)
-        except BaseException:
-            self._gate.failed(admitted)
-            raise
         else:
             self._gate.answered(admitted, tokens=answer.prompt_tokens)
             call.place(batch.positions, block)
             await call.keep(batch, block)
 
     async def _send(self, batch: Batch, call: Call) -> Answer:
-        request = call.request
-        if request.rate_limiter is not None:
-            await request.rate_limiter()
         call.requests += 1
         answer = await self._transport.send(
-            batch, model=request.model.name, output_dimensionality=request.sent_dimensionality
+            batch,
+            model=call.request.model.name,
+            output_dimensionality=call.request.sent_dimensionality,
         )
         if answer.prompt_tokens is not None:
             call.prompt_tokens = (call.prompt_tokens or 0) + answer.prompt_tokens
@@ -121,14 +124,14 @@ class Engine:
     def _wait_for_quota(self, admitted: Pass, error: QuotaExceededError, call: Call) -> None:
         """Send the batch again when the quota, which every caller shares, has room for it."""
         batch = admitted.batch
-        retry = verdict(error) is Verdict.RETRY
-        attempts = batch.attempts + retry
+        attempts = batch.attempts + (verdict(error) is Verdict.RETRY)
         call.refusals += 1
         wait = self._gate.refused(admitted, error, backoff=self._backoff.wait(call.refusals))
         if attempts > call.request.max_retries:
             raise located(error, batch, call.request) from error.__cause__
         call.plan.put_back(replace(batch, attempts=attempts))
         self._tell(Retry(error, batch.attempts + 1, wait, quota=True, indexes=batch.indexes), call)
+        self._gate.wake()
 
     async def _recover(self, batch: Batch, error: GeminiEmbedError, call: Call) -> None:
         """Send the batch again, whole or in halves; or raise."""
@@ -141,12 +144,11 @@ class Engine:
                 await call.pause(wait)
                 call.plan.put_back(replace(batch, attempts=attempt))
             case Verdict.HALVE if len(batch.texts) > 1:
-                call.plan.put_back(*batch.split(len(batch.texts) // 2))
+                call.plan.put_last(*batch.split(len(batch.texts) // 2))
             case Verdict.HALVE:
                 call.reject(located(error, batch, call.request))
             case _:
                 raise located(error, batch, call.request) from error.__cause__
-        self._gate.wake()
 
     def _tell(self, retry: Retry, call: Call) -> None:
         call.last_failure = retry.error

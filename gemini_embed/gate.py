@@ -9,8 +9,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 from weakref import WeakValueDictionary
 
@@ -26,6 +25,8 @@ class Lane:
 
     width: int
     under_way: int = 0
+    urgent: deque[_Waiter] = field(default_factory=deque)
+    patient: deque[_Waiter] = field(default_factory=deque)
 
 
 class Source(Protocol):
@@ -46,30 +47,35 @@ class Source(Protocol):
 
 @dataclass(slots=True, eq=False)
 class Pass:
-    """Leave to send one batch. Hand it back with `Gate.leave`, whatever happens."""
+    """Leave to send one batch. Hand it back, whatever happens: see `Gate`."""
 
     batch: Batch
     lane: Lane
     sent: Sent
+    handed_back: bool = False
 
 
 @dataclass(slots=True, eq=False)
 class _Waiter:
+    number: int
     source: Source
-    lane: Lane
     admitted: asyncio.Future[Pass | None]
 
 
 class Gate:
-    """The queue in front of one quota."""
+    """The queue in front of one quota.
+
+    What `enter` returns goes back through `answered`, `refused`, `failed` or `unsent`.
+    """
 
     def __init__(self, quota: Quota) -> None:
         self.quota = quota
         self.loop = asyncio.get_running_loop()
         quota.adopt(self.loop.time())
         self._under_way = 0
-        self._urgent: deque[_Waiter] = deque()
-        self._patient: deque[_Waiter] = deque()
+        self._lanes: list[Lane] = []
+        self._waiting: dict[Source, list[_Waiter]] = {}
+        self._entered = 0
         self._timer: asyncio.TimerHandle | None = None
 
     async def enter(self, source: Source, lane: Lane, *, urgent: bool) -> Pass | None:
@@ -77,20 +83,23 @@ class Gate:
 
         An urgent request goes before every patient one that still waits.
         """
-        waiter = _Waiter(source, lane, self.loop.create_future())
-        queue = self._urgent if urgent else self._patient
-        queue.append(waiter)
+        self._entered += 1
+        waiter = _Waiter(self._entered, source, self.loop.create_future())
+        if lane not in self._lanes:
+            self._lanes.append(lane)
+        (lane.urgent if urgent else lane.patient).append(waiter)
+        self._waiting.setdefault(source, []).append(waiter)
         self.wake()
         try:
             return await waiter.admitted
         except asyncio.CancelledError:
             if not waiter.admitted.cancelled() and (admitted := waiter.admitted.result()):
-                self._part(admitted)
-                self.quota.unsend(admitted.sent)
-            with suppress(ValueError):
-                queue.remove(waiter)
-            self.wake()
+                self.unsent(admitted)
             raise
+        finally:
+            self._waiting[source].remove(waiter)
+            if not self._waiting[source]:
+                del self._waiting[source]
 
     def answered(self, admitted: Pass, *, tokens: int | None) -> None:
         """Hand a pass back: the request was answered."""
@@ -104,6 +113,12 @@ class Gate:
         self.quota.fail(admitted.sent, self.loop.time())
         self.wake()
 
+    def unsent(self, admitted: Pass) -> None:
+        """Hand a pass back: nothing was sent."""
+        self._part(admitted)
+        self.quota.unsend(admitted.sent)
+        self.wake()
+
     def refused(self, admitted: Pass, error: QuotaExceededError, *, backoff: float) -> float:
         """Hand a pass back: the quota was exceeded. Return the seconds that all now wait."""
         self._part(admitted)
@@ -111,46 +126,67 @@ class Gate:
         self.wake()
         return wait
 
+    def dismiss(self, source: Source) -> None:
+        """Let those go who wait for a source that has nothing to send any more."""
+        for waiter in self._waiting.get(source, ()):
+            if not waiter.admitted.done():
+                waiter.admitted.set_result(None)
+
     def wake(self) -> None:
         """Admit whoever may go now, and set the timer for the next."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        blocked = False
-        for queue in (self._urgent, self._patient):
-            for waiter in list(queue):
-                if waiter.admitted.done():  # cancelled; it takes itself off
-                    continue
+        while (found := self._next()) is not None:
+            lane, waiter = found
+            if waiter.source.is_empty():
+                self.dismiss(waiter.source)
+            elif (admitted := self._admit(waiter.source, lane)) is None:
+                return
+            else:
+                waiter.admitted.set_result(admitted)
                 if waiter.source.is_empty():
-                    waiter.admitted.set_result(None)
-                elif blocked or waiter.lane.under_way >= waiter.lane.width:
-                    continue
-                elif (admitted := self._admit(waiter)) is None:
-                    blocked = True
-                    continue
-                else:
-                    waiter.admitted.set_result(admitted)
-                queue.remove(waiter)
+                    self.dismiss(waiter.source)
 
-    def _admit(self, waiter: _Waiter) -> Pass | None:
+    def _next(self) -> tuple[Lane, _Waiter] | None:
+        """Return who is next: the first urgent waiter, or else the first, of a lane with room."""
+        for kind in ("urgent", "patient"):
+            first: tuple[Lane, _Waiter] | None = None
+            for lane in self._lanes:
+                queue: deque[_Waiter] = getattr(lane, kind)
+                while queue and queue[0].admitted.done():
+                    queue.popleft()
+                if lane.under_way >= lane.width or not queue:
+                    continue
+                if first is None or queue[0].number < first[1].number:
+                    first = lane, queue[0]
+            if first is not None:
+                return first
+        return None
+
+    def _admit(self, source: Source, lane: Lane) -> Pass | None:
         if self._under_way + 1 > max(1.0, self.quota.concurrency):
             return None
         now = self.loop.time()
-        room = self.quota.room(now, least_tokens=waiter.source.estimate_next())
+        room = self.quota.room(now, least_tokens=source.estimate_next())
         if room is None:
             wait = self.quota.wait(now)
             if wait < math.inf:
                 self._timer = self.loop.call_later(wait, self.wake)
             return None
-        batch = waiter.source.take(room)
-        sent = self.quota.send(len(batch.texts), waiter.source.estimate(batch), now)
-        waiter.lane.under_way += 1
+        batch = source.take(room)
+        sent = self.quota.send(len(batch.texts), source.estimate(batch), now)
+        lane.under_way += 1
         self._under_way += 1
-        return Pass(batch, waiter.lane, sent)
+        return Pass(batch, lane, sent)
 
     def _part(self, admitted: Pass) -> None:
-        admitted.lane.under_way -= 1
+        admitted.handed_back = True
+        lane = admitted.lane
+        lane.under_way -= 1
         self._under_way -= 1
+        if not (lane.under_way or lane.urgent or lane.patient):
+            self._lanes.remove(lane)
 
 
 _gates: WeakValueDictionary[Quota, Gate] = WeakValueDictionary()

@@ -37,6 +37,7 @@ class Memory:
         self._service = request.service
         self._dimension = request.sent_dimension
         self._usable = True
+        self._used = False
 
     async def recall(self, wires: Sequence[WireText]) -> tuple[list[int], NDArray[np.float32]]:
         """Return which requests' vectors are known, and these vectors, in the same order."""
@@ -44,16 +45,16 @@ class Memory:
         return await self._try(lambda: self._recall(wires), nothing)
 
     async def keep(self, wires: Sequence[WireText], block: NDArray[np.float32]) -> None:
-        """Keep the vectors of an answer."""
-        await self._try(
-            lambda: self._cache.set_many(
-                [
-                    (key, vector.tobytes())
-                    for key, vector in zip(self._keys(wires, self._dimension), block, strict=True)
-                ]
-            ),
-            None,
-        )
+        """Keep the vectors of an answer.
+
+        The sender waits for it: were it killed, only what is under way would be paid for twice.
+        """
+        await self._try(lambda: self._keep(wires, block), None)
+
+    def _keep(self, wires: Sequence[WireText], block: NDArray[np.float32]) -> None:
+        keys = self._keys(wires, self._dimension)
+        vectors = (vector.tobytes() for vector in block)
+        self._cache.set_many(list(zip(keys, vectors, strict=True)))
 
     def _recall(self, wires: Sequence[WireText]) -> tuple[list[int], NDArray[np.float32]]:
         found, block = self._look_up(wires, self._dimension)
@@ -83,12 +84,16 @@ class Memory:
             return otherwise
         try:
             return await asyncio.to_thread(work)
-        except ConfigurationError:
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever a cache may raise
-            self._usable = False
-            warnings.warn(
-                f"the cache is not used for the rest of this call: {type(error).__name__}: {error}",
-                stacklevel=2,
-            )
+        except Exception as error:
+            if isinstance(error, ConfigurationError) and not self._used:
+                raise
+            if self._usable:
+                self._usable = False
+                warnings.warn(
+                    "the cache is not used for the rest of this call: "
+                    f"{type(error).__name__}: {error}",
+                    stacklevel=2,
+                )
             return otherwise
+        finally:
+            self._used = True

@@ -78,48 +78,57 @@ class Plan:
             tuple[TaskType | None, str | None], deque[tuple[str, tuple[int, ...]]]
         ] = {}
         self._again: deque[Batch] = deque()
+        self._last: deque[Batch] = deque()
         for wire, indexes in places.items():
             group = self._waiting.setdefault((wire.task_type, wire.title), deque())
             group.append((wire.text, tuple(indexes)))
 
     def __len__(self) -> int:
         """Return how many texts wait, repeated ones counted once."""
-        return sum(map(len, self._waiting.values())) + sum(len(b.texts) for b in self._again)
+        batches = (*self._again, *self._last)
+        return sum(map(len, self._waiting.values())) + sum(len(b.texts) for b in batches)
 
-    def put_back(self, *batches: Batch) -> None:
-        """Let batches wait again, before everything else."""
-        self._again.extendleft(reversed(batches))
+    def put_back(self, batch: Batch) -> None:
+        """Let a batch wait again, before everything else."""
+        self._again.appendleft(batch)
+
+    def put_last(self, *batches: Batch) -> None:
+        """Let batches wait until everything else was sent; of these, the latest goes first."""
+        self._last.extend(batches)
+
+    def turn_last(self) -> None:
+        """Let the batch that waits longest among the last go next."""
+        self._last.rotate(-1)
 
     def next_text(self) -> str | None:
         """Return the text that `take` would begin with."""
         if self._again:
             return self._again[0].texts[0]
-        group = next(iter(self._waiting.values()), None)
-        return group[0][0] if group else None
+        if group := next(iter(self._waiting.values()), None):
+            return group[0][0]
+        return self._last[-1].texts[0] if self._last else None
 
     def take(
         self, max_texts: float, *, max_tokens: float = math.inf, tokens_per_estimate: float = 1.0
     ) -> Batch | None:
         """Return the next batch within the limits, of one text at least; None if nothing waits."""
+        estimate = max_tokens / tokens_per_estimate
         if self._again:
-            return self._take_again(max_texts, max_tokens / tokens_per_estimate)
+            return self._cut(self._again.popleft(), max_texts, estimate)
         for (task_type, title), group in self._waiting.items():
-            size = _fitting(
-                (text for text, _ in group), max_texts, max_tokens / tokens_per_estimate
-            )
+            size = _fitting((text for text, _ in group), max_texts, estimate)
             taken = [group.popleft() for _ in range(size)]
             if not group:
                 del self._waiting[task_type, title]
             texts, positions = zip(*taken, strict=True)
             return Batch(texts, positions, task_type, title)
-        return None
+        return self._cut(self._last.pop(), max_texts, estimate) if self._last else None
 
-    def _take_again(self, max_texts: float, max_estimate: float) -> Batch:
-        batch = self._again.popleft()
+    def _cut(self, batch: Batch, max_texts: float, max_estimate: float) -> Batch:
         size = _fitting(batch.texts, max_texts, max_estimate)
         if size < len(batch.texts):
             batch, rest = batch.split(size)
-            self._again.appendleft(rest)
+            self.put_back(rest)
         return batch
 
 

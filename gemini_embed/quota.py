@@ -30,6 +30,9 @@ _SLACK = 1.01, 0.02
 """A learned period is stretched by this factor and these seconds: two requests may travel
 differently fast, and it was measured from here."""
 
+_SHORTEST_WAIT = 0.1
+"""Seconds: a refusal that says to come back at once is not taken at its word."""
+
 _SURELY = 0.9
 """Requests within this share of a period were surely counted together."""
 
@@ -81,9 +84,11 @@ class Quota:
     def __init__(
         self, requests: int | None = None, tokens: int | None = None, period: float = 60.0
     ) -> None:
-        for name, value in (("requests", requests), ("tokens", tokens), ("period", period)):
-            if value is not None and not value > 0:
-                raise ConfigurationError(f"{name} must be more than 0, not {value!r}")
+        for name, value in (("requests", requests), ("tokens", tokens)):
+            if value is not None and (type(value) is not int or value < 1):
+                raise ConfigurationError(f"{name} must be a whole number from 1, not {value!r}")
+        if not isinstance(period, int | float) or not 0 < period < math.inf:
+            raise ConfigurationError(f"period must be more than 0 seconds, not {period!r}")
         self.requests = requests
         self.tokens = tokens
         self.period = period
@@ -96,7 +101,8 @@ class Quota:
         self._texts_told = requests is not None
         self._period = period
         self._measured = requests is not None or tokens is not None
-        self._sent: deque[Sent] = deque()
+        self._sent: dict[Sent, None] = {}  # in the order they left
+        self._ended: deque[Sent] = deque()
         self._texts_used = 0
         self._tokens_used = 0
         self._under_way = 0
@@ -123,7 +129,9 @@ class Quota:
         """Give up waiting for requests of another event loop, as after a fork."""
         self._under_way = 0
         for sent in self._sent:
-            sent.ended = now if sent.ended is None else sent.ended
+            if sent.ended is None:
+                sent.ended = now
+                self._ended.append(sent)
 
     def room(self, now: float, *, least_tokens: float = 0) -> Room | None:
         """Return what one request may hold now; None where even a single text must wait.
@@ -148,15 +156,15 @@ class Quota:
         """Return the seconds until `room` may answer otherwise; infinite until a request ends."""
         if now < self._blocked_until:
             return self._blocked_until - now
-        expiries = [expiry for sent in self._sent if (expiry := self._expiry(sent)) < math.inf]
-        return max(0.0, min(expiries, default=math.inf) - now)
+        first = self._first()
+        return math.inf if first is None else max(0.0, self._expiry(first) - now)
 
     def send(self, texts: int, tokens: int, now: float) -> Sent:
         """Count a request that leaves now."""
         sent = Sent(now, texts, tokens, probe=self._texts_used + texts > self._texts_limit)
         if sent.probe:
             self._probed_at = now
-        self._sent.append(sent)
+        self._sent[sent] = None
         self._texts_used += texts
         self._tokens_used += tokens
         self._under_way += 1
@@ -165,14 +173,13 @@ class Quota:
     def unsend(self, sent: Sent) -> None:
         """Count a request no more: it did not leave, or the service refused to count it."""
         self._under_way -= 1
-        if sent in self._sent:
-            self._sent.remove(sent)
-            self._uncount(sent)
+        self._forget(sent)
 
     def fail(self, sent: Sent, now: float) -> None:
         """Note that a request ended badly; it may have been counted."""
         self._under_way -= 1
         sent.ended = now
+        self._ended.append(sent)
 
     def accept(self, sent: Sent, now: float, *, tokens: int | None = None) -> None:
         """Note that a request was answered, with the tokens that the service reported."""
@@ -203,13 +210,13 @@ class Quota:
             # Additive increase, multiplicative decrease; once for all that left together.
             self.concurrency = max(1.0, min(self.concurrency, self._under_way + 1) / 2)
             self._slowed_at = now
-        delay = error.retry_after or backoff
+        delay = error.retry_after or max(backoff, _SHORTEST_WAIT)
         if error.retry_after:
             self._measure(sent, error.retry_after)
         if error.quota_value and "Token" in (error.quota_id or ""):
-            self._tokens_limit = error.quota_value
+            self._tokens_limit = min(self.tokens or math.inf, error.quota_value)
         elif error.quota_value:
-            self._texts_limit = error.quota_value
+            self._texts_limit = min(self.requests or math.inf, error.quota_value)
             self._texts_told = True
         elif error.retry_after is not None and not self._texts_told:
             self._learn_silent(sent, error.retry_after)
@@ -266,7 +273,9 @@ class Quota:
         open_range = self._ceiling - 1 - self._texts_limit
         if not self._sent:  # nothing is known to fit, but something must
             return max(1, open_range // 2)
-        old = self._sent[0].at < now - self._period / 2  # it may be forgotten there, and not here
+        old = (
+            next(iter(self._sent)).at < now - self._period / 2
+        )  # it may be forgotten there, and not here
         early = now - self._probed_at < self._period
         if old or early or open_range <= _FINE * self._texts_limit:
             return 0
@@ -282,17 +291,23 @@ class Quota:
         factor, seconds = _SLACK
         return sent.at + factor * self._period + seconds
 
-    def _forget_expired(self, now: float) -> None:
-        if self._strict:  # requests end in any order
-            for sent in [sent for sent in self._sent if self._expiry(sent) <= now]:
-                self._sent.remove(sent)
-                self._uncount(sent)
-        while self._sent and self._expiry(self._sent[0]) <= now:
-            self._uncount(self._sent.popleft())
+    def _first(self) -> Sent | None:
+        """Return the request that is forgotten first; None while all are under way."""
+        if not self._strict:
+            return next(iter(self._sent), None)
+        while self._ended and self._ended[0] not in self._sent:
+            self._ended.popleft()
+        return self._ended[0] if self._ended else None
 
-    def _uncount(self, sent: Sent) -> None:
-        self._texts_used -= sent.texts
-        self._tokens_used -= sent.tokens
+    def _forget_expired(self, now: float) -> None:
+        while (first := self._first()) is not None and self._expiry(first) <= now:
+            self._forget(first)
+
+    def _forget(self, sent: Sent) -> None:
+        if sent in self._sent:
+            del self._sent[sent]
+            self._texts_used -= sent.texts
+            self._tokens_used -= sent.tokens
 
 
 def next_reset(now: datetime) -> datetime:

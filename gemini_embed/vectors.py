@@ -65,13 +65,15 @@ def recalled(
     block = np.frombuffer(b"".join(values[i] or b"" for i in good), np.float32)
     block = block.reshape(len(good), dimension)
     sound = _sound(block)
+    if sound.all():
+        return good, block
     return [i for i, ok in zip(good, sound, strict=True) if ok], block[sound]
 
 
 def unit(block: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the rows of an (n, d) array, each of length 1."""
     lengths = np.sqrt(np.einsum("ij,ij->i", block, block, dtype=np.float64))
-    scaled: NDArray[np.float32] = (block / lengths[:, np.newaxis]).astype(np.float32)
+    scaled: NDArray[np.float32] = block / lengths[:, np.newaxis].astype(np.float32)
     return scaled
 
 

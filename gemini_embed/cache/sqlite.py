@@ -8,15 +8,19 @@ import sys
 import threading
 import time
 import warnings
+from collections import deque
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
 from gemini_embed import loop
 from gemini_embed.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 DEFAULT_MAX_BYTES = 4 * 2**30
 
@@ -25,8 +29,14 @@ _PAGE_BYTES = 65536
 """Vectors of 3 and 12 KiB fill large pages well: 1.03 and 1.07 times their size on disk, where
 SQLite's usual 4 KiB pages cost a third more."""
 
-_KEYS_AT_ONCE = 500
-_SELECT = "SELECT key, value, id, day FROM vectors JOIN uses USING (id) WHERE key IN ({marks})"
+_PATIENCE = 60.0
+"""Seconds that another process may keep the file to itself."""
+
+_VALUES_AT_ONCE = 500
+_PLACES = "SELECT key, id FROM vectors WHERE key IN ({marks})"
+_VALUES = "SELECT id, value FROM vectors WHERE id IN ({marks})"
+_INSERT = "INSERT OR IGNORE INTO vectors (key, value) VALUES {marks}"
+_DAYS = "SELECT id, day FROM uses WHERE id IN ({marks})"
 _DAY = 86_400
 
 
@@ -82,6 +92,7 @@ class SQLiteCache:
         self._lock = threading.Lock()
         self._process = 0
         self._broken = False
+        self._waiting: deque[Sequence[tuple[str, bytes]]] = deque()
 
     def __repr__(self) -> str:
         return f"SQLiteCache({str(self.path)!r}, max_bytes={self.max_bytes})"
@@ -96,40 +107,52 @@ class SQLiteCache:
         found: dict[bytes, bytes] = {}
         wanted = [bytes.fromhex(key) for key in keys]
         with self._opened() as connection:
-            stale: list[tuple[int, int]] = []
-            today = self._today()
-            for some in _pieces(wanted):
-                rows = connection.execute(_SELECT.format(marks=",".join("?" * len(some))), some)
-                for key, value, number, day in rows:
-                    found[key] = value
-                    if day < today:
-                        stale.append((today, number))
-            if stale:
-                with connection:
-                    connection.execute("BEGIN IMMEDIATE")
-                    connection.executemany("UPDATE uses SET day = ? WHERE id = ?", stale)
+            # First where, then what in the order of the file: each page is read once.
+            places = dict(_select(connection, _PLACES, wanted))
+            keys_at = {number: key for key, number in places.items()}
+            for number, value in _select(connection, _VALUES, sorted(keys_at)):
+                found[keys_at[number]] = value
+            self._note_use(connection, sorted(keys_at))
         return [found.get(key) for key in wanted]
 
     def set_many(self, pairs: Sequence[tuple[str, bytes]]) -> None:
         """Keep values under their keys."""
         if self._broken:
             return
-        today = self._today()
+        self._waiting.append(pairs)
         with self._opened() as connection:
+            # Whoever comes first writes for all who wait: a commit costs more than a vector.
+            some: list[tuple[bytes, bytes]] = []
+            while self._waiting:
+                some += [(bytes.fromhex(key), value) for key, value in self._waiting.popleft()]
+            if some:
+                self._write(connection, some)
+
+    def _write(self, connection: sqlite3.Connection, pairs: list[tuple[bytes, bytes]]) -> None:
+        with connection:
+            connection.execute("BEGIN IMMEDIATE")
+            last = connection.execute("SELECT ifnull(max(id), 0) FROM vectors").fetchone()[0]
+            for start in range(0, len(pairs), _VALUES_AT_ONCE):
+                # One statement: each has to wait for Python, which may be reading an answer.
+                some = pairs[start : start + _VALUES_AT_ONCE]
+                marks = ",".join(["(?, ?)"] * len(some))
+                connection.execute(_INSERT.format(marks=marks), list(chain.from_iterable(some)))
+            connection.execute(
+                "INSERT INTO uses SELECT id, ? FROM vectors WHERE id > ?", (self._today(), last)
+            )
+            full = _used_bytes(connection) > self.max_bytes
+            if full:
+                self._make_room(connection, self.max_bytes)
+        if full and _used_bytes(connection) > self.max_bytes:
+            connection.execute("VACUUM")  # what went left holes in pages that are in use
+
+    def _note_use(self, connection: sqlite3.Connection, numbers: Sequence[int]) -> None:
+        today = self._today()
+        stale = [(today, n) for n, day in _select(connection, _DAYS, numbers) if day < today]
+        if stale:
             with connection:
                 connection.execute("BEGIN IMMEDIATE")
-                for key, value in pairs:
-                    added = connection.execute(
-                        "INSERT OR IGNORE INTO vectors (key, value) VALUES (?, ?)",
-                        (bytes.fromhex(key), value),
-                    )
-                    if added.rowcount:
-                        connection.execute(
-                            "INSERT INTO uses VALUES (?, ?)", (added.lastrowid, today)
-                        )
-                self._make_room(connection, self.max_bytes)
-            if _used_bytes(connection) > self.max_bytes:
-                connection.execute("VACUUM")  # what went left holes in pages that are in use
+                connection.executemany("UPDATE uses SET day = ? WHERE id = ?", stale)
 
     def stats(self) -> Stats:
         """Return what the file holds."""
@@ -189,12 +212,10 @@ class SQLiteCache:
 
     @staticmethod
     def _make_room(connection: sqlite3.Connection, max_bytes: int) -> None:
-        used = _used_bytes(connection)
-        if used <= max_bytes:
-            return
+        used = max(_used_bytes(connection), 1)
         count = connection.execute("SELECT count(*) FROM uses").fetchone()[0]
         # A tenth more than needed, so that not every write has to.
-        keep = int(count * max_bytes / used * 0.9)
+        keep = min(count, int(count * max_bytes / used * 0.9))
         going = connection.execute(
             "SELECT id FROM uses ORDER BY day, id LIMIT ?", (count - keep,)
         ).fetchall()
@@ -225,10 +246,17 @@ def _open(path: Path) -> sqlite3.Connection:
     except OSError as error:
         raise sqlite3.OperationalError(str(error)) from error
     connection = sqlite3.connect(
-        path, timeout=60, isolation_level=None, check_same_thread=False, cached_statements=16
+        path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False
+    )
+    # Making a file, two processes may meet in ways that SQLite's own patience does not cover.
+    patient = Retrying(
+        retry=retry_if_exception(lambda error: "locked" in str(error)),
+        stop=stop_after_delay(_PATIENCE),
+        wait=wait_random(0.001, 0.05),
+        reraise=True,
     )
     try:
-        _set_up(connection, path)
+        patient(_set_up, connection, path)
     except sqlite3.OperationalError:  # the disk is full, read-only, ...: no fault of the file
         connection.close()
         raise
@@ -246,34 +274,43 @@ def _open(path: Path) -> sqlite3.Connection:
 
 def _set_up(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
-    application = connection.execute("PRAGMA application_id").fetchone()[0]
-    tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
-    if tables and application != _APPLICATION_ID:
-        raise ConfigurationError(
-            f"{path} is a database of something else; name another file for the cache"
-        )
+    with connection:
+        connection.execute("BEGIN")
+        if _is_foreign(connection):
+            raise ConfigurationError(
+                f"{path} is a database of something else; name another file for the cache"
+            )
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
-    if not tables:
-        _make_tables(connection)
-
-
-def _make_tables(connection: sqlite3.Connection) -> None:
-    connection.execute("BEGIN IMMEDIATE")
     with connection:
-        # Another process may have been first.
-        if not connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
+        connection.execute("BEGIN IMMEDIATE")
+        if not _count_tables(connection):
             for statement in filter(str.strip, _SCHEMA.split(";")):
                 connection.execute(statement)
 
 
+def _is_foreign(connection: sqlite3.Connection) -> bool:
+    application = connection.execute("PRAGMA application_id").fetchone()[0]
+    return bool(_count_tables(connection)) and application != _APPLICATION_ID
+
+
+def _count_tables(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0])
+
+
 def _used_bytes(connection: sqlite3.Connection) -> int:
-    pages, free, size = (
-        connection.execute(f"PRAGMA {name}").fetchone()[0]
-        for name in ("page_count", "freelist_count", "page_size")
+    return int(
+        connection.execute(
+            "SELECT (page_count - freelist_count) * page_size"
+            " FROM pragma_page_count, pragma_freelist_count, pragma_page_size"
+        ).fetchone()[0]
     )
-    return int((pages - free) * size)
 
 
-def _pieces(keys: Sequence[bytes]) -> Iterable[Sequence[bytes]]:
-    return (keys[at : at + _KEYS_AT_ONCE] for at in range(0, len(keys), _KEYS_AT_ONCE))
+def _select(
+    connection: sqlite3.Connection, query: str, values: Sequence[Any]
+) -> Iterator[tuple[Any, Any]]:
+    """Yield the rows of a query for any number of values."""
+    for start in range(0, len(values), _VALUES_AT_ONCE):
+        some = values[start : start + _VALUES_AT_ONCE]
+        yield from connection.execute(query.format(marks=",".join("?" * len(some))), some)

@@ -81,11 +81,24 @@ def test_what_is_put_back_comes_first_and_may_be_cut_smaller() -> None:
     plan = Plan(places_of([WireText(str(i)) for i in range(6)]))
     first = plan.take(4)
     assert first is not None
-    plan.put_back(*first.split(1))
+    for half in reversed(first.split(1)):
+        plan.put_back(half)
 
     assert plan.next_text() == "0"
     assert len(plan) == 6
     assert [batch.texts for batch in drained(plan, 2)] == [("0",), ("1", "2"), ("3",), ("4", "5")]
+
+
+def test_what_is_suspect_comes_last() -> None:
+    """Texts that nothing is held against go before those of a rejected batch."""
+    plan = Plan(places_of([WireText(str(i)) for i in range(6)]))
+    first = plan.take(4)
+    assert first is not None
+    plan.put_last(*first.split(2))
+
+    assert len(plan) == 6
+    assert plan.next_text() == "4"
+    assert [batch.texts for batch in drained(plan, 9)] == [("4", "5"), ("2", "3"), ("0", "1")]
 
 
 def test_tokens_cut_batches_too() -> None:
