@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
+import re
+import time
 import warnings
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from os import PathLike
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -122,7 +125,8 @@ class GeminiEmbedder:
 
     def __post_init__(self) -> None:
         self._check_numbers()
-        if self.normalize not in {"auto", True, False}:
+        self._check_combinations()
+        if self.normalize not in ("auto", True, False):
             raise ConfigurationError(
                 f'normalize must be "auto", True or False, not {self.normalize!r}'
             )
@@ -131,15 +135,16 @@ class GeminiEmbedder:
                 f'on_blank must be "error" or "placeholder", not {self.on_blank!r}'
             )
         if self.base_url is not None and not self.base_url.startswith(("http://", "https://")):
-            raise ConfigurationError(
-                f"base_url must begin with http:// or https://: {self.base_url!r}"
-            )
+            raise ConfigurationError("base_url must begin with http:// or https://")
         self.api_key = find_key(self.api_key)
         if self.additional_headers is not None:
-            self.additional_headers = {
+            headers = {
                 name: value if isinstance(value, SecretStr) else SecretStr(value)
                 for name, value in self.additional_headers.items()
             }
+            for name, secret in headers.items():
+                _check_header(secret.get_secret_value(), f"the value of header {name!r}")
+            self.additional_headers = headers
         gateway = os.environ.get("GOOGLE_GEMINI_BASE_URL")
         elsewhere = self.base_url or self.client or gateway
         self._row = find_model(self.model, any_name=bool(elsewhere))
@@ -155,6 +160,17 @@ class GeminiEmbedder:
         self._service = "a client of the caller's" if self.client else self.base_url or gateway
         self._quota = self.quota or Quota(self.requests_per_minute, self.tokens_per_minute)
         self._engine: Engine | None = None
+        self._given: dict[str, Any] | None = None
+        self._built = True
+
+    def __setattr__(self, name: str, value: object) -> None:
+        # A half-changed embedder would send to one model and be taken for another.
+        if getattr(self, "_built", False) and not name.startswith("_"):
+            raise AttributeError(
+                f"{name} is fixed once an embedder is built; make another: "
+                f"dataclasses.replace(embedder, {name}=...)"
+            )
+        super().__setattr__(name, value)
 
     def _check_numbers(self) -> None:
         for name, least in (("batch_size", 1), ("max_concurrency", 1), ("max_retries", 0)):
@@ -167,18 +183,32 @@ class GeminiEmbedder:
                 )
         for name in ("timeout", "deadline"):
             value = getattr(self, name)
-            if value is not None and not value > 0:
+            if value is not None and not _is_number(value, above=0):
                 raise ConfigurationError(
                     f"{name} must be more than 0 seconds, or None for no limit: {value!r}"
                 )
-        if self.quota and (self.requests_per_minute or self.tokens_per_minute):
+        if not _is_number(self.retry_exponential_base, above=0.999):
             raise ConfigurationError(
-                "give either quota or requests_per_minute and tokens_per_minute"
+                f"retry_exponential_base must be at least 1: {self.retry_exponential_base!r}"
             )
-        if not 0 <= self.retry_min_seconds <= self.retry_max_seconds:
+        waits = (self.retry_min_seconds, self.retry_max_seconds)
+        if not all(_is_number(wait, above=-1) for wait in waits) or not 0 <= waits[0] <= waits[1]:
             raise ConfigurationError(
                 "retry_min_seconds must be from 0 to retry_max_seconds: "
                 f"{self.retry_min_seconds}, {self.retry_max_seconds}"
+            )
+
+    def _check_combinations(self) -> None:
+        if self.on_retry is not None and not callable(self.on_retry):
+            raise ConfigurationError("on_retry must be callable")
+        alone = ("base_url", "api_version", "additional_headers", "client_args")
+        if self.client and (given := [name for name in alone if getattr(self, name)]):
+            raise ConfigurationError(
+                f"client is used as it is; give {', '.join(given)} to the client instead"
+            )
+        if self.quota and (self.requests_per_minute or self.tokens_per_minute):
+            raise ConfigurationError(
+                "give either quota or requests_per_minute and tokens_per_minute"
             )
 
     @property
@@ -316,6 +346,7 @@ class GeminiEmbedder:
             role=role,
             max_retries=MAX_RETRIES[role] if self.max_retries is None else self.max_retries,
             deadline=self.deadline,
+            began=time.monotonic(),
             cache=self._cache,
             service=self._service,
             full=self.cache_full_dimension,
@@ -323,9 +354,15 @@ class GeminiEmbedder:
 
     async def _embed(self, request: Request) -> EmbeddingResult:
         """Runs on the I/O thread, where numpy and the SDK load at the first call."""
-        from gemini_embed.engine import Engine  # noqa: PLC0415 - see the docstring
-        from gemini_embed.transport import Transport  # noqa: PLC0415 - likewise
+        with loop.importing():
+            from gemini_embed.engine import Engine, nothing  # noqa: PLC0415 - see the docstring
+            from gemini_embed.transport import Transport  # noqa: PLC0415 - likewise
 
+        if not request.wires:
+            return nothing(request)
+        if request.deadline is not None:
+            left = request.deadline - (time.monotonic() - request.began)
+            request = replace(request, deadline=max(left, 0))
         if self._engine is None or self._engine.loop is not loop.io_loop():
             self._engine = Engine(
                 Transport(self._address()),
@@ -344,7 +381,7 @@ class GeminiEmbedder:
         key = find_key(self.api_key)
         return Address(
             api_key=key.get_secret_value() if key else None,
-            key_source=_key_source(key),
+            key_source="the client" if self.client else _key_source(key),
             timeout=self.timeout,
             base_url=self.base_url,
             api_version=self.api_version,
@@ -361,10 +398,16 @@ class GeminiEmbedder:
             "model": self.model,
             "task_type": self.task_type,
             "output_dimensionality": self.output_dimensionality,
-            "base_url": self.base_url,
+            "base_url": self.base_url and re.sub(r"//[^/@]*@", "//", self.base_url),
         }
         given = ", ".join(f"{name}={value!r}" for name, value in shown.items() if value is not None)
         return f"{type(self).__name__}({given})"
+
+    def __copy__(self) -> GeminiEmbedder:
+        return replace(self)
+
+    def __deepcopy__(self, memo: object) -> GeminiEmbedder:
+        return replace(self)  # options are shared: a client, a cache, a quota
 
     def __reduce__(self) -> tuple[Any, ...]:
         check_picklable(self.client)
@@ -372,18 +415,58 @@ class GeminiEmbedder:
         return _rebuild, (type(self), options)
 
 
+OPTIONS = frozenset(field.name for field in fields(GeminiEmbedder))
+"""The names of all options, for adapters."""
+
+
+def embedder_for(options: dict[str, Any], last: GeminiEmbedder | None) -> GeminiEmbedder:
+    """Return an embedder of these options: the last one if it has them, else a new one.
+
+    For adapters, whose fields may be assigned at any time. A new one goes on counting where
+    the last one was, if what it is told of the quota is the same.
+    """
+    if last is not None and last._given == options:  # noqa: SLF001 - our own class
+        return last
+    made = GeminiEmbedder(**options)
+    made._given = options  # noqa: SLF001 - likewise
+    if last is not None and all(
+        getattr(last, name) == getattr(made, name)
+        for name in ("quota", "requests_per_minute", "tokens_per_minute")
+    ):
+        made._quota = last._quota  # noqa: SLF001 - likewise
+    return made
+
+
 def _rebuild(cls: type[GeminiEmbedder], options: dict[str, Any]) -> GeminiEmbedder:
     return cls(**options)
 
 
 def find_key(given: str | SecretStr | None) -> SecretStr | None:
-    """Return the key given, or the one in the environment, stripped; an empty one is none."""
+    """Return the key given, or the one in the environment, stripped; an empty one is none.
+
+    Raises:
+        ConfigurationError: It holds what no header can, from copying perhaps.
+    """
     candidates = (given, *(os.environ.get(name) for name in KEY_VARIABLES))
-    return next((key for candidate in candidates if (key := _stripped(candidate))), None)
+    key = next((key for candidate in candidates if (key := _stripped(candidate))), None)
+    if key is not None:
+        _check_header(key.get_secret_value(), "the API key")
+    return key
+
+
+def _check_header(value: str, what: str) -> None:
+    if not (value.isascii() and value.isprintable()):
+        raise ConfigurationError(f"{what} holds characters that no header can")
+
+
+def _is_number(value: object, *, above: float) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value) and value > above
 
 
 def _stripped(value: str | SecretStr | None) -> SecretStr | None:
     text = value.get_secret_value() if isinstance(value, SecretStr) else value
+    if text is not None and not isinstance(text, str):
+        raise ConfigurationError(f"api_key must be a string, not {type(text).__name__}")
     return SecretStr(text.strip()) if text and text.strip() else None
 
 

@@ -10,9 +10,12 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
+import numpy as np
+
 from gemini_embed.call import Call, located, too_late
 from gemini_embed.errors import DailyQuotaError, GeminiEmbedError, QuotaExceededError
 from gemini_embed.gate import Lane, gate_of
+from gemini_embed.results import EmbeddingResult, Usage
 from gemini_embed.retry import Retry, Verdict, verdict
 from gemini_embed.vectors import checked
 
@@ -23,7 +26,6 @@ if TYPE_CHECKING:
     from gemini_embed.plan import Batch
     from gemini_embed.quota import Quota
     from gemini_embed.request import Request
-    from gemini_embed.results import EmbeddingResult
     from gemini_embed.retry import Backoff
     from gemini_embed.transport import Answer
 
@@ -33,6 +35,11 @@ class Sender(Protocol):
 
     async def send(self, batch: Batch, *, model: str, output_dimensionality: int | None) -> Answer:
         """Return the answer, or raise one of our errors."""
+
+
+def nothing(request: Request) -> EmbeddingResult:
+    """Return the result of a call without texts."""
+    return EmbeddingResult(np.empty((0, request.dimension), np.float32), Usage(0, None))
 
 
 class Engine:

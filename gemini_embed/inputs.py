@@ -51,6 +51,7 @@ def check_titles(titles: Sequence[str | None] | None, count: int) -> list[str | 
     """
     if titles is None:
         return [None] * count
+    titles = titles if isinstance(titles, str) else list(titles)
     if isinstance(titles, str) or len(titles) != count:
         raise ConfigurationError(
             f"titles must be a list with one title (or None) per text: {count} texts, "
@@ -65,7 +66,7 @@ def check_titles(titles: Sequence[str | None] | None, count: int) -> list[str | 
                 index=index,
                 reason=str(reason),
             )
-    return list(titles)
+    return titles
 
 
 _EXPLAINED = {

@@ -12,14 +12,20 @@ import asyncio
 import atexit
 import os
 import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Iterator
 
 T = TypeVar("T")
 
+_LONGEST_IMPORT = 10.0
+"""Seconds a fork waits for an import of the SDK to end."""
+
 _lock = threading.Lock()
+_fork_lock = threading.Lock()
+_fork_held = False
 _thread: _IOThread | None = None
 _inherited: list[object] = []
 """After a fork: what belongs to the parent. Kept for ever, since closing it here would
@@ -31,14 +37,22 @@ class _IOThread(threading.Thread):
         super().__init__(name="gemini-embed-io", daemon=True)
         self._stopped = asyncio.Event()
         self._ready = threading.Event()
+        self._failure: BaseException | None = None
         self.start()
         self._ready.wait()
+        if self._failure is not None:
+            raise self._failure
 
     def run(self) -> None:
-        with asyncio.Runner() as runner:
-            self.loop = runner.get_loop()
+        try:
+            with asyncio.Runner() as runner:
+                self.loop = runner.get_loop()
+                self._ready.set()
+                runner.run(self._stopped.wait())
+        except BaseException as error:  # noqa: BLE001 - raised where the thread was asked for
+            self._failure = error
+        finally:
             self._ready.set()
-            runner.run(self._stopped.wait())
 
     def stop(self) -> None:
         self.loop.call_soon_threadsafe(self._stopped.set)
@@ -67,12 +81,13 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
             "a sync call from gemini-embed's own I/O thread would wait for itself; "
             "use the async method"
         )
-    future = asyncio.run_coroutine_threadsafe(coroutine, loop)
+    future = asyncio.run_coroutine_threadsafe(_outcome(coroutine), loop)
     try:
-        return future.result()
+        outcome = future.result()
     except BaseException:
         future.cancel()
         raise
+    return outcome()
 
 
 async def arun(coroutine: Coroutine[Any, Any, T]) -> T:
@@ -83,7 +98,29 @@ async def arun(coroutine: Coroutine[Any, Any, T]) -> T:
     loop = io_loop()
     if asyncio.get_running_loop() is loop:
         return await coroutine
-    return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, loop))
+    future = asyncio.run_coroutine_threadsafe(_outcome(coroutine), loop)
+    return (await asyncio.wrap_future(future))()
+
+
+async def _outcome(coroutine: Coroutine[Any, Any, T]) -> Callable[[], T]:
+    """Return how it ended: an exit that a hook asks for is the caller's, not the I/O thread's."""
+    try:
+        value = await coroutine
+    except (SystemExit, KeyboardInterrupt) as error:
+        ended = error
+
+        def leave() -> T:
+            raise ended
+
+        return leave
+    return lambda: value
+
+
+@contextmanager
+def importing() -> Iterator[None]:
+    """Hold forks off while modules are imported: a child would wait for their locks for ever."""
+    with _fork_lock:
+        yield
 
 
 def keep_from_child(*parents: object) -> None:
@@ -91,10 +128,20 @@ def keep_from_child(*parents: object) -> None:
     _inherited.extend(parents)
 
 
+def _before_fork() -> None:
+    global _fork_held  # noqa: PLW0603 - see above
+    _fork_held = _fork_lock.acquire(timeout=_LONGEST_IMPORT)
+
+
+def _after_fork_in_parent() -> None:
+    if _fork_held:
+        _fork_lock.release()
+
+
 def _after_fork() -> None:
-    global _lock, _thread  # noqa: PLW0603 - see above; the parent may have held the lock
+    global _lock, _fork_lock, _thread  # noqa: PLW0603 - see above; the parent may have held them
     keep_from_child(_thread)
-    _lock = threading.Lock()
+    _lock, _fork_lock = threading.Lock(), threading.Lock()
     _thread = None
 
 
@@ -109,5 +156,7 @@ def after_fork(hook: Callable[[], None]) -> None:
         os.register_at_fork(after_in_child=hook)
 
 
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent)
 after_fork(_after_fork)
 atexit.register(_stop)

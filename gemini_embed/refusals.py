@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from gemini_embed.models import Model
 
 _LONGEST_SHOWN = 500  # a gateway may answer with a page of HTML
-_RETRY_IN = re.compile(r"retry in ([0-9.]+)(ms|s)", re.IGNORECASE)
+_RETRY_IN = re.compile(r"retry in (\d+(?:\.\d+)?)(ms|s)", re.IGNORECASE)
 _LIMIT_ZERO = re.compile(r"limit: 0(?![\d.])")
 
 
@@ -43,7 +43,7 @@ def refusal(
     error = _error_of(body)
     reason = str(error.get("status") or "") or None
     said = str(error.get("message") or "")
-    details = [d for d in error.get("details") or () if isinstance(d, dict)]
+    details = [d for d in _list(error.get("details")) if isinstance(d, dict)]
     shown = said.strip()[:_LONGEST_SHOWN]
     text = f"{status} {reason or ''}".strip() + (f": {shown}" if shown else "")
     evidence: dict[str, Any] = {"status": status, "reason": reason, "service_message": said}
@@ -87,7 +87,13 @@ def _retry_after(value: str) -> float | None:
         moment = parsedate_to_datetime(value)
     except ValueError:
         return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
     return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _error_of(body: object) -> dict[str, Any]:
@@ -116,7 +122,7 @@ def _quota_error(
     violations = [
         v
         for detail in details
-        for v in detail.get("violations") or ()
+        for v in _list(detail.get("violations"))
         if isinstance(v, dict) and "quotaId" in v
     ]
     # Day and minute share their quotaMetric; only quotaId tells them apart.

@@ -27,6 +27,7 @@ class Request:
     role: Role
     max_retries: int
     deadline: float | None
+    began: float = 0.0
     cache: Cache | None = None
     service: str | None = None
     full: bool = False

@@ -10,7 +10,7 @@ import asyncio
 import atexit
 import contextlib
 import weakref
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from google import genai
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 _CONNECTION_LIBRARIES = frozenset({"aiohttp", "anyio", "httpcore", "httpcore2", "httpx", "httpx2"})
 """What the SDK sends through; which of them depends on its version and on what is installed."""
+
+_LONGEST_SHOWN = 300
 
 _SHORTEST_SECRET = 8
 """A stand-in takes any key, and a short one would be found in ordinary words."""
@@ -61,14 +63,14 @@ class Address:
         client: A ready SDK client, used as it is.
     """
 
-    api_key: str | None
+    api_key: str | None = field(repr=False)
     key_source: str
     timeout: float | None
     base_url: str | None = None
     api_version: str | None = None
-    headers: Mapping[str, str] | None = None
-    client_args: Mapping[str, Any] | None = None
-    client: genai.Client | None = None
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    client_args: Mapping[str, Any] | None = field(default=None, repr=False)
+    client: genai.Client | None = field(default=None, repr=False)
 
 
 class Transport:
@@ -77,6 +79,10 @@ class Transport:
     def __init__(self, address: Address) -> None:
         self._address = address
         self._client = address.client or _new_client(address)
+        # A caller's client keeps its key in a place of the SDK's own; there is no public one.
+        inner = getattr(getattr(self._client, "_api_client", None), "api_key", None)
+        secrets = {address.api_key, inner, *address.headers.values()}
+        self._secrets = {secret for secret in secrets if secret and len(secret) >= _SHORTEST_SECRET}
         if address.client is None:
             _live.add(self)
             io_loop = asyncio.get_running_loop()
@@ -125,17 +131,18 @@ class Transport:
             return ServiceUnavailableError(
                 f"the connection failed: {type(error).__name__}: {error}"
             )
-        return BadResponseError(f"the answer could not be read: {type(error).__name__}")
+        shown = f"{type(error).__name__}: {error}"[:_LONGEST_SHOWN]
+        return BadResponseError(f"the answer could not be read: {shown}")
 
     def _redact(self, error: Exception) -> None:
-        """Take the key out of an SDK error: Google quotes it when a key is suspended."""
-        key = self._address.api_key or ""
-        if len(key) < _SHORTEST_SECRET or key not in str(error):
-            return
-        error.args = tuple(without(key, argument) for argument in error.args)
-        if isinstance(error, genai_errors.APIError):
-            error.message = without(key, error.message)
-            error.details = without(key, error.details)
+        """Take secrets out of an SDK error: Google quotes a key that is suspended."""
+        for secret in self._secrets:
+            if secret not in f"{error} {error!r}":
+                continue
+            error.args = tuple(without(secret, argument) for argument in error.args)
+            if isinstance(error, genai_errors.APIError):
+                error.message = without(secret, error.message)
+                error.details = without(secret, error.details)
 
     async def aclose(self) -> None:
         """Close the SDK client's connections, unless the client is the caller's own."""
@@ -143,15 +150,15 @@ class Transport:
             await _close(self._client)
 
 
-def without(key: str, value: Any) -> Any:
-    """Return a JSON value with the key replaced wherever a string in it holds it."""
+def without(secret: str, value: Any) -> Any:
+    """Return a JSON value with the secret replaced wherever a string in it holds it."""
     match value:
         case str():
-            return value.replace(key, "[key]")
+            return value.replace(secret, "[secret]")
         case dict():
-            return {name: without(key, item) for name, item in value.items()}
+            return {name: without(secret, item) for name, item in value.items()}
         case list():
-            return [without(key, item) for item in value]
+            return [without(secret, item) for item in value]
         case _:
             return value
 
@@ -202,7 +209,9 @@ async def _close_all() -> None:
 
 def _at_exit() -> None:
     if _live:
-        loop.run(_close_all())
+        closing = asyncio.run_coroutine_threadsafe(_close_all(), loop.io_loop())
+        with contextlib.suppress(Exception):  # a loop that is held up must not hold up the exit
+            closing.result(timeout=2)
 
 
 def _after_fork() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.embeddings import Embeddings
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr
 
-from gemini_embed.embedder import GeminiEmbedder, find_key
+from gemini_embed.embedder import OPTIONS, GeminiEmbedder, embedder_for, find_key
 from gemini_embed.inputs import OnBlank  # noqa: TC001 - pydantic reads the annotations
 from gemini_embed.models import Normalize  # noqa: TC001 - likewise
 from gemini_embed.options import check_picklable, one_value, refuse_unknown
@@ -43,7 +43,8 @@ class GeminiEmbeddings(BaseModel, Embeddings):
         show_progress: Draw a progress bar while documents are embedded.
 
     Raises:
-        ConfigurationError: An option that is unknown or cannot work.
+        ConfigurationError: An option that is unknown or cannot work; pydantic's ValidationError
+            (a ValueError too) for a value of another type.
     """
 
     model: str = "gemini-embedding-2"
@@ -69,15 +70,21 @@ class GeminiEmbeddings(BaseModel, Embeddings):
     cache_full_dimension: bool = False
     base_url: str | None = None
     api_version: str | None = None
-    additional_headers: dict[str, SecretStr] | None = None
+    additional_headers: dict[str, SecretStr] | None = Field(default=None, repr=False)
     client_args: dict[str, Any] | None = Field(default=None, repr=False)
     client: Any = Field(default=None, repr=False, exclude=True)
     request_options: dict[str, Any] | None = None
     show_progress: bool = False
 
-    model_config = ConfigDict(extra="forbid", protected_namespaces=(), arbitrary_types_allowed=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        protected_namespaces=(),
+        arbitrary_types_allowed=True,
+        validate_assignment=True,
+        hide_input_in_errors=True,
+    )
 
-    _core: tuple[dict[str, Any], GeminiEmbedder] | None = PrivateAttr(default=None)
+    _core: GeminiEmbedder | None = PrivateAttr(default=None)
 
     if not TYPE_CHECKING:  # checkers read the options from the fields
 
@@ -105,15 +112,11 @@ class GeminiEmbeddings(BaseModel, Embeddings):
     @property
     def _embedder(self) -> GeminiEmbedder:
         """The core for the options as they are now: fields may be assigned at any time."""
-        options = {
-            name: getattr(self, name)
-            for name in type(self).model_fields
-            if name not in {"google_api_key", "request_options", "show_progress"}
-        }
-        options["api_key"] = self.google_api_key
-        if self._core is None or self._core[0] != options:
-            self._core = (options, GeminiEmbedder(**options))
-        return self._core[1]
+        renamed = {"api_key": self.google_api_key}
+        same = OPTIONS - renamed.keys()
+        options = renamed | {name: getattr(self, name) for name in same}
+        self._core = embedder_for(options, self._core)
+        return self._core
 
     @property
     def fingerprint(self) -> str:

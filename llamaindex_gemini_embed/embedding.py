@@ -15,7 +15,8 @@ from llama_index.core.instrumentation.events.embedding import (
 from llama_index_instrumentation import get_dispatcher
 from pydantic import ConfigDict, Field, PrivateAttr, SecretStr
 
-from gemini_embed.embedder import GeminiEmbedder, find_key
+from gemini_embed.embedder import OPTIONS, GeminiEmbedder, embedder_for, find_key
+from gemini_embed.errors import ConfigurationError
 from gemini_embed.inputs import OnBlank  # noqa: TC001 - pydantic reads the annotations
 from gemini_embed.models import NEWEST, TEXTS_PER_REQUEST, Normalize
 from gemini_embed.options import check_picklable, one_value, refuse_unknown
@@ -72,7 +73,8 @@ class GeminiEmbedding(BaseEmbedding):
         retry_max_seconds: The largest such bound.
         retry_exponential_base: What the bound is multiplied by each time.
         num_workers: Requests under way at once; `max_concurrency` is the same.
-        rate_limiter: LlamaIndex's; asked before each request. It does not survive pickling.
+        rate_limiter: LlamaIndex's; asked before each request, repeated ones too, for batches on
+            the I/O thread's loop. It does not survive pickling.
         **options: `task_type`, `output_dimensionality`, `normalize`, `task_prefix`, `on_blank`,
             `deadline`, `on_retry`, `quota`, `requests_per_minute`, `tokens_per_minute`,
             `cache`, `cache_full_dimension`, `base_url`, `api_version`, `additional_headers`,
@@ -82,7 +84,7 @@ class GeminiEmbedding(BaseEmbedding):
 
     Raises:
         ConfigurationError: An option that is unknown, given twice with different values, or
-            cannot work.
+            cannot work; pydantic's ValidationError (a ValueError too) for another type.
     """
 
     # What shapes a vector is dumped, and so is part of the key of an ingestion pipeline's
@@ -109,15 +111,15 @@ class GeminiEmbedding(BaseEmbedding):
     tokens_per_minute: int | None = Field(default=None, exclude=True)
     cache: Any = Field(default=None, exclude=True)
     cache_full_dimension: bool = Field(default=False, exclude=True)
-    base_url: str | None = Field(default=None, exclude=True)
-    api_version: str | None = Field(default=None, exclude=True)
-    additional_headers: dict[str, SecretStr] | None = Field(default=None, exclude=True)
+    base_url: str | None = None
+    api_version: str | None = None
+    additional_headers: dict[str, SecretStr] | None = Field(default=None, exclude=True, repr=False)
     client_args: dict[str, Any] | None = Field(default=None, exclude=True, repr=False)
     client: Any = Field(default=None, exclude=True, repr=False)
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
-    _core: tuple[dict[str, Any], GeminiEmbedder] | None = PrivateAttr(default=None)
+    _core: GeminiEmbedder | None = PrivateAttr(default=None)
 
     def __init__(  # noqa: PLR0917 - the order of the integration this stands in for
         self,
@@ -130,7 +132,7 @@ class GeminiEmbedding(BaseEmbedding):
         embed_batch_size: int | None = None,
         callback_manager: CallbackManager | None = None,
         retries: int | None = None,
-        timeout: float | None = None,
+        timeout: float | None = 60.0,
         retry_min_seconds: float = 1.0,
         retry_max_seconds: float = 60.0,
         retry_exponential_base: float = 2.0,
@@ -169,7 +171,6 @@ class GeminiEmbedding(BaseEmbedding):
             "embed_batch_size": {"embed_batch_size": embed_batch_size, "batch_size": batch_size},
             "max_concurrency": {"max_concurrency": max_concurrency, "num_workers": num_workers},
             "max_retries": {"max_retries": max_retries, "retries": attempts},
-            "timeout": {"timeout": timeout, "http_options.timeout": http.get("timeout")},
             "task_type": {
                 "task_type": task_type,
                 "embedding_config.task_type": config.get("task_type"),
@@ -199,10 +200,19 @@ class GeminiEmbedding(BaseEmbedding):
             }
         values = {name: one_value(spellings) for name, spellings in spelled.items()}
         options |= {name: value for name, value in values.items() if value is not None}
+        options["timeout"] = timeout
+        if "timeout" in http:
+            default = type(self).model_fields["timeout"].default
+            options["timeout"] = one_value(
+                {
+                    "timeout": None if timeout == default else timeout,
+                    "http_options.timeout": http["timeout"],
+                }
+            )
         options.setdefault("model_name", NEWEST)
         super().__init__(
             api_key=find_key(api_key),
-            embedding_config=config or None,
+            embedding_config={"title": config["title"]} if "title" in config else None,
             callback_manager=callback_manager,
             num_workers=num_workers,
             retry_min_seconds=retry_min_seconds,
@@ -220,40 +230,21 @@ class GeminiEmbedding(BaseEmbedding):
     @property
     def _embedder(self) -> GeminiEmbedder:
         """The core for the options as they are now: fields may be assigned at any time."""
-        renamed: dict[str, Any] = {
-            "model": self.model_name,
-            "batch_size": self.embed_batch_size,
-        }
-        same = (
-            "api_key",
-            "task_type",
-            "output_dimensionality",
-            "normalize",
-            "task_prefix",
-            "on_blank",
-            "max_concurrency",
-            "timeout",
-            "deadline",
-            "max_retries",
-            "retry_min_seconds",
-            "retry_max_seconds",
-            "retry_exponential_base",
-            "on_retry",
-            "quota",
-            "requests_per_minute",
-            "tokens_per_minute",
-            "cache",
-            "cache_full_dimension",
-            "base_url",
-            "api_version",
-            "additional_headers",
-            "client_args",
-            "client",
-        )
+        renamed = {"model": self.model_name, "batch_size": self.embed_batch_size}
+        same = OPTIONS - renamed.keys()
         options = renamed | {name: getattr(self, name) for name in same}
-        if self._core is None or self._core[0] != options:
-            self._core = (options, GeminiEmbedder(**options))
-        return self._core[1]
+        self._core = embedder_for(options, self._core)
+        return self._core
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "embeddings_cache" and value is not None:
+            raise ConfigurationError(
+                "LlamaIndex would look embeddings_cache up by text alone, and answer a query with "
+                "a document's vector; assign cache = KVStoreCache(store) instead"
+            )
+        if name == "num_workers" and value is not None:
+            self.max_concurrency = value
+        super().__setattr__(name, value)
 
     @property
     def fingerprint(self) -> str:
@@ -261,10 +252,12 @@ class GeminiEmbedding(BaseEmbedding):
         return self._embedder.fingerprint
 
     def _get_query_embedding(self, query: str) -> list[float]:
-        return as_lists(self._embedder.embed([query], role="query").vectors)[0]
+        result = self._embedder.embed([query], role="query", rate_limiter=self._before_retry)
+        return as_lists(result.vectors)[0]
 
     async def _aget_query_embedding(self, query: str) -> list[float]:
-        return as_lists((await self._embedder.aembed([query], role="query")).vectors)[0]
+        result = await self._embedder.aembed([query], role="query", rate_limiter=self._before_retry)
+        return as_lists(result.vectors)[0]
 
     def _get_text_embedding(self, text: str) -> list[float]:
         return self._get_text_embeddings([text])[0]
@@ -273,11 +266,21 @@ class GeminiEmbedding(BaseEmbedding):
         return (await self._aget_text_embeddings([text]))[0]
 
     def _get_text_embeddings(self, texts: list[str]) -> list[list[float]]:
-        result = self._embedder.embed(texts, role="document", titles=self._titles(texts))
+        result = self._embedder.embed(
+            texts,
+            role="document",
+            titles=self._titles(texts),
+            rate_limiter=self._before_retry,
+        )
         return as_lists(result.vectors)
 
     async def _aget_text_embeddings(self, texts: list[str]) -> list[list[float]]:
-        result = await self._embedder.aembed(texts, role="document", titles=self._titles(texts))
+        result = await self._embedder.aembed(
+            texts,
+            role="document",
+            titles=self._titles(texts),
+            rate_limiter=self._before_retry,
+        )
         return as_lists(result.vectors)
 
     def get_text_embedding_batch(
@@ -332,9 +335,22 @@ class GeminiEmbedding(BaseEmbedding):
         return embeddings
 
     @property
+    def _before_retry(self) -> Callable[[], Awaitable[None]] | None:
+        """For a single text or query, before which the base class asks the limiter itself."""
+        ask, asked = self._before_request, False
+        if ask is None:
+            return None
+
+        async def before_request() -> None:
+            nonlocal asked
+            if asked:
+                await ask()
+            asked = True
+
+        return before_request
+
+    @property
     def _before_request(self) -> Callable[[], Awaitable[None]] | None:
-        # The base class asks the limiter itself before a single text, and so do not the
-        # methods above that it calls then.
         return None if self.rate_limiter is None else self.rate_limiter.async_acquire
 
     def _titles(

@@ -67,6 +67,8 @@ def _given(value: Any, name: str) -> dict[str, Any]:
         return {}
     if not isinstance(value, dict):
         if not hasattr(value, "model_fields_set"):
-            raise ConfigurationError(f"{name} must be the SDK's object or a dict, not {value!r}")
+            raise ConfigurationError(
+                f"{name} must be the SDK's object or a dict, not {type(value).__name__}"
+            )
         value = {field: getattr(value, field) for field in value.model_fields_set}
     return {key: item for key, item in value.items() if item is not None}

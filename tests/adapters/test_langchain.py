@@ -252,3 +252,27 @@ def test_progress_is_drawn_on_request(
 
     embeddings(show_progress=True).embed_documents(TEXTS)
     assert "250/250" in capsys.readouterr().err
+
+
+def test_a_subclass_may_have_fields_of_its_own(server: Standin) -> None:
+    """Users extend the class, and validate into it."""
+
+    class Tenant(GeminiEmbeddings):
+        tenant: str = "x"
+
+    made = Tenant(google_api_key=SecretStr("k"), base_url=server.url, tenant="us")
+    assert len(made.embed_query("a")) == 3072
+    with pytest.raises(ValueError, match="bogus") as caught:
+        GeminiEmbeddings.model_validate({"api_key": "s3cret", "bogus": 1})
+    assert "s3cret" not in str(caught.value)
+    with pytest.raises(ValueError, match="additional_headers") as wrong:
+        GeminiEmbeddings(additional_headers=["s3cret"])
+    assert "s3cret" not in str(wrong.value)
+
+
+def test_headers_assigned_later_are_secrets_too(embeddings: Maker) -> None:
+    """However a header gets in, no view shows it."""
+    made = embeddings()
+    made.additional_headers = {"authorization": "t0ken"}  # type: ignore[dict-item] # users do
+
+    assert "t0ken" not in f"{made!r} {made.model_dump()} {made.model_dump_json()}"

@@ -426,3 +426,40 @@ def test_the_key_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("GEMINI_API_KEY", "m")
 
     assert GeminiEmbedding().api_key == SecretStr("m")
+
+
+async def test_the_limiter_is_asked_before_retries_of_a_query_too(
+    server: Standin, embedding: Maker
+) -> None:
+    """The base class asks once for a query; every further request is asked for as well."""
+    limiter = CountingLimiter()
+    made = embedding(rate_limiter=limiter)
+    server.script.extend(["503", None, "503"])
+
+    made.get_query_embedding("a")
+    await made.aget_text_embedding("b")
+
+    assert limiter.asked == len(server.log) == 4
+
+
+def test_options_assigned_later_count(server: Standin, embedding: Maker) -> None:
+    """What is assigned after building is what is sent, and the quota goes on counting."""
+    made = embedding(requests_per_minute=1000)
+    quota = made._embedder._quota
+    made.output_dimensionality = 256
+    made.num_workers = 3
+
+    assert len(made.get_query_embedding("a")) == 256
+    assert made._embedder.max_concurrency == 3
+    assert made._embedder._quota is quota
+    assert GeminiEmbedding.from_dict(made.to_dict()).base_url == server.url
+    with pytest.raises(ConfigurationError, match="KVStoreCache"):
+        made.embeddings_cache = object()
+
+
+def test_no_timeout_is_possible(embedding: Maker) -> None:
+    """`timeout=None` means no limit, and stays so in a pickle."""
+    made = embedding(timeout=None)
+
+    assert made.timeout is None
+    assert pickle.loads(pickle.dumps(made)).timeout is None  # noqa: S301 - our own bytes

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
+import dataclasses
 import pickle
 import traceback
 from typing import TYPE_CHECKING, Any
@@ -400,3 +402,97 @@ def test_whatever_happens_each_vector_belongs_to_its_text(
     wires = [text if text.strip() else "(blank)" for text in texts]
     right = vectors_of(server, wires, model="gemini-embedding-2").reshape(len(texts), 3072)
     assert (vectors == right).all()
+
+
+def test_an_embedder_stays_what_it_is(embedder: Maker) -> None:
+    """Options cannot be changed half-way, so that vectors are never taken for another model's."""
+    made = embedder()
+
+    with pytest.raises(AttributeError, match=r"dataclasses\.replace"):
+        made.model = "gemini-embedding-001"
+    assert dataclasses.replace(made, model="gemini-embedding-001").model == "gemini-embedding-001"
+
+
+@pytest.mark.parametrize("wrong", ["AIza\u200bSECRET", "AIza\nSECRET", "AIza\x00SECRET"])
+def test_a_key_that_cannot_be_sent_is_told_without_showing_it(wrong: str) -> None:
+    """What slips in when a key is copied is found before it fails somewhere deep."""
+    for options in ({"api_key": wrong}, {"api_key": "k", "additional_headers": {"x": wrong}}):
+        with pytest.raises(ConfigurationError, match="characters that no header can") as caught:
+            GeminiEmbedder(**options)
+        assert "SECRET" not in str(caught.value)
+
+
+def test_secrets_of_headers_and_clients_are_not_shown_either(server: Standin) -> None:
+    """A gateway that echoes a header, or a client's own key, does not put it into an error."""
+    from google import genai  # noqa: PLC0415 - needed here only
+
+    secret = pickle.__name__ + "-secret"  # written nowhere in the lines that a traceback shows
+    body = {"error": {"message": f"not for {secret}", "status": "PERMISSION_DENIED"}}
+    client = genai.Client(api_key=secret, http_options={"base_url": server.url})
+    for made in (
+        GeminiEmbedder(api_key="k", base_url=server.url, additional_headers={"x-auth": secret}),
+        GeminiEmbedder(client=client),
+    ):
+        server.script.append((403, body, {}))
+        with pytest.raises(AuthenticationError, match=r"not for \[secret\]") as caught:
+            made.embed(["a"], role="query")
+        assert secret not in "".join(traceback.format_exception(caught.value))
+    client.close()
+
+
+def test_a_deadline_counts_from_the_call(server: Standin, embedder: Maker) -> None:
+    """The time that loading the SDK takes is part of it; the unfinished texts are named."""
+    server.script.append("hang")
+
+    with pytest.raises(ServiceUnavailableError, match="deadline") as caught:
+        embedder(deadline=0.2).embed(["a", "b"], role="query")
+
+    assert caught.value.indexes == (0, 1)
+    server.release()
+
+
+def test_an_empty_list_needs_no_key(server: Standin) -> None:
+    """Nothing is sent, so nothing is needed."""
+    assert GeminiEmbedder(base_url=server.url).embed([], role="query").vectors.shape == (0, 3072)
+
+
+def test_a_hook_that_exits_does_not_hang(server: Standin, embedder: Maker) -> None:
+    """`sys.exit()` in a hook ends the caller, not the I/O thread."""
+    server.script.append("503")
+
+    def leave(_: object) -> None:
+        raise SystemExit(3)
+
+    with pytest.raises(SystemExit):
+        embedder(on_retry=leave).embed(["a"], role="query")
+    assert embedder().embed(["a"], role="query").vectors.shape == (1, 3072)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"retry_exponential_base": 0.5},
+        {"retry_exponential_base": "2"},
+        {"timeout": float("inf")},
+        {"timeout": "5"},
+        {"on_retry": "print"},
+        {"api_key": 5},
+        {"normalize": []},
+        {"requests_per_minute": 0.5},
+    ],
+)
+def test_options_of_a_wrong_kind_are_told_when_built(wrong: dict[str, Any]) -> None:
+    """Not at the first failure, and never by a hang."""
+    with pytest.raises(ConfigurationError):
+        GeminiEmbedder(**wrong)
+
+
+async def test_a_thousand_queries_at_once(server: Standin, embedder: Maker) -> None:
+    """Each gets its own vector, eight at a time."""
+    made = embedder(output_dimensionality=128)
+
+    results = await asyncio.gather(*(made.aembed([f"q {i}"], role="query") for i in range(1000)))
+
+    wires = [f"task: search result | query: q {i}" for i in range(1000)]
+    right = vectors_of(server, wires, model="gemini-embedding-2", dimension=128)
+    assert (np.vstack([result.vectors for result in results]) == right).all()

@@ -89,7 +89,7 @@ def test_the_finer_delay_of_the_message_wins() -> None:
     ("header", "low", "high"),
     [
         ({"Retry-After": "7"}, 7, 7),
-        ({"retry-after": format_datetime(datetime.now(UTC) + timedelta(seconds=90))}, 60, 90),
+        ({"retry-after": format_datetime(datetime.now(UTC) + timedelta(hours=9))}, 3600, 9 * 3600),
         ({"Retry-After": "soon"}, None, None),
         ({}, None, None),
     ],
@@ -117,6 +117,25 @@ def test_the_header_counts_where_the_body_is_silent(
 def test_a_spent_day_and_no_quota_at_all_are_told_apart(answer: dict[str, Any]) -> None:
     """A job does not wait minutes for what comes back at midnight, or never."""
     assert type(refusal(429, answer)) is DailyQuotaError
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        body("retry in 1..2s"),
+        {"error": {"message": 3, "status": [], "details": 7}},
+        {"error": {"details": [{"violations": 5}, {"violations": [5, {}]}, 3]}},
+        {"error": "text"},
+        [],
+        7,
+    ],
+)
+@pytest.mark.parametrize("status", [400, 404, 429, 500])
+def test_an_ugly_answer_is_still_a_named_error(status: int, answer: object) -> None:
+    """Whatever a gateway makes up, the caller gets one of our errors."""
+    header = {"Retry-After": "Wed, 21 Oct 2099 07:28:00"}
+
+    assert refusal(status, answer, header).status == status
 
 
 def test_limit_100_is_not_limit_0() -> None:
