@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import re
 import time
@@ -14,6 +13,8 @@ from typing import TYPE_CHECKING, Any, get_args
 from pydantic import SecretStr
 
 from gemini_embed import loop
+from gemini_embed.checks import check_combinations, check_numbers
+from gemini_embed.credentials import check_header, find_key, key_source
 from gemini_embed.errors import ConfigurationError
 from gemini_embed.fingerprint import fingerprint
 from gemini_embed.inputs import OnBlank, check_texts, check_titles
@@ -40,9 +41,6 @@ if TYPE_CHECKING:
     from gemini_embed.engine import Engine
     from gemini_embed.results import EmbeddingResult
     from gemini_embed.transport import Address
-
-KEY_VARIABLES = ("GOOGLE_API_KEY", "GEMINI_API_KEY")
-"""Where a key is looked for, in this order; the SDK's own order."""
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -124,18 +122,8 @@ class GeminiEmbedder:
     client: genai.Client | None = None
 
     def __post_init__(self) -> None:
-        self._check_numbers()
-        self._check_combinations()
-        if self.normalize not in ("auto", True, False):
-            raise ConfigurationError(
-                f'normalize must be "auto", True or False, not {self.normalize!r}'
-            )
-        if self.on_blank not in get_args(OnBlank):
-            raise ConfigurationError(
-                f'on_blank must be "error" or "placeholder", not {self.on_blank!r}'
-            )
-        if self.base_url is not None and not self.base_url.startswith(("http://", "https://")):
-            raise ConfigurationError("base_url must begin with http:// or https://")
+        check_numbers(self)
+        check_combinations(self)
         self.api_key = find_key(self.api_key)
         if self.additional_headers is not None:
             headers = {
@@ -143,7 +131,7 @@ class GeminiEmbedder:
                 for name, value in self.additional_headers.items()
             }
             for name, secret in headers.items():
-                _check_header(secret.get_secret_value(), f"the value of header {name!r}")
+                check_header(secret.get_secret_value(), f"the value of header {name!r}")
             self.additional_headers = headers
         gateway = os.environ.get("GOOGLE_GEMINI_BASE_URL")
         elsewhere = self.base_url or self.client or gateway
@@ -151,7 +139,11 @@ class GeminiEmbedder:
         self._purpose = parse_task_type(self.task_type)
         check_dimension(self._row, self.output_dimensionality)
         warn_of_status(self._row)
-        self._cache = _cache_of(self.cache)
+        self._cache: Cache | None = None
+        if self.cache is not None and self.cache is not False:
+            from gemini_embed.cache import cache_of  # noqa: PLC0415 - loads sqlite3
+
+            self._cache = cache_of(self.cache)
         if self.cache_full_dimension and not (self._cache and self._row.nested):
             raise ConfigurationError(
                 "cache_full_dimension needs a cache, and a model whose smaller vectors are the "
@@ -171,45 +163,6 @@ class GeminiEmbedder:
                 f"dataclasses.replace(embedder, {name}=...)"
             )
         super().__setattr__(name, value)
-
-    def _check_numbers(self) -> None:
-        for name, least in (("batch_size", 1), ("max_concurrency", 1), ("max_retries", 0)):
-            value = getattr(self, name)
-            if name != "max_concurrency" and value is None:
-                continue
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise ConfigurationError(
-                    f"{name} must be a whole number from {least}, not {value!r}"
-                )
-        for name in ("timeout", "deadline"):
-            value = getattr(self, name)
-            if value is not None and not _is_number(value, above=0):
-                raise ConfigurationError(
-                    f"{name} must be more than 0 seconds, or None for no limit: {value!r}"
-                )
-        if not _is_number(self.retry_exponential_base, above=0.999):
-            raise ConfigurationError(
-                f"retry_exponential_base must be at least 1: {self.retry_exponential_base!r}"
-            )
-        waits = (self.retry_min_seconds, self.retry_max_seconds)
-        if not all(_is_number(wait, above=-1) for wait in waits) or not 0 <= waits[0] <= waits[1]:
-            raise ConfigurationError(
-                "retry_min_seconds must be from 0 to retry_max_seconds: "
-                f"{self.retry_min_seconds}, {self.retry_max_seconds}"
-            )
-
-    def _check_combinations(self) -> None:
-        if self.on_retry is not None and not callable(self.on_retry):
-            raise ConfigurationError("on_retry must be callable")
-        alone = ("base_url", "api_version", "additional_headers", "client_args")
-        if self.client and (given := [name for name in alone if getattr(self, name)]):
-            raise ConfigurationError(
-                f"client is used as it is; give {', '.join(given)} to the client instead"
-            )
-        if self.quota and (self.requests_per_minute or self.tokens_per_minute):
-            raise ConfigurationError(
-                "give either quota or requests_per_minute and tokens_per_minute"
-            )
 
     @property
     def fingerprint(self) -> str:
@@ -381,7 +334,7 @@ class GeminiEmbedder:
         key = find_key(self.api_key)
         return Address(
             api_key=key.get_secret_value() if key else None,
-            key_source="the client" if self.client else _key_source(key),
+            key_source="the client" if self.client else key_source(key),
             timeout=self.timeout,
             base_url=self.base_url,
             api_version=self.api_version,
@@ -439,54 +392,3 @@ def embedder_for(options: dict[str, Any], last: GeminiEmbedder | None) -> Gemini
 
 def _rebuild(cls: type[GeminiEmbedder], options: dict[str, Any]) -> GeminiEmbedder:
     return cls(**options)
-
-
-def find_key(given: str | SecretStr | None) -> SecretStr | None:
-    """Return the key given, or the one in the environment, stripped; an empty one is none.
-
-    Raises:
-        ConfigurationError: It holds what no header can, from copying perhaps.
-    """
-    candidates = (given, *(os.environ.get(name) for name in KEY_VARIABLES))
-    key = next((key for candidate in candidates if (key := _stripped(candidate))), None)
-    if key is not None:
-        _check_header(key.get_secret_value(), "the API key")
-    return key
-
-
-def _check_header(value: str, what: str) -> None:
-    if not (value.isascii() and value.isprintable()):
-        raise ConfigurationError(f"{what} holds characters that no header can")
-
-
-def _is_number(value: object, *, above: float) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value) and value > above
-
-
-def _stripped(value: str | SecretStr | None) -> SecretStr | None:
-    text = value.get_secret_value() if isinstance(value, SecretStr) else value
-    if text is not None and not isinstance(text, str):
-        raise ConfigurationError(f"api_key must be a string, not {type(text).__name__}")
-    return SecretStr(text.strip()) if text and text.strip() else None
-
-
-def _cache_of(given: bool | str | PathLike[str] | Cache | None) -> Cache | None:
-    if given is None or given is False:
-        return None
-    if given is True or isinstance(given, str | PathLike):
-        from gemini_embed.cache import SQLiteCache  # noqa: PLC0415 - loads sqlite3
-
-        return SQLiteCache(None if given is True else given)
-    if hasattr(given, "get_many") and hasattr(given, "set_many"):
-        return given
-    raise ConfigurationError(
-        "cache must be True, a path, or an object with get_many and set_many, "
-        f"not {type(given).__name__}"
-    )
-
-
-def _key_source(key: SecretStr | None) -> str:
-    for name in KEY_VARIABLES:
-        if key is not None and key == _stripped(os.environ.get(name)):
-            return name
-    return "the api_key argument"

@@ -38,6 +38,7 @@ class Memory:
         self._dimension = request.sent_dimension
         self._usable = True
         self._used = False
+        self._keys: dict[WireText, str] = {}  # hashed once
 
     async def recall(self, wires: Sequence[WireText]) -> tuple[list[int], NDArray[np.float32]]:
         """Return which requests' vectors are known, and these vectors, in the same order."""
@@ -52,7 +53,7 @@ class Memory:
         await self._try(lambda: self._keep(wires, block), None)
 
     def _keep(self, wires: Sequence[WireText], block: NDArray[np.float32]) -> None:
-        keys = self._keys(wires, self._dimension)
+        keys = [self._keys[wire] for wire in wires]
         vectors = (vector.tobytes() for vector in block)
         self._cache.set_many(list(zip(keys, vectors, strict=True)))
 
@@ -71,13 +72,13 @@ class Memory:
     def _look_up(
         self, wires: Sequence[WireText], dimension: int
     ) -> tuple[list[int], NDArray[np.float32]]:
-        return recalled(self._cache.get_many(self._keys(wires, dimension)), dimension=dimension)
-
-    def _keys(self, wires: Sequence[WireText], dimension: int) -> list[str]:
-        return [
+        keys = [
             cache_key(wire, model=self._model.name, dimension=dimension, service=self._service)
             for wire in wires
         ]
+        if dimension == self._dimension:
+            self._keys.update(zip(wires, keys, strict=True))
+        return recalled(self._cache.get_many(keys), dimension=dimension)
 
     async def _try(self, work: Callable[[], T], otherwise: T) -> T:
         if not self._usable:

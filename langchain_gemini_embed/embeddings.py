@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.embeddings import Embeddings
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr
 
-from gemini_embed.embedder import OPTIONS, GeminiEmbedder, embedder_for, find_key
+from gemini_embed.credentials import find_key
+from gemini_embed.embedder import OPTIONS, GeminiEmbedder, embedder_for
 from gemini_embed.inputs import OnBlank  # noqa: TC001 - pydantic reads the annotations
 from gemini_embed.models import Normalize  # noqa: TC001 - likewise
 from gemini_embed.options import check_picklable, one_value, refuse_unknown

@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable  # noqa: TC003 - likewise
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from llama_index.core.base.embeddings.base import BaseEmbedding
-from llama_index.core.callbacks.schema import CBEventType, EventPayload
-from llama_index.core.instrumentation.events.embedding import (
-    EmbeddingEndEvent,
-    EmbeddingStartEvent,
-)
-from llama_index_instrumentation import get_dispatcher
 from pydantic import ConfigDict, Field, PrivateAttr, SecretStr
 
-from gemini_embed.embedder import OPTIONS, GeminiEmbedder, embedder_for, find_key
+from gemini_embed.credentials import find_key
+from gemini_embed.embedder import OPTIONS, GeminiEmbedder, embedder_for
 from gemini_embed.errors import ConfigurationError
 from gemini_embed.inputs import OnBlank  # noqa: TC001 - pydantic reads the annotations
 from gemini_embed.models import NEWEST, TEXTS_PER_REQUEST, Normalize
@@ -24,14 +18,13 @@ from gemini_embed.quota import Quota  # noqa: TC001 - likewise
 from gemini_embed.results import as_lists
 from gemini_embed.retry import Retry  # noqa: TC001 - likewise
 from llamaindex_gemini_embed.kvstore import KVStoreCache
+from llamaindex_gemini_embed.observers import observed
 from llamaindex_gemini_embed.sdk_options import from_embedding_config, from_http_options
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Iterator, Mapping, Sequence
+    from collections.abc import Awaitable, Mapping, Sequence
 
     from llama_index.core.callbacks import CallbackManager
-
-dispatcher = get_dispatcher(__name__)
 
 _OWNER = "GeminiEmbedding"
 _REFUSED = {
@@ -303,7 +296,7 @@ class GeminiEmbedding(BaseEmbedding):
             InvalidInputError: Says which text of the whole list is blank or not text.
             GeminiEmbedError: What the service did wrong; `error.partial` holds what is done.
         """
-        with self._events(texts) as embeddings:
+        with observed(self, texts) as embeddings:
             result = self._embedder.embed(
                 texts,
                 role="document",
@@ -323,7 +316,7 @@ class GeminiEmbedding(BaseEmbedding):
         **kwargs: Any,  # noqa: ARG002 - see get_text_embedding_batch
     ) -> list[list[float]]:
         """Return one vector per text, in order; the async twin of `get_text_embedding_batch`."""
-        with self._events(texts) as embeddings:
+        with observed(self, texts) as embeddings:
             result = await self._embedder.aembed(
                 texts,
                 role="document",
@@ -359,43 +352,6 @@ class GeminiEmbedding(BaseEmbedding):
         """Return the call's own titles, or the configured one for every text."""
         title = (self.embedding_config or {}).get("title")
         return titles if titles is not None or title is None else [title] * len(texts)
-
-    @contextmanager
-    def _events(self, texts: list[str]) -> Iterator[list[list[float]]]:
-        """Tell LlamaIndex's observers, per `embed_batch_size` texts, as the base class does."""
-        embeddings: list[list[float]] = []
-        payload = self.to_payload()
-        size = self.embed_batch_size
-        slices = [slice(start, start + size) for start in range(0, len(texts), size)]
-        events = []
-        for _ in slices:
-            dispatcher.event(EmbeddingStartEvent(model_dict=payload))
-            events.append(
-                self.callback_manager.on_event_start(
-                    CBEventType.EMBEDDING, payload={EventPayload.SERIALIZED: payload}
-                )
-            )
-        try:
-            yield embeddings
-        except BaseException as error:
-            for event in events:
-                self.callback_manager.on_event_end(
-                    CBEventType.EMBEDDING, payload={EventPayload.EXCEPTION: error}, event_id=event
-                )
-            raise
-        for part, event in zip(slices, events, strict=True):
-            # Not validated: a pass over millions of numbers that are floats already.
-            dispatcher.event(
-                EmbeddingEndEvent.model_construct(chunks=texts[part], embeddings=embeddings[part])
-            )
-            self.callback_manager.on_event_end(
-                CBEventType.EMBEDDING,
-                payload={
-                    EventPayload.CHUNKS: texts[part],
-                    EventPayload.EMBEDDINGS: embeddings[part],
-                },
-                event_id=event,
-            )
 
     def __getstate__(self) -> dict[str, Any]:
         check_picklable(self.client)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from gemini_embed.embedder import find_key
+from gemini_embed.credentials import find_key
 from gemini_embed.standin import Standin
 
 if TYPE_CHECKING:
