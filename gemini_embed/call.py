@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 _RECALLED_AT_ONCE = 1000
 """Texts looked up in one go: some megabytes of vectors, and a pause of the loop not felt."""
 
+_LISTED_AT_ONCE = 50
+"""Vectors made into lists in one go: other threads, a caller's loop among them, wait meanwhile."""
+
 _MOST_REJECTED = 3
 """Texts rejected one by one, with nothing going well, after which it is not the texts."""
 
@@ -62,6 +65,9 @@ class Call:
         self._rejected: list[GeminiEmbedError] = []
         self._vectors = np.zeros((len(request.wires), request.dimension), np.float32)
         self._done = np.zeros(len(request.wires), np.bool_)
+        self._lists: list[list[float]] | None = None
+        if request.as_lists:
+            self._lists = [[] for _ in request.wires]
         self._normalize = must_normalize(
             request.normalize, model=request.model, dimension=request.dimension
         )
@@ -148,10 +154,23 @@ class Call:
             block = unit(block)
         counts = [len(places) for places in positions]
         indexes = np.fromiter(chain.from_iterable(positions), np.intp, sum(counts))
-        self._vectors[indexes] = block if len(counts) == len(indexes) else block.repeat(counts, 0)
+        rows = block if len(counts) == len(indexes) else block.repeat(counts, 0)
+        self._vectors[indexes] = rows
+        self._list(indexes, rows)
         self._done[indexes] = True
         if self._bar is not None:
             self._bar.update(len(indexes))
+
+    def _list(self, indexes: NDArray[np.intp], rows: NDArray[np.float32]) -> None:
+        """Make plain floats of some rows, here and now, so that nobody waits for all at the end."""
+        if self._lists is None:
+            return
+        for start in range(0, len(rows), _LISTED_AT_ONCE):
+            end = start + _LISTED_AT_ONCE
+            for index, row in zip(
+                indexes[start:end].tolist(), rows[start:end].tolist(), strict=True
+            ):
+                self._lists[index] = row
 
     def close(self) -> None:
         """Take the progress bar down."""
@@ -178,7 +197,8 @@ class Call:
                 error.args = (f"{error}; {finished}",)
         if error is not None:
             raise error
-        return EmbeddingResult(self._vectors, Usage(self.requests, self.prompt_tokens))
+        usage = Usage(self.requests, self.prompt_tokens)
+        return EmbeddingResult(self._vectors, usage, self._lists)
 
 
 def _of_all(rejected: Sequence[GeminiEmbedError]) -> GeminiEmbedError | None:

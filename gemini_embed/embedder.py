@@ -88,6 +88,8 @@ class GeminiEmbedder:
         api_version: Another API version than the SDK's choice.
         additional_headers: Sent with every request; treated as secrets.
         client_args: Options for the SDK's HTTP library (`HttpOptions.async_client_args`).
+        fast_decode: Read the numbers of answers with pysimdjson, where it is installed (the extra
+            `fast`) and `client` is not given. The vectors are the same either way.
         client: A ready `google.genai.Client`, used as it is; it cannot be pickled.
 
     Raises:
@@ -119,6 +121,7 @@ class GeminiEmbedder:
     api_version: str | None = None
     additional_headers: Mapping[str, str | SecretStr] | None = None
     client_args: Mapping[str, Any] | None = None
+    fast_decode: bool = True
     client: genai.Client | None = None
 
     def __post_init__(self) -> None:
@@ -194,6 +197,7 @@ class GeminiEmbedder:
         batch_size: int | None = None,
         show_progress: bool = False,
         rate_limiter: Callable[[], Awaitable[None]] | None = None,
+        as_lists: bool = False,
     ) -> EmbeddingResult:
         """Embed texts, as many requests at once as `max_concurrency` allows.
 
@@ -210,6 +214,7 @@ class GeminiEmbedder:
             batch_size: For this call.
             show_progress: Draw a progress bar (tqdm) on standard error.
             rate_limiter: Awaited before each request, repeated ones included.
+            as_lists: Give the vectors as lists of plain floats too, made as the answers come.
 
         Returns:
             Vectors as a float32 array of shape (number of texts, dimension), in order.
@@ -229,6 +234,7 @@ class GeminiEmbedder:
             batch_size=batch_size,
             show_progress=show_progress,
             rate_limiter=rate_limiter,
+            as_lists=as_lists,
         )
         return loop.run(self._embed(request))
 
@@ -243,6 +249,7 @@ class GeminiEmbedder:
         batch_size: int | None = None,
         show_progress: bool = False,
         rate_limiter: Callable[[], Awaitable[None]] | None = None,
+        as_lists: bool = False,
     ) -> EmbeddingResult:
         """Embed texts; the async twin of `embed`, for any event loop. Cancelling stops it."""
         request = self._request(
@@ -254,6 +261,7 @@ class GeminiEmbedder:
             batch_size=batch_size,
             show_progress=show_progress,
             rate_limiter=rate_limiter,
+            as_lists=as_lists,
         )
         return await loop.arun(self._embed(request))
 
@@ -268,6 +276,7 @@ class GeminiEmbedder:
         batch_size: int | None,
         show_progress: bool,
         rate_limiter: Callable[[], Awaitable[None]] | None,
+        as_lists: bool,
     ) -> Request:
         """Check one call, and turn its texts into what is sent."""
         if role not in get_args(Role):
@@ -303,6 +312,7 @@ class GeminiEmbedder:
             cache=self._cache,
             service=self._service,
             full=self.cache_full_dimension,
+            as_lists=as_lists,
         )
 
     async def _embed(self, request: Request) -> EmbeddingResult:
@@ -344,6 +354,7 @@ class GeminiEmbedder:
             },
             client_args=self.client_args,
             client=self.client,
+            fast_decode=self.fast_decode,
         )
 
     def __repr__(self) -> str:

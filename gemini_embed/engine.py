@@ -39,7 +39,8 @@ class Sender(Protocol):
 
 def nothing(request: Request) -> EmbeddingResult:
     """Return the result of a call without texts."""
-    return EmbeddingResult(np.empty((0, request.dimension), np.float32), Usage(0, None))
+    vectors = np.empty((0, request.dimension), np.float32)
+    return EmbeddingResult(vectors, Usage(0, None), [] if request.as_lists else None)
 
 
 class Engine:

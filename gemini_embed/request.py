@@ -31,6 +31,7 @@ class Request:
     cache: Cache | None = None
     service: str | None = None
     full: bool = False
+    as_lists: bool = False
 
     @property
     def dimension(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -31,13 +31,16 @@ class EmbeddingResult:
     Attributes:
         vectors: float32 array of shape (number of texts, dimension), row i for text i.
         usage: What it cost.
+        lists: The same rows as plain Python floats, which is what both frameworks store; None
+            unless asked for with `as_lists`.
     """
 
     vectors: NDArray[float32]
     usage: Usage
+    lists: list[list[float]] | None = field(default=None, repr=False)
 
 
-def as_lists(vectors: NDArray[float32]) -> list[list[float]]:
-    """Return the rows as lists of plain Python floats, which is what both frameworks store."""
-    rows: list[list[float]] = vectors.tolist()
-    return rows
+def lists_of(result: EmbeddingResult) -> list[list[float]]:
+    """Return the lists of a result that was asked for them."""
+    assert result.lists is not None  # noqa: S101 - the caller asked
+    return result.lists

@@ -20,8 +20,20 @@ from gemini_embed import loop
 from gemini_embed.errors import BadResponseError, ConfigurationError, ServiceUnavailableError
 from gemini_embed.refusals import refusal
 
+try:
+    from gemini_embed import interception
+except ModuleNotFoundError as error:
+    if error.name != "simdjson":
+        raise
+    interception = None  # type: ignore[assignment] # the extra `fast` is not installed
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from contextlib import AbstractContextManager
+
+    import numpy as np
+    from aiohttp import ClientSession
+    from numpy.typing import NDArray
 
     from gemini_embed.errors import GeminiEmbedError
     from gemini_embed.plan import Batch
@@ -40,11 +52,12 @@ class Answer(NamedTuple):
 
     Attributes:
         rows: The vectors, in the order of the texts if the service did its part; not yet checked.
+            Lists as the SDK read them, or arrays where its reading was anticipated.
         prompt_tokens: What the service counted for the whole batch, None where it does not say
             or where the SDK (below 3) drops it.
     """
 
-    rows: Sequence[Sequence[float]]
+    rows: Sequence[Sequence[float] | NDArray[np.float64]]
     prompt_tokens: int | None
 
 
@@ -61,6 +74,7 @@ class Address:
         headers: Sent with every request.
         client_args: Given to the SDK's HTTP library.
         client: A ready SDK client, used as it is.
+        fast_decode: Whether to read answers' numbers ourselves, where we can.
     """
 
     api_key: str | None = field(repr=False)
@@ -71,6 +85,7 @@ class Address:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     client_args: Mapping[str, Any] | None = field(default=None, repr=False)
     client: genai.Client | None = field(default=None, repr=False)
+    fast_decode: bool = True
 
 
 class Transport:
@@ -78,7 +93,8 @@ class Transport:
 
     def __init__(self, address: Address) -> None:
         self._address = address
-        self._client = address.client or _new_client(address)
+        self._connection = _connect(address)
+        self._client = self._connection.client
         # A caller's client keeps its key in a place of the SDK's own; there is no public one.
         inner = getattr(getattr(self._client, "_api_client", None), "api_key", None)
         secrets = {address.api_key, inner, *address.headers.values()}
@@ -86,7 +102,7 @@ class Transport:
         if address.client is None:
             _live.add(self)
             io_loop = asyncio.get_running_loop()
-            weakref.finalize(self, _close_later, self._client, io_loop).atexit = False
+            weakref.finalize(self, _close_later, self._connection, io_loop).atexit = False
 
     async def send(self, batch: Batch, *, model: str, output_dimensionality: int | None) -> Answer:
         """Send one batch, once.
@@ -104,19 +120,29 @@ class Transport:
         # for gemini-embedding-2, and building its Content objects costs a third of all CPU.
         contents: Any = [{"parts": [{"text": text}]} for text in batch.texts]
         try:
-            async with asyncio.timeout(self._address.timeout):
-                response = await self._client.aio.models.embed_content(
-                    model=model,
-                    contents=contents,
-                    config={key: value for key, value in config.items() if value is not None},  # type: ignore[arg-type] # the SDK takes any mapping of these
-                )
+            with self._anticipated() as rows:
+                async with asyncio.timeout(self._address.timeout):
+                    response = await self._client.aio.models.embed_content(
+                        model=model,
+                        contents=contents,
+                        config={key: value for key, value in config.items() if value is not None},  # type: ignore[arg-type] # the SDK takes any mapping of these
+                    )
         except Exception as error:
             raise self._translated(error) from error
         usage = getattr(response, "usage_metadata", None)
+        embeddings = response.embeddings or ()
         return Answer(
-            rows=[embedding.values or () for embedding in response.embeddings or ()],
+            rows=rows
+            if rows and len(rows) == len(embeddings)
+            else [embedding.values or () for embedding in embeddings],
             prompt_tokens=getattr(usage, "prompt_token_count", None),
         )
+
+    def _anticipated(self) -> AbstractContextManager[Sequence[NDArray[np.float64]]]:
+        """Return a context whose value holds an answer's vectors, unless the SDK reads them."""
+        if self._connection.intercepts:
+            return interception.rows_of_answer()
+        return contextlib.nullcontext(())
 
     def _translated(self, error: Exception) -> GeminiEmbedError:
         """Return our error for what the SDK raised."""
@@ -147,7 +173,7 @@ class Transport:
     async def aclose(self) -> None:
         """Close the SDK client's connections, unless the client is the caller's own."""
         if self._address.client is None:
-            await _close(self._client)
+            await self._connection.close()
 
 
 def without(secret: str, value: Any) -> Any:
@@ -163,14 +189,31 @@ def without(secret: str, value: Any) -> Any:
             return value
 
 
-def _new_client(address: Address) -> genai.Client:
+class _Connection(NamedTuple):
+    """An SDK client and what was made for it."""
+
+    client: genai.Client
+    session: ClientSession | None = None
+    intercepts: bool = False
+
+    async def close(self) -> None:
+        await self.client.aio.aclose()
+        self.client.close()
+        if self.session is not None:
+            await self.session.close()
+
+
+def _connect(address: Address) -> _Connection:
+    """Return the caller's client, or one of our own, for the running loop."""
+    if address.client is not None:
+        return _Connection(address.client)
     if not address.api_key:
         raise ConfigurationError(
             "no API key: pass api_key, or set GOOGLE_API_KEY or GEMINI_API_KEY "
             "(both were looked at; empty counts as unset)"
         )
     client_args = dict(address.client_args or {})
-    options = {
+    options: dict[str, Any] = {
         "timeout": None if address.timeout is None else max(1, round(address.timeout * 1000)),
         "base_url": address.base_url,
         "api_version": address.api_version,
@@ -181,24 +224,28 @@ def _new_client(address: Address) -> genai.Client:
         # broke once, after a random sleep of up to ten seconds.
         "retry_options": {"attempts": 1},
     }
-    return genai.Client(
+    session: ClientSession | None = None
+    intercepts = interception is not None and address.fast_decode
+    if intercepts:
+        session = interception.new_session()
+        options |= {
+            "aiohttp_client": session,
+            "async_client_args": interception.hooked(client_args),
+        }
+    client = genai.Client(
         vertexai=False,
         api_key=address.api_key,
         http_options={k: v for k, v in options.items() if v is not None},  # type: ignore[arg-type] # a mapping of HttpOptions' fields
     )
+    return _Connection(client, session, intercepts)
 
 
 _live: weakref.WeakSet[Transport] = weakref.WeakSet()
 
 
-async def _close(client: genai.Client) -> None:
-    await client.aio.aclose()
-    client.close()
-
-
-def _close_later(client: genai.Client, io_loop: asyncio.AbstractEventLoop) -> None:
+def _close_later(connection: _Connection, io_loop: asyncio.AbstractEventLoop) -> None:
     if io_loop.is_running():
-        asyncio.run_coroutine_threadsafe(_close(client), io_loop)
+        asyncio.run_coroutine_threadsafe(connection.close(), io_loop)
 
 
 async def _close_all() -> None:

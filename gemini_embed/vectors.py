@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from gemini_embed.models import Model
 
 
-def checked(rows: Sequence[Sequence[float]], *, count: int, dimension: int) -> NDArray[np.float32]:
+def checked(
+    rows: Sequence[Sequence[float] | NDArray[np.float64]], *, count: int, dimension: int
+) -> NDArray[np.float32]:
     """Return an answer's vectors as a float32 array of shape (count, dimension).
 
     float32 is exact for what the service sends: its numbers are float32, printed.

@@ -14,7 +14,7 @@ from gemini_embed.inputs import OnBlank  # noqa: TC001 - pydantic reads the anno
 from gemini_embed.models import Normalize  # noqa: TC001 - likewise
 from gemini_embed.options import check_picklable, one_value, refuse_unknown
 from gemini_embed.quota import Quota  # noqa: TC001 - likewise
-from gemini_embed.results import as_lists
+from gemini_embed.results import lists_of
 from gemini_embed.retry import Retry  # noqa: TC001 - likewise
 
 if TYPE_CHECKING:
@@ -73,6 +73,7 @@ class GeminiEmbeddings(BaseModel, Embeddings):
     api_version: str | None = None
     additional_headers: dict[str, SecretStr] | None = Field(default=None, repr=False)
     client_args: dict[str, Any] | None = Field(default=None, repr=False)
+    fast_decode: bool = True
     client: Any = Field(default=None, repr=False, exclude=True)
     request_options: dict[str, Any] | None = None
     show_progress: bool = False
@@ -162,8 +163,9 @@ class GeminiEmbeddings(BaseModel, Embeddings):
             output_dimensionality=output_dimensionality,
             batch_size=batch_size,
             show_progress=self.show_progress,
+            as_lists=True,
         )
-        return as_lists(result.vectors)
+        return lists_of(result)
 
     async def aembed_documents(
         self,
@@ -183,8 +185,9 @@ class GeminiEmbeddings(BaseModel, Embeddings):
             output_dimensionality=output_dimensionality,
             batch_size=batch_size,
             show_progress=self.show_progress,
+            as_lists=True,
         )
-        return as_lists(result.vectors)
+        return lists_of(result)
 
     def embed_query(
         self,
@@ -208,8 +211,9 @@ class GeminiEmbeddings(BaseModel, Embeddings):
             task_type=task_type,
             titles=[title],
             output_dimensionality=output_dimensionality,
+            as_lists=True,
         )
-        return as_lists(result.vectors)[0]
+        return lists_of(result)[0]
 
     async def aembed_query(
         self,
@@ -226,8 +230,9 @@ class GeminiEmbeddings(BaseModel, Embeddings):
             task_type=task_type,
             titles=[title],
             output_dimensionality=output_dimensionality,
+            as_lists=True,
         )
-        return as_lists(result.vectors)[0]
+        return lists_of(result)[0]
 
     def __getstate__(self) -> dict[Any, Any]:
         check_picklable(self.client)

@@ -15,7 +15,7 @@ from gemini_embed.inputs import OnBlank  # noqa: TC001 - pydantic reads the anno
 from gemini_embed.models import NEWEST, TEXTS_PER_REQUEST, Normalize
 from gemini_embed.options import check_picklable, one_value, refuse_unknown
 from gemini_embed.quota import Quota  # noqa: TC001 - likewise
-from gemini_embed.results import as_lists
+from gemini_embed.results import lists_of
 from gemini_embed.retry import Retry  # noqa: TC001 - likewise
 from llamaindex_gemini_embed.kvstore import KVStoreCache
 from llamaindex_gemini_embed.observers import observed
@@ -71,9 +71,10 @@ class GeminiEmbedding(BaseEmbedding):
         **options: `task_type`, `output_dimensionality`, `normalize`, `task_prefix`, `on_blank`,
             `deadline`, `on_retry`, `quota`, `requests_per_minute`, `tokens_per_minute`,
             `cache`, `cache_full_dimension`, `base_url`, `api_version`, `additional_headers`,
-            `client_args`, `client`: see `gemini_embed.GeminiEmbedder`. `embeddings_cache`, a
-            LlamaIndex key-value store, becomes the core's `cache`, whose keys tell queries
-            from documents, models and dimensions apart; the base class's field stays None.
+            `client_args`, `fast_decode`, `client`: see `gemini_embed.GeminiEmbedder`.
+            `embeddings_cache`, a LlamaIndex key-value store, becomes the core's `cache`, whose
+            keys tell queries from documents, models and dimensions apart; the base class's
+            field stays None.
 
     Raises:
         ConfigurationError: An option that is unknown, given twice with different values, or
@@ -108,6 +109,7 @@ class GeminiEmbedding(BaseEmbedding):
     api_version: str | None = None
     additional_headers: dict[str, SecretStr] | None = Field(default=None, exclude=True, repr=False)
     client_args: dict[str, Any] | None = Field(default=None, exclude=True, repr=False)
+    fast_decode: bool = Field(default=True, exclude=True)
     client: Any = Field(default=None, exclude=True, repr=False)
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
@@ -245,12 +247,16 @@ class GeminiEmbedding(BaseEmbedding):
         return self._embedder.fingerprint
 
     def _get_query_embedding(self, query: str) -> list[float]:
-        result = self._embedder.embed([query], role="query", rate_limiter=self._before_retry)
-        return as_lists(result.vectors)[0]
+        result = self._embedder.embed(
+            [query], role="query", rate_limiter=self._before_retry, as_lists=True
+        )
+        return lists_of(result)[0]
 
     async def _aget_query_embedding(self, query: str) -> list[float]:
-        result = await self._embedder.aembed([query], role="query", rate_limiter=self._before_retry)
-        return as_lists(result.vectors)[0]
+        result = await self._embedder.aembed(
+            [query], role="query", rate_limiter=self._before_retry, as_lists=True
+        )
+        return lists_of(result)[0]
 
     def _get_text_embedding(self, text: str) -> list[float]:
         return self._get_text_embeddings([text])[0]
@@ -264,8 +270,9 @@ class GeminiEmbedding(BaseEmbedding):
             role="document",
             titles=self._titles(texts),
             rate_limiter=self._before_retry,
+            as_lists=True,
         )
-        return as_lists(result.vectors)
+        return lists_of(result)
 
     async def _aget_text_embeddings(self, texts: list[str]) -> list[list[float]]:
         result = await self._embedder.aembed(
@@ -273,8 +280,9 @@ class GeminiEmbedding(BaseEmbedding):
             role="document",
             titles=self._titles(texts),
             rate_limiter=self._before_retry,
+            as_lists=True,
         )
-        return as_lists(result.vectors)
+        return lists_of(result)
 
     def get_text_embedding_batch(
         self,
@@ -303,8 +311,9 @@ class GeminiEmbedding(BaseEmbedding):
                 titles=self._titles(texts, titles),
                 show_progress=show_progress,
                 rate_limiter=self._before_request,
+                as_lists=True,
             )
-            embeddings.extend(as_lists(result.vectors))
+            embeddings.extend(lists_of(result))
         return embeddings
 
     async def aget_text_embedding_batch(
@@ -323,8 +332,9 @@ class GeminiEmbedding(BaseEmbedding):
                 titles=self._titles(texts, titles),
                 show_progress=show_progress,
                 rate_limiter=self._before_request,
+                as_lists=True,
             )
-            embeddings.extend(as_lists(result.vectors))
+            embeddings.extend(lists_of(result))
         return embeddings
 
     @property

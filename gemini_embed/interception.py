@@ -1,0 +1,92 @@
+"""Shows the SDK answers without their numbers, which go straight to arrays.
+
+Uses what the SDK and its two HTTP libraries offer for such things: a session of the caller's with
+a response class of its own (aiohttp), and an event hook (httpx, httpx2). The SDK keeps its
+addresses, credentials, errors and versions. An answer that `decoding` does not know, and one
+that is not a 200, reaches the SDK untouched.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from contextvars import ContextVar
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from gemini_embed.decoding import part
+
+try:
+    import aiohttp
+except ModuleNotFoundError:  # the SDK sends through httpx then
+    aiohttp = None  # type: ignore[assignment] # there is no other way to say so
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+_READ_BUFFER = 2**22
+"""Bytes: an answer of 100 vectors is nearly that long. The SDK's own choice."""
+
+_rows: ContextVar[list[NDArray[np.float64]]] = ContextVar("rows")
+
+
+@contextmanager
+def rows_of_answer() -> Iterator[list[NDArray[np.float64]]]:
+    """Yield a list that holds an answer's vectors afterwards, unless the SDK was given them."""
+    rows: list[NDArray[np.float64]] = []
+    token = _rows.set(rows)
+    try:
+        yield rows
+    finally:
+        _rows.reset(token)
+
+
+def _intercepted(body: bytes) -> bytes | None:
+    """Keep an answer's vectors and return the rest; None where nobody asked, or it is no answer."""
+    kept = _rows.get(None)
+    parted = None if kept is None else part(body)
+    if kept is None or parted is None:
+        return None
+    kept[:] = parted.rows
+    return parted.rest
+
+
+def hooked(client_args: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options for an async client of httpx or httpx2, with our hook after the caller's."""
+    hooks = dict(client_args.get("event_hooks") or {})
+    hooks["response"] = [*hooks.get("response", ()), _on_response]
+    return {**client_args, "event_hooks": hooks}
+
+
+async def _on_response(response: Any) -> None:
+    """Replace what is to be read of a response; called before it is."""
+    if response.status_code != HTTPStatus.OK or _rows.get(None) is None:
+        return
+    response_class = type(response)
+    whole = response_class(200, headers=response.headers, stream=response.stream)
+    body = await whole.aread()  # decompressed
+    rest = _intercepted(body)
+    response.stream = response_class(200, content=body if rest is None else rest).stream
+    response.headers.pop("content-encoding", None)
+
+
+if aiohttp is not None:
+
+    class _Response(aiohttp.ClientResponse):
+        async def text(self, encoding: str | None = None, errors: str = "strict") -> str:
+            rest = _intercepted(await self.read()) if self.status == HTTPStatus.OK else None
+            return await super().text(encoding, errors) if rest is None else rest.decode()
+
+
+def new_session() -> aiohttp.ClientSession | None:
+    """Return a session for the SDK on the running loop; None without aiohttp."""
+    if aiohttp is None:
+        return None
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0),  # the number of requests is ours to limit
+        response_class=_Response,
+        read_bufsize=_READ_BUFFER,
+        trust_env=True,
+    )
