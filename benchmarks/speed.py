@@ -151,6 +151,7 @@ def stall(bench: Bench) -> Section:
     rows = [(e.label, _beside(middle, e, ".0f", more_is_better=False)) for e in ASYNC]
     section.tables.append(Table("Longest stall (in brackets: times better)", ("", "ms"), rows))
     section.duels += _duels("longest stall, ms", middle, ASYNC, more_is_better=False)
+    section.figures |= {f"stall-{e.kind}": middle[e.label] for e in ASYNC if e.is_ours}
     return section
 
 
@@ -198,12 +199,21 @@ def memory(bench: Bench) -> Section:
         "takes: a list of Python floats at 32 bytes a number, the core's float32 array at 4. "
         "One run.",
     )
+    ratios: list[float] = []
     for dimension in sizes.memory_dimensions:
         with Server() as server:
             answers = {
                 entry.label: _alone(entry, server.url, dimension, sizes.memory_texts)
                 for entry in LARGE
             }
+            ratios += [
+                answers[entry.label]["peak"]
+                / _alone(entry, server.url, dimension, sizes.memory_texts, fast_decode=False)[
+                    "peak"
+                ]
+                for entry in LARGE
+                if entry.is_ours
+            ]
         rows, grown = [], {}
         for entry in LARGE:
             answer = answers[entry.label]
@@ -219,6 +229,7 @@ def memory(bench: Bench) -> Section:
         )
         if dimension == sizes.memory_dimensions[0]:
             section.figures["memory"] = max(float(row[-1]) for row in rows if _own_row(row))
+    section.figures["memory-fast"] = max(ratios)
     return section
 
 
@@ -226,11 +237,11 @@ def _own_row(row: tuple[str, ...]) -> bool:
     return any(entry.label == row[0] and entry.is_ours for entry in LARGE)
 
 
-def _alone(entry: Entry, url: str, dimension: int, count: int) -> dict[str, Any]:
+def _alone(entry: Entry, url: str, dimension: int, count: int, **options: Any) -> dict[str, Any]:
     job = {
         "op": "embed",
         "mode": entry.mode,
-        "settings": settings(entry, url, dimension=dimension),
+        "settings": settings(entry, url, dimension=dimension, **options),
         "start": 0,
         "count": _WARM_UP,
     }

@@ -74,18 +74,22 @@ async def _on_response(response: Any) -> None:
 
 if aiohttp is not None:
 
+    class _Connector(aiohttp.TCPConnector):
+        def __del__(self, *_: object) -> None:
+            """Close nothing: we always do, and in a forked child it is the parent's."""
+
     class _Response(aiohttp.ClientResponse):
         async def text(self, encoding: str | None = None, errors: str = "strict") -> str:
             rest = _intercepted(await self.read()) if self.status == HTTPStatus.OK else None
             return await super().text(encoding, errors) if rest is None else rest.decode()
 
 
-def new_session() -> aiohttp.ClientSession | None:
-    """Return a session for the SDK on the running loop; None without aiohttp."""
-    if aiohttp is None:
+def new_session(client_args: Mapping[str, Any]) -> aiohttp.ClientSession | None:
+    """Return a session for the SDK on the running loop; None where it will send through httpx."""
+    if aiohttp is None or client_args.get("transport") is not None:
         return None
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0),  # the number of requests is ours to limit
+        connector=_Connector(limit=0),  # the number of requests is ours to limit
         response_class=_Response,
         read_bufsize=_READ_BUFFER,
         trust_env=True,

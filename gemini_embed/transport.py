@@ -170,6 +170,12 @@ class Transport:
                 error.message = without(secret, error.message)
                 error.details = without(secret, error.details)
 
+    def leave_to_parent(self) -> None:
+        """Let go, in a forked child, of a session that the parent uses: it is not ours to close."""
+        if (session := self._connection.session) is not None and not session.closed:
+            loop.keep_from_child(session.connector)
+            session.detach()
+
     async def aclose(self) -> None:
         """Close the SDK client's connections, unless the client is the caller's own."""
         if self._address.client is None:
@@ -197,10 +203,10 @@ class _Connection(NamedTuple):
     intercepts: bool = False
 
     async def close(self) -> None:
-        await self.client.aio.aclose()
-        self.client.close()
         if self.session is not None:
             await self.session.close()
+        await self.client.aio.aclose()
+        self.client.close()
 
 
 def _connect(address: Address) -> _Connection:
@@ -227,7 +233,7 @@ def _connect(address: Address) -> _Connection:
     session: ClientSession | None = None
     intercepts = interception is not None and address.fast_decode
     if intercepts:
-        session = interception.new_session()
+        session = interception.new_session(client_args)
         options |= {
             "aiohttp_client": session,
             "async_client_args": interception.hooked(client_args),
@@ -263,6 +269,8 @@ def _at_exit() -> None:
 
 def _after_fork() -> None:
     loop.keep_from_child(*_live)
+    for transport in _live:
+        transport.leave_to_parent()
     _live.clear()
 
 

@@ -109,14 +109,15 @@ embedder = GeminiEmbedder(api_key="k", base_url=sys.argv[1])
 first = embedder.embed(["a"], role="query").vectors
 if (pid := os.fork()) == 0:
     same = (embedder.embed(["a"], role="query").vectors == first).all()
-    os._exit(0 if same else 1)
+    {leave}(0 if same else 1)
 _, status = os.waitpid(pid, 0)
 again = (embedder.embed(["a"], role="query").vectors == first).all()
 sys.exit(os.waitstatus_to_exitcode(status) + (0 if again else 2))
 """
 
 
-def test_a_forked_child_and_its_parent_both_go_on(server: Standin) -> None:
+@pytest.mark.parametrize("leave", ["os._exit", "sys.exit"])
+def test_a_forked_child_and_its_parent_both_go_on(leave: str, server: Standin) -> None:
     """After a fork each side has a thread and connections of its own, and nothing leaks at exit."""
     done = subprocess.run(  # noqa: S603 - our own interpreter and script
         [
@@ -126,7 +127,7 @@ def test_a_forked_child_and_its_parent_both_go_on(server: Standin) -> None:
             "-W",
             "ignore::DeprecationWarning",
             "-c",
-            CHILD,
+            CHILD.replace("{leave}", leave),
             server.url,
         ],
         capture_output=True,

@@ -321,20 +321,24 @@ async def test_request_and_vectors_are_the_recorded_ones(
     _assert_same_vectors(vectors, exchange.vectors)
 
 
+@pytest.mark.parametrize("fast", [True, False])
 @pytest.mark.parametrize("name", ANSWERED)
 def test_a_real_answer_is_read_exactly(
     embedder: Callable[..., ge.GeminiEmbedder],
     server: Standin,
     recorded: Callable[[str], Exchange],
     name: str,
+    fast: bool,
 ) -> None:
-    """Vectors arrive unchanged, whoever asked; tokens are counted where service and SDK tell."""
+    """Vectors arrive unchanged, whoever reads them; tokens are counted where they are told."""
     exchange = recorded(name)
     server.script.append((200, exchange.answered, {}))
     texts = [f"text {index}" for index in range(len(exchange.vectors))]
     dimension = len(exchange.vectors[0])
     core = embedder(
-        model="gemini-embedding-001" if "-001" in name else NEWEST, output_dimensionality=dimension
+        model="gemini-embedding-001" if "-001" in name else NEWEST,
+        output_dimensionality=dimension,
+        fast_decode=fast,
     )
     result = core.embed(texts, role="document")
     _assert_same_vectors(result.vectors, exchange.vectors)
