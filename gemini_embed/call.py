@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gemini_embed import learned
 from gemini_embed.errors import (
     BadResponseError,
     DailyQuotaError,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from gemini_embed.plan import Batch
     from gemini_embed.quota import Quota, Room
     from gemini_embed.request import Request
+    from gemini_embed.transport import Answer
 
 _RECALLED_AT_ONCE = 1000
 """Texts looked up in one go: some megabytes of vectors, and a pause of the loop not felt."""
@@ -60,6 +62,7 @@ class Call:
         self.requests = 0
         self.refusals = 0
         self.prompt_tokens: int | None = None
+        self.truncated: set[int] = set()
         self._quota = quota
         self._stopped = asyncio.Event()
         self._rejected: list[GeminiEmbedError] = []
@@ -89,9 +92,14 @@ class Call:
 
     def take(self, room: Room) -> Batch:
         """Return the next batch that fits."""
+        request = self.request
         batch = self.plan.take(
-            min(room.texts, self.request.batch_size),
-            max_tokens=room.tokens,
+            min(
+                room.texts,
+                request.batch_size,
+                learned.most_texts(request.model, request.backend, request.route),
+            ),
+            max_tokens=min(room.tokens, request.route.tokens),
             tokens_per_estimate=self._quota.tokens_per_estimate,
         )
         assert batch is not None  # noqa: S101 - the gate asks a source that is not empty
@@ -145,6 +153,15 @@ class Call:
         if self._memory is not None:
             await self._memory.keep(batch.wires, block)
 
+    def note_truncated(self, batch: Batch, answer: Answer) -> None:
+        """Note which texts were cut off, by the service's word."""
+        rows = set(answer.truncated)
+        if answer.some_truncated and not rows:
+            # It tells of the batch only. A token is a byte or more, so short texts were not cut.
+            most = self.request.model.max_input_tokens
+            rows = {row for row, text in enumerate(batch.texts) if len(text.encode()) > most}
+        self.truncated.update(place for row in rows for place in batch.positions[row])
+
     def place(self, positions: Sequence[Sequence[int]], block: NDArray[np.float32]) -> None:
         """Put each vector at every place its text stands in the caller's list."""
         self.refusals = 0
@@ -197,7 +214,7 @@ class Call:
                 error.args = (f"{error}; {finished}",)
         if error is not None:
             raise error
-        usage = Usage(self.requests, self.prompt_tokens)
+        usage = Usage(self.requests, self.prompt_tokens, tuple(sorted(self.truncated)))
         return EmbeddingResult(self._vectors, usage, self._lists)
 
 
@@ -215,7 +232,7 @@ def _of_all(rejected: Sequence[GeminiEmbedError]) -> GeminiEmbedError | None:
 def located(error: GeminiEmbedError, batch: Batch, request: Request) -> GeminiEmbedError:
     """Return the error, saying which texts it is about and how often they were tried."""
     if isinstance(error, ModelNotFoundError):
-        error = of_model(error, request.model)
+        error = of_model(error, request.model, request.backend)
     notes = []
     if isinstance(error, DailyQuotaError) and error.quota_value != 0:
         error.resets_at = next_reset(datetime.now(UTC))

@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, get_args
 
+from gemini_embed.credentials import find_key, is_own
 from gemini_embed.errors import ConfigurationError
 from gemini_embed.inputs import OnBlank
 
 if TYPE_CHECKING:
     from gemini_embed.embedder import GeminiEmbedder
+
+_OF_VERTEX = ("vertexai", "project", "location", "credentials")
 
 
 def check_numbers(options: GeminiEmbedder) -> None:
@@ -47,6 +50,12 @@ def check_combinations(options: GeminiEmbedder) -> None:
         raise ConfigurationError(
             f"client is used as it is; give {', '.join(given)} to the client instead"
         )
+    if options.client and (given := [n for n in _OF_VERTEX if getattr(options, n) is not None]):
+        raise ConfigurationError(f"client is used as it is; it says {', '.join(given)} itself")
+    if options.vertexai is not None and not isinstance(options.vertexai, bool):
+        raise ConfigurationError(f"vertexai must be True or False, not {options.vertexai!r}")
+    if options.credentials is not None and is_own(find_key(options.api_key)):
+        raise ConfigurationError("give either api_key or credentials, not both")
     if options.quota and (options.requests_per_minute or options.tokens_per_minute):
         raise ConfigurationError("give either quota or requests_per_minute and tokens_per_minute")
     if options.normalize not in ("auto", True, False):

@@ -11,6 +11,8 @@ from gemini_embed.errors import ConfigurationError
 KEY_VARIABLES = ("GOOGLE_API_KEY", "GEMINI_API_KEY")
 """Where a key is looked for, in this order; the SDK's own order."""
 
+_ARGUMENT = "the api_key argument"
+
 
 def find_key(given: str | SecretStr | None) -> SecretStr | None:
     """Return the key given, or the one in the environment, stripped; an empty one is none.
@@ -38,9 +40,14 @@ def _stripped(value: str | SecretStr | None) -> SecretStr | None:
     return SecretStr(text.strip()) if text and text.strip() else None
 
 
+def is_own(key: SecretStr | None) -> bool:
+    """Tell whether a key was given, and not found in the environment."""
+    return key is not None and key_source(key) == _ARGUMENT
+
+
 def key_source(key: SecretStr | None) -> str:
     """Return where a key comes from, in words."""
     for name in KEY_VARIABLES:
         if key is not None and key == _stripped(os.environ.get(name)):
             return name
-    return "the api_key argument"
+    return _ARGUMENT

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import re
 import time
 import warnings
 from dataclasses import dataclass, fields, replace
-from os import PathLike
 from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import SecretStr
 
 from gemini_embed import loop
+from gemini_embed.address import address_of
+from gemini_embed.backend import Backend, choose_backend, located, sdk_generation
 from gemini_embed.checks import check_combinations, check_numbers
-from gemini_embed.credentials import check_header, find_key, key_source
+from gemini_embed.credentials import check_header, find_key, is_own
 from gemini_embed.errors import ConfigurationError
 from gemini_embed.fingerprint import fingerprint
 from gemini_embed.inputs import OnBlank, check_texts, check_titles
@@ -24,23 +24,26 @@ from gemini_embed.models import (
     check_dimension,
     find_model,
     must_normalize,
+    route_of,
     warn_of_status,
 )
 from gemini_embed.options import check_picklable
 from gemini_embed.quota import Quota
 from gemini_embed.request import Request
+from gemini_embed.results import warn_of_truncated
 from gemini_embed.retry import MAX_RETRIES, Backoff, Retry
 from gemini_embed.tasks import TITLED, Role, parse_task_type, task_for, wire_text
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+    from os import PathLike
 
     from google import genai
+    from google.auth.credentials import Credentials
 
     from gemini_embed.cache import Cache
     from gemini_embed.engine import Engine
     from gemini_embed.results import EmbeddingResult
-    from gemini_embed.transport import Address
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -54,7 +57,16 @@ class GeminiEmbedder:
     Attributes:
         model: Model id, `models/` in front or not.
         api_key: Google API key. Default: `GOOGLE_API_KEY`, then `GEMINI_API_KEY`, read when
-            the embedder is built, or at the first call if they are not set by then.
+            the embedder is built, or at the first call if they are not set by then. On Vertex AI
+            a key without a project is express mode.
+        vertexai: Ask Vertex AI rather than the Gemini API. Default: as
+            `GOOGLE_GENAI_USE_VERTEXAI` says (true or false), else where `project` or
+            `credentials` are given.
+        project: Google Cloud project. Default: `GOOGLE_CLOUD_PROJECT`.
+        location: Its region. Default: `GOOGLE_CLOUD_LOCATION`, else one that serves the model.
+        credentials: Credentials of google-auth, or the path of a file that holds them, a service
+            account's for instance. Default on Vertex AI, without a key: Application Default
+            Credentials.
         task_type: What the index is for, in Google's words and any case. None means
             retrieval: queries as RETRIEVAL_QUERY, documents as RETRIEVAL_DOCUMENT, which is
             also what either of these two means here.
@@ -98,6 +110,10 @@ class GeminiEmbedder:
 
     model: str = "gemini-embedding-2"
     api_key: str | SecretStr | None = None
+    vertexai: bool | None = None
+    project: str | None = None
+    location: str | None = None
+    credentials: Credentials | str | PathLike[str] | None = None
     task_type: str | None = None
     output_dimensionality: int | None = None
     normalize: Normalize = "auto"
@@ -136,12 +152,19 @@ class GeminiEmbedder:
             for name, secret in headers.items():
                 check_header(secret.get_secret_value(), f"the value of header {name!r}")
             self.additional_headers = headers
-        gateway = os.environ.get("GOOGLE_GEMINI_BASE_URL")
-        elsewhere = self.base_url or self.client or gateway
+        backend = self._chosen_backend()
+        elsewhere = self.base_url or self.client or backend.gateway
         self._row = find_model(self.model, any_name=bool(elsewhere))
+        self._backend = located(
+            backend,
+            self._row,
+            project=self.project,
+            location=self.location,
+            express=is_own(self.api_key),
+        )
         self._purpose = parse_task_type(self.task_type)
         check_dimension(self._row, self.output_dimensionality)
-        warn_of_status(self._row)
+        warn_of_status(self._row, backend.name)
         self._cache: Cache | None = None
         if self.cache is not None and self.cache is not False:
             from gemini_embed.cache import cache_of  # noqa: PLC0415 - loads sqlite3
@@ -152,11 +175,24 @@ class GeminiEmbedder:
                 "cache_full_dimension needs a cache, and a model whose smaller vectors are the "
                 "beginning of the full one"
             )
-        self._service = "a client of the caller's" if self.client else self.base_url or gateway
+        self._service = (
+            "a client of the caller's" if self.client else self.base_url or backend.gateway
+        )
         self._quota = self.quota or Quota(self.requests_per_minute, self.tokens_per_minute)
         self._engine: Engine | None = None
         self._given: dict[str, Any] | None = None
         self._built = True
+
+    def _chosen_backend(self) -> Backend:
+        if self.client is not None:
+            is_vertex = bool(getattr(self.client, "vertexai", False))
+            return Backend("vertex" if is_vertex else "gemini", "client")
+        return choose_backend(
+            vertexai=self.vertexai,
+            project=self.project,
+            location=self.location,
+            credentials=self.credentials,
+        )
 
     def __setattr__(self, name: str, value: object) -> None:
         # A half-changed embedder would send to one model and be taken for another.
@@ -236,7 +272,9 @@ class GeminiEmbedder:
             rate_limiter=rate_limiter,
             as_lists=as_lists,
         )
-        return loop.run(self._embed(request))
+        result: EmbeddingResult = loop.run(self._embed(request))
+        warn_of_truncated(result.usage)
+        return result
 
     async def aembed(
         self,
@@ -263,7 +301,9 @@ class GeminiEmbedder:
             rate_limiter=rate_limiter,
             as_lists=as_lists,
         )
-        return await loop.arun(self._embed(request))
+        result: EmbeddingResult = await loop.arun(self._embed(request))
+        warn_of_truncated(result.usage)
+        return result
 
     def _request(
         self,
@@ -292,8 +332,11 @@ class GeminiEmbedder:
         named = check_titles(titles, len(checked))
         if task != TITLED and any(named):
             warnings.warn(f"titles are ignored: {task} takes none", stacklevel=3)
+        route = route_of(self._row, self._backend.name, sdk_generation=sdk_generation())
         return Request(
             model=self._row,
+            backend=self._backend,
+            route=route,
             wires=[
                 wire_text(
                     text, task=task, title=title, model=self._row, task_prefix=self.task_prefix
@@ -302,7 +345,7 @@ class GeminiEmbedder:
             ],
             output_dimensionality=output_dimensionality or self.output_dimensionality,
             normalize=self.normalize,
-            batch_size=min(batch_size or self.batch_size or TEXTS_PER_REQUEST, TEXTS_PER_REQUEST),
+            batch_size=min(batch_size or self.batch_size or TEXTS_PER_REQUEST, route.texts),
             show_progress=show_progress,
             rate_limiter=rate_limiter,
             role=role,
@@ -328,7 +371,7 @@ class GeminiEmbedder:
             request = replace(request, deadline=max(left, 0))
         if self._engine is None or self._engine.loop is not loop.io_loop():
             self._engine = Engine(
-                Transport(self._address()),
+                Transport(address_of(self, self._backend)),
                 quota=self._quota,
                 max_concurrency=self.max_concurrency,
                 backoff=Backoff(
@@ -338,30 +381,12 @@ class GeminiEmbedder:
             )
         return await self._engine.embed(request)
 
-    def _address(self) -> Address:
-        from gemini_embed.transport import Address  # noqa: PLC0415 - loads the SDK; I/O thread only
-
-        key = find_key(self.api_key)
-        return Address(
-            api_key=key.get_secret_value() if key else None,
-            key_source="the client" if self.client else key_source(key),
-            timeout=self.timeout,
-            base_url=self.base_url,
-            api_version=self.api_version,
-            headers={
-                name: value.get_secret_value() if isinstance(value, SecretStr) else value
-                for name, value in (self.additional_headers or {}).items()
-            },
-            client_args=self.client_args,
-            client=self.client,
-            fast_decode=self.fast_decode,
-        )
-
     def __repr__(self) -> str:
         shown = {
             "model": self.model,
             "task_type": self.task_type,
             "output_dimensionality": self.output_dimensionality,
+            "backend": str(self._backend),
             "base_url": self.base_url and re.sub(r"//[^/@]*@", "//", self.base_url),
         }
         given = ", ".join(f"{name}={value!r}" for name, value in shown.items() if value is not None)

@@ -13,8 +13,15 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from gemini_embed.call import Call, located, too_late
-from gemini_embed.errors import DailyQuotaError, GeminiEmbedError, QuotaExceededError
+from gemini_embed.errors import (
+    DailyQuotaError,
+    GeminiEmbedError,
+    QuotaExceededError,
+    RequestError,
+)
 from gemini_embed.gate import Lane, gate_of
+from gemini_embed.learned import learn_most_texts
+from gemini_embed.refusals import most_texts
 from gemini_embed.results import EmbeddingResult, Usage
 from gemini_embed.retry import Retry, Verdict, verdict
 from gemini_embed.vectors import checked
@@ -125,6 +132,8 @@ class Engine:
             model=call.request.model.name,
             output_dimensionality=call.request.sent_dimensionality,
         )
+        if answer.truncated or answer.some_truncated:
+            call.note_truncated(batch, answer)
         if answer.prompt_tokens is not None:
             call.prompt_tokens = (call.prompt_tokens or 0) + answer.prompt_tokens
         return answer
@@ -151,9 +160,17 @@ class Engine:
                 self._tell(Retry(error, attempt, wait, quota=False, indexes=batch.indexes), call)
                 await call.pause(wait)
                 call.plan.put_back(replace(batch, attempts=attempt))
+            case Verdict.SPLIT if len(batch.texts) > 1:
+                request = call.request
+                if isinstance(error, RequestError) and (most := most_texts(error.message)):
+                    learn_most_texts(request.model, request.backend, most)
+                    call.plan.put_back(batch)  # and it leaves in parts
+                else:
+                    for half in batch.split(len(batch.texts) // 2):
+                        call.plan.put_back(half)
             case Verdict.HALVE if len(batch.texts) > 1:
                 call.plan.put_last(*batch.split(len(batch.texts) // 2))
-            case Verdict.HALVE:
+            case Verdict.HALVE | Verdict.SPLIT:
                 call.reject(located(error, batch, call.request))
             case _:
                 raise located(error, batch, call.request) from error.__cause__

@@ -7,11 +7,17 @@ recorded answers where the pages are silent (who normalises truncated vectors).
 
 from __future__ import annotations
 
+import math
 import warnings
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal
 
 from gemini_embed.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gemini_embed.backend import BackendName
 
 Status = Literal["available", "preview", "retired", "never"]
 """`never`: this backend has not served the model and does not."""
@@ -21,6 +27,33 @@ Normalize = Literal["auto"] | bool
 
 SMALLEST_ADVISED_DIMENSION = 128
 """Below it Google promises nothing, though the service answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """How a model is asked.
+
+    Attributes:
+        method: What the SDK calls for several texts. On Vertex AI it calls `embedContent` for a
+            single one where it would call `batchEmbedContents`.
+        texts: The most in one request.
+        tokens: The most in one request.
+    """
+
+    method: Literal["batchEmbedContents", "embedContent", "predict"]
+    texts: int
+    tokens: float = math.inf
+
+
+TEXTS_PER_REQUEST = 100
+"""The most texts of one batchEmbedContents; 101 are answered with 400."""
+
+_BATCH = Route("batchEmbedContents", TEXTS_PER_REQUEST)
+"""The Gemini API's way with every model. Vertex AI documents no limit of its own for it."""
+
+_ONE_BY_ONE = Route("embedContent", 1)
+_PREDICT = Route("predict", 250, 20_000)
+_PREDICT_001 = Route("predict", 250)  # took one text only until 2025; the service then says so
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +72,9 @@ class Model:
             native `dimension`.
         gemini: Whether the Gemini API serves it.
         vertex: Whether Vertex AI serves it.
+        vertex_routes: How Vertex AI is asked, by the SDK's major version.
+        vertex_location: Where on Vertex AI to ask for it when nothing else is said.
+        vertex_only_in: The only locations there that serve it; empty where many do.
         shutdown: The day Google shut it down on the Gemini API, or will; None where none is set.
         successor: What to move to. Vectors of two models cannot be mixed.
     """
@@ -52,12 +88,12 @@ class Model:
     nested: bool = False
     gemini: Status
     vertex: Status
+    vertex_routes: Mapping[int, Route] = field(default_factory=dict)
+    vertex_location: str = "us-central1"
+    vertex_only_in: tuple[str, ...] = ()
     shutdown: str | None = None
     successor: str | None = None
 
-
-TEXTS_PER_REQUEST = 100
-"""The most texts of one batchEmbedContents; 101 are answered with 400."""
 
 NEWEST = "gemini-embedding-2"
 
@@ -74,6 +110,9 @@ MODELS: dict[str, Model] = {
             nested=True,
             gemini="available",
             vertex="available",
+            vertex_routes={2: _ONE_BY_ONE, 3: _BATCH},
+            vertex_location="global",
+            vertex_only_in=("global", "us", "eu"),
         ),
         Model(
             name="gemini-embedding-2-preview",
@@ -85,6 +124,9 @@ MODELS: dict[str, Model] = {
             nested=True,
             gemini="retired",
             vertex="preview",
+            vertex_routes={2: _ONE_BY_ONE, 3: _BATCH},
+            vertex_location="global",
+            vertex_only_in=("global", "us", "eu"),
             shutdown="2026-08-10",
             successor=NEWEST,
         ),
@@ -98,6 +140,8 @@ MODELS: dict[str, Model] = {
             nested=True,
             gemini="available",
             vertex="available",
+            vertex_routes={2: _PREDICT_001, 3: _BATCH},
+            vertex_location="global",
             shutdown="2028-05-14",
             successor=NEWEST,
         ),
@@ -123,6 +167,7 @@ MODELS: dict[str, Model] = {
             normalized="native",
             gemini="never",
             vertex="available",
+            vertex_routes={2: _PREDICT, 3: _PREDICT},
         ),
         Model(
             name="text-embedding-004",
@@ -133,6 +178,7 @@ MODELS: dict[str, Model] = {
             normalized="native",
             gemini="retired",
             vertex="available",
+            vertex_routes={2: _PREDICT, 3: _PREDICT},
             shutdown="2026-01-14",
             successor="gemini-embedding-001",
         ),
@@ -145,6 +191,7 @@ MODELS: dict[str, Model] = {
             normalized="native",
             gemini="never",
             vertex="available",
+            vertex_routes={2: _PREDICT, 3: _PREDICT},
         ),
         Model(
             name="embedding-001",
@@ -229,19 +276,40 @@ def check_dimension(model: Model, dimension: int | None) -> None:
         )
 
 
-def warn_of_status(model: Model) -> None:
-    """Warn once where the Gemini API no longer serves a model, or never did."""
-    if model.gemini == "retired":
+def status_of(model: Model, backend: BackendName) -> Status:
+    """Return whether a service serves a model."""
+    return model.gemini if backend == "gemini" else model.vertex
+
+
+def route_of(model: Model, backend: BackendName, *, sdk_generation: int) -> Route:
+    """Return how a service is asked for a model; one after the newest SDK is taken for it."""
+    if backend == "gemini":
+        return _BATCH
+    known = [generation for generation in model.vertex_routes if generation <= sdk_generation]
+    return model.vertex_routes[max(known)] if known else _ONE_BY_ONE
+
+
+def warn_of_status(model: Model, backend: BackendName) -> None:
+    """Warn once where the service no longer serves a model, or never did."""
+    status = status_of(model, backend)
+    if status == "retired":
         warnings.warn(
             f"Google shut {model.name} down on {model.shutdown}; requests will fail. Move to "
             f"{model.successor} and embed the index again: vectors of two models cannot be mixed",
             stacklevel=2,
         )
-    elif model.gemini == "never":
-        warnings.warn(
-            f"{model.name} is served by Vertex AI, not by the Gemini API; requests will fail",
-            stacklevel=2,
-        )
+    elif status == "never":
+        warnings.warn(f"{model.name} is {served_by(model)}; requests will fail", stacklevel=2)
+
+
+def served_by(model: Model) -> str:
+    """Return, in words, which service serves a model that the other one does not."""
+    names: dict[BackendName, str] = {"gemini": "the Gemini API", "vertex": "Vertex AI"}
+    for backend, name in names.items():
+        if status_of(model, backend) in ("available", "preview"):
+            other = names["vertex" if backend == "gemini" else "gemini"]
+            return f"served by {name}, not by {other}"
+    return "not served any more" + (f"; move to {model.successor}" if model.successor else "")
 
 
 def must_normalize(normalize: Normalize, *, model: Model, dimension: int) -> bool:

@@ -21,11 +21,12 @@ from gemini_embed.errors import (
     RequestError,
     ServiceUnavailableError,
 )
-from gemini_embed.models import NEWEST
+from gemini_embed.models import NEWEST, served_by, status_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from gemini_embed.backend import Backend
     from gemini_embed.models import Model
 
 _LONGEST_SHOWN = 500  # a gateway may answer with a page of HTML
@@ -34,11 +35,12 @@ _LIMIT_ZERO = re.compile(r"limit: 0(?![\d.])")
 
 
 def refusal(
-    status: int, body: object, headers: Mapping[str, str] | None = None, *, key_source: str = ""
+    status: int, body: object, headers: Mapping[str, str] | None = None, *, identity: str = ""
 ) -> RequestError:
     """Return the error that an answer other than 200 means.
 
-    `body` is the parsed JSON, `{"error": {...}}`, or whatever stood in its place.
+    `body` is the parsed JSON, `{"error": {...}}`, or whatever stood in its place. `identity`
+    says as whom it was asked, for instance `"key from GOOGLE_API_KEY"`.
     """
     error = _error_of(body)
     reason = str(error.get("status") or "") or None
@@ -49,7 +51,7 @@ def refusal(
     evidence: dict[str, Any] = {"status": status, "reason": reason, "service_message": said}
 
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN} or _is_bad_key(details, said):
-        source = f" (key from {key_source})" if key_source else ""
+        source = f" ({identity})" if identity else ""
         return AuthenticationError(f"{text}{source}", **evidence)
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         return _quota_error(text, evidence, said, details, headers or {})
@@ -138,9 +140,10 @@ def _quota_error(
     return error
 
 
-def of_model(error: ModelNotFoundError, model: Model) -> ModelNotFoundError:
-    """Return the error of a model that the Gemini API does not know, saying what to do about it."""
-    if model.gemini == "retired":
+def of_model(error: ModelNotFoundError, model: Model, backend: Backend) -> ModelNotFoundError:
+    """Return the error of a model that the service does not know, saying what to do about it."""
+    status = status_of(model, backend.name)
+    if status == "retired":
         retired = ModelRetiredError(
             f"Google shut {model.name} down on {model.shutdown}. Move to {model.successor}"
             + ("" if model.successor == NEWEST else f" (or {NEWEST}, the newest)")
@@ -153,7 +156,29 @@ def of_model(error: ModelNotFoundError, model: Model) -> ModelNotFoundError:
         retired.successor = model.successor
         retired.__cause__ = error.__cause__
         error = retired
-    elif model.gemini == "never":
-        error.args = (f"{model.name} is served by Vertex AI, not by the Gemini API. {error}",)
-    error.model = model.name
+    elif status == "never":
+        error.args = (f"{model.name} is {served_by(model)}. {error}",)
+    elif backend.name == "vertex":
+        places = ", ".join(model.vertex_only_in) or "many regions, us-central1 among them"
+        error.args = (f"{model.name} at {backend}; it is served in {places}. {error}",)
+    error.model, error.backend, error.region = model.name, backend.name, backend.location
     return error
+
+
+_MOST_TEXTS = (
+    re.compile(r"batchSize must be (\d+)"),
+    re.compile(r"(\d+) instance\(s\) (?:is|are) allowed"),
+    re.compile(r"at most (\d+) requests can be in one batch"),
+)
+_TOO_MUCH = re.compile(r"too many instances|input token count is \d+ but", re.IGNORECASE)
+
+
+def most_texts(message: str) -> int | None:
+    """Return how many texts a request may have, where a refusal names it."""
+    found = next((m for pattern in _MOST_TEXTS if (m := pattern.search(message))), None)
+    return None if found is None else int(found[1])
+
+
+def is_too_much(message: str) -> bool:
+    """Tell whether a request was refused for its size: a smaller one may pass."""
+    return most_texts(message) is not None or _TOO_MUCH.search(message) is not None

@@ -5,12 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gemini_embed.backend import Backend
+from gemini_embed.models import TEXTS_PER_REQUEST, Route
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from gemini_embed.cache import Cache
     from gemini_embed.models import Model, Normalize
     from gemini_embed.tasks import Role, WireText
+
+_GEMINI = Backend("gemini", "the default")
+_BATCH = Route("batchEmbedContents", TEXTS_PER_REQUEST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +38,8 @@ class Request:
     service: str | None = None
     full: bool = False
     as_lists: bool = False
+    backend: Backend = _GEMINI
+    route: Route = _BATCH
 
     @property
     def dimension(self) -> int:

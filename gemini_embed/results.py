@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from numpy import float32
     from numpy.typing import NDArray
+
+_MOST_NAMED = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +21,21 @@ class Usage:
         requests: HTTP requests sent, repeated ones included. The service counts texts, not these.
         prompt_tokens: Input tokens as the service reported them; None where it does not
             (gemini-embedding-001) or where the SDK drops the number (google-genai below 3).
+        truncated: Positions of the texts that the service cut off because they were too long;
+            where it says so of a whole request only, all of it that are long enough. Only
+            Vertex AI tells.
     """
 
     requests: int
     prompt_tokens: int | None
+    truncated: tuple[int, ...] = ()
+
+
+def warn_of_truncated(usage: Usage) -> None:
+    """Tell of texts that were cut off, where the caller stands."""
+    if cut := usage.truncated:
+        shown = ", ".join(map(str, cut[:_MOST_NAMED])) + (", ..." if len(cut) > _MOST_NAMED else "")
+        warnings.warn(f"texts too long for the model were cut off by it: {shown}", stacklevel=3)
 
 
 @dataclass(frozen=True, slots=True)

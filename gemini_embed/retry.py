@@ -17,6 +17,7 @@ from gemini_embed.errors import (
     RequestError,
     ServiceUnavailableError,
 )
+from gemini_embed.refusals import is_too_much
 
 if TYPE_CHECKING:
     from gemini_embed.tasks import Role
@@ -30,6 +31,7 @@ class Verdict(Enum):
 
     RETRY = "it may go well another time, and `max_retries` times is enough"
     WAIT = "a quota is full and will empty; that is not the batch's fault, nor a retry"
+    SPLIT = "it is too much for one request; in parts it may go well"
     HALVE = "one of its texts is to blame; the others may go well without it"
     STOP = "it will not go well, for this batch or any other"
 
@@ -57,9 +59,10 @@ def verdict(error: GeminiEmbedError) -> Verdict:
         and isinstance(error, RequestError)
         and error.status == HTTPStatus.BAD_REQUEST
         and not isinstance(error, AuthenticationError)
-        and _NAMES_CONTENT.search(error.message)
     ):
-        return Verdict.HALVE
+        if is_too_much(error.message):
+            return Verdict.SPLIT
+        return Verdict.HALVE if _NAMES_CONTENT.search(error.message) else found
     return found
 
 

@@ -9,15 +9,23 @@ from __future__ import annotations
 import asyncio
 import atexit
 import contextlib
+import os
 import weakref
-from dataclasses import dataclass, field
+from os import PathLike
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import google.auth
 from google import genai
+from google.auth import exceptions as google_auth_errors
 from google.genai import errors as genai_errors
 
 from gemini_embed import loop
-from gemini_embed.errors import BadResponseError, ConfigurationError, ServiceUnavailableError
+from gemini_embed.errors import (
+    AuthenticationError,
+    BadResponseError,
+    ConfigurationError,
+    ServiceUnavailableError,
+)
 from gemini_embed.refusals import refusal
 
 try:
@@ -28,18 +36,21 @@ except ModuleNotFoundError as error:
     interception = None  # type: ignore[assignment] # the extra `fast` is not installed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from contextlib import AbstractContextManager
 
     import numpy as np
     from aiohttp import ClientSession
     from numpy.typing import NDArray
 
+    from gemini_embed.address import Address
     from gemini_embed.errors import GeminiEmbedError
     from gemini_embed.plan import Batch
 
 _CONNECTION_LIBRARIES = frozenset({"aiohttp", "anyio", "httpcore", "httpcore2", "httpx", "httpx2"})
 """What the SDK sends through; which of them depends on its version and on what is installed."""
+
+_SCOPES = ["https://www.googleapis.com/auth/cloud-platform"]
 
 _LONGEST_SHOWN = 300
 
@@ -55,37 +66,14 @@ class Answer(NamedTuple):
             Lists as the SDK read them, or arrays where its reading was anticipated.
         prompt_tokens: What the service counted for the whole batch, None where it does not say
             or where the SDK (below 3) drops it.
+        truncated: Which rows are of texts that were cut off, where the service tells.
+        some_truncated: Whether it says so of the batch without saying which.
     """
 
     rows: Sequence[Sequence[float] | NDArray[np.float64]]
     prompt_tokens: int | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Address:
-    """Where to send, and as whom.
-
-    Attributes:
-        api_key: The key itself; never shown.
-        key_source: Where it came from, for error messages.
-        timeout: Seconds for one attempt, whole; None for no limit.
-        base_url: Instead of Google's.
-        api_version: Instead of the SDK's own choice.
-        headers: Sent with every request.
-        client_args: Given to the SDK's HTTP library.
-        client: A ready SDK client, used as it is.
-        fast_decode: Whether to read answers' numbers ourselves, where we can.
-    """
-
-    api_key: str | None = field(repr=False)
-    key_source: str
-    timeout: float | None
-    base_url: str | None = None
-    api_version: str | None = None
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    client_args: Mapping[str, Any] | None = field(default=None, repr=False)
-    client: genai.Client | None = field(default=None, repr=False)
-    fast_decode: bool = True
+    truncated: Sequence[int] = ()
+    some_truncated: bool = False
 
 
 class Transport:
@@ -120,6 +108,7 @@ class Transport:
         # for gemini-embedding-2, and building its Content objects costs a third of all CPU.
         contents: Any = [{"parts": [{"text": text}]} for text in batch.texts]
         try:
+            rows: Sequence[Sequence[float] | NDArray[np.float64]]
             with self._anticipated() as rows:
                 async with asyncio.timeout(self._address.timeout):
                     response = await self._client.aio.models.embed_content(
@@ -129,13 +118,15 @@ class Transport:
                     )
         except Exception as error:
             raise self._translated(error) from error
-        usage = getattr(response, "usage_metadata", None)
         embeddings = response.embeddings or ()
+        if not rows or len(rows) != len(embeddings):
+            rows = [embedding.values or () for embedding in embeddings]
+        statistics = [embedding.statistics for embedding in embeddings]
         return Answer(
-            rows=rows
-            if rows and len(rows) == len(embeddings)
-            else [embedding.values or () for embedding in embeddings],
-            prompt_tokens=getattr(usage, "prompt_token_count", None),
+            rows,
+            _prompt_tokens(getattr(response, "usage_metadata", None), statistics),
+            truncated=[row for row, one in enumerate(statistics) if one and one.truncated],
+            some_truncated=bool(getattr(response, "truncated", None)),
         )
 
     def _anticipated(self) -> AbstractContextManager[Sequence[NDArray[np.float64]]]:
@@ -149,9 +140,13 @@ class Transport:
         self._redact(error)
         if isinstance(error, genai_errors.APIError):
             headers = getattr(error.response, "headers", None)
-            return refusal(error.code, error.details, headers, key_source=self._address.key_source)
+            return refusal(error.code, error.details, headers, identity=self._address.identity)
         if isinstance(error, TimeoutError):
             return ServiceUnavailableError(f"no answer within {self._address.timeout} s")
+        if isinstance(error, google_auth_errors.TransportError):
+            return ServiceUnavailableError(f"no access token was to be had: {error}")
+        if isinstance(error, google_auth_errors.GoogleAuthError):
+            return AuthenticationError(f"no access token ({self._address.identity}): {error}")
         library = type(error).__module__.partition(".")[0]
         if isinstance(error, OSError) or library in _CONNECTION_LIBRARIES:
             return ServiceUnavailableError(
@@ -162,7 +157,8 @@ class Transport:
 
     def _redact(self, error: Exception) -> None:
         """Take secrets out of an SDK error: Google quotes a key that is suspended."""
-        for secret in self._secrets:
+        token = getattr(self._address.credentials, "token", None)
+        for secret in (*self._secrets, *([token] if token else [])):
             if secret not in f"{error} {error!r}":
                 continue
             error.args = tuple(without(secret, argument) for argument in error.args)
@@ -209,15 +205,51 @@ class _Connection(NamedTuple):
         self.client.close()
 
 
-def _connect(address: Address) -> _Connection:
-    """Return the caller's client, or one of our own, for the running loop."""
-    if address.client is not None:
-        return _Connection(address.client)
+def _prompt_tokens(usage: Any, statistics: Sequence[Any]) -> int | None:
+    """Return the tokens of a batch: told of it as a whole, or of each text, or not at all."""
+    if usage is not None and usage.prompt_token_count is not None:
+        return int(usage.prompt_token_count)
+    counts = [one.token_count if one else None for one in statistics]
+    told = [int(count) for count in counts if count is not None]
+    return sum(told) if told and len(told) == len(counts) else None
+
+
+def _identity(address: Address) -> dict[str, Any]:
+    """Return the SDK client's options that say which service, and as whom.
+
+    Raises:
+        ConfigurationError: There is no key, or credentials that cannot be read.
+    """
+    backend = address.backend
+    if backend.name == "vertex":
+        credentials = address.credentials
+        if isinstance(credentials, str | PathLike):
+            try:
+                credentials, _ = google.auth.load_credentials_from_file(  # type: ignore[no-untyped-call] # google-auth is untyped here
+                    os.fspath(credentials), scopes=_SCOPES
+                )
+            except (OSError, ValueError, google_auth_errors.GoogleAuthError) as error:
+                raise ConfigurationError(f"credentials cannot be read: {error}") from error
+        return {
+            "vertexai": True,
+            "project": backend.project,
+            "location": backend.location,
+            "credentials": credentials,
+            "api_key": address.api_key,
+        }
     if not address.api_key:
         raise ConfigurationError(
             "no API key: pass api_key, or set GOOGLE_API_KEY or GEMINI_API_KEY "
             "(both were looked at; empty counts as unset)"
         )
+    return {"vertexai": False, "api_key": address.api_key}
+
+
+def _connect(address: Address) -> _Connection:
+    """Return the caller's client, or one of our own, for the running loop."""
+    if address.client is not None:
+        return _Connection(address.client)
+    identity = _identity(address)
     client_args = dict(address.client_args or {})
     options: dict[str, Any] = {
         "timeout": None if address.timeout is None else max(1, round(address.timeout * 1000)),
@@ -230,19 +262,23 @@ def _connect(address: Address) -> _Connection:
         # broke once, after a random sleep of up to ten seconds.
         "retry_options": {"attempts": 1},
     }
-    session: ClientSession | None = None
     intercepts = interception is not None and address.fast_decode
+    session = interception.new_session(client_args) if intercepts else None
     if intercepts:
-        session = interception.new_session(client_args)
-        options |= {
-            "aiohttp_client": session,
-            "async_client_args": interception.hooked(client_args),
-        }
-    client = genai.Client(
-        vertexai=False,
-        api_key=address.api_key,
-        http_options={k: v for k, v in options.items() if v is not None},  # type: ignore[arg-type] # a mapping of HttpOptions' fields
-    )
+        options["aiohttp_client"] = session
+        options["async_client_args"] = interception.hooked(client_args)
+    try:
+        client = genai.Client(
+            **identity,
+            http_options={k: v for k, v in options.items() if v is not None},  # type: ignore[arg-type] # a mapping of HttpOptions' fields
+        )
+    except (ValueError, google_auth_errors.GoogleAuthError) as error:
+        if session is not None:
+            session.detach()  # it has no connections yet
+        raise ConfigurationError(
+            f"{address.backend} cannot be asked: {error}. Pass api_key, or credentials and "
+            "project, or set up Application Default Credentials"
+        ) from error
     return _Connection(client, session, intercepts)
 
 

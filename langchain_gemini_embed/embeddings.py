@@ -50,6 +50,10 @@ class GeminiEmbeddings(BaseModel, Embeddings):
 
     model: str = "gemini-embedding-2"
     google_api_key: SecretStr | None = Field(default=None, repr=False)
+    vertexai: bool | None = None
+    project: str | None = None
+    location: str | None = None
+    credentials: Any = Field(default=None, repr=False, exclude=True)
     task_type: str | None = None
     output_dimensionality: int | None = None
     normalize: Normalize = "auto"

@@ -19,7 +19,11 @@ from gemini_embed.results import lists_of
 from gemini_embed.retry import Retry  # noqa: TC001 - likewise
 from llamaindex_gemini_embed.kvstore import KVStoreCache
 from llamaindex_gemini_embed.observers import observed
-from llamaindex_gemini_embed.sdk_options import from_embedding_config, from_http_options
+from llamaindex_gemini_embed.sdk_options import (
+    from_embedding_config,
+    from_http_options,
+    from_vertexai_config,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping, Sequence
@@ -28,7 +32,6 @@ if TYPE_CHECKING:
 
 _OWNER = "GeminiEmbedding"
 _REFUSED = {
-    "vertexai_config": "Vertex AI is not supported yet",
     "debug_config": "it belongs to the SDK's own replay tests; pass a ready client=... instead",
 }
 
@@ -54,7 +57,8 @@ class GeminiEmbedding(BaseEmbedding):
         api_key: Default: `GOOGLE_API_KEY`, then `GEMINI_API_KEY`.
         embedding_config: The SDK's `EmbedContentConfig` or a dict: its `task_type`,
             `output_dimensionality`, and `title`, which goes to every document.
-        vertexai_config: Refused: Vertex AI is not supported yet.
+        vertexai_config: A dict of `project`, `location`, `credentials`, for Vertex AI; they and
+            `vertexai` are options of their own too.
         http_options: The SDK's `HttpOptions` or a dict: its `base_url`, `api_version`,
             `headers`, `timeout` (milliseconds) and `client_args`.
         debug_config: Refused.
@@ -90,6 +94,10 @@ class GeminiEmbedding(BaseEmbedding):
     on_blank: OnBlank = "error"
     embedding_config: dict[str, Any] | None = None
     api_key: SecretStr | None = Field(default=None, exclude=True, repr=False)
+    vertexai: bool | None = None
+    project: str | None = None
+    location: str | None = None
+    credentials: Any = Field(default=None, exclude=True, repr=False)
     embed_batch_size: int = Field(default=TEXTS_PER_REQUEST, gt=0, exclude=True)
     num_workers: int | None = Field(default=None, exclude=True)
     max_concurrency: int = Field(default=8, exclude=True)
@@ -146,10 +154,7 @@ class GeminiEmbedding(BaseEmbedding):
         **options: Any,
     ) -> None:
         embeddings_cache = options.pop("embeddings_cache", None)
-        refused = {
-            "vertexai_config": vertexai_config,
-            "debug_config": debug_config,
-        }
+        refused = {"debug_config": debug_config}
         spellings = {"model", "batch_size", "retries", "http_options"}
         known = {*type(self).model_fields, *spellings} - {*refused}
         refuse_unknown(
@@ -160,6 +165,7 @@ class GeminiEmbedding(BaseEmbedding):
         )
         config = from_embedding_config(embedding_config)
         http = from_http_options(http_options)
+        vertex = from_vertexai_config(vertexai_config)
         attempts = None if retries is None else max(retries, 1) - 1
         spelled: dict[str, dict[str, Any]] = {
             "model_name": {"model_name": model_name, "model": model},
@@ -188,6 +194,11 @@ class GeminiEmbedding(BaseEmbedding):
                 "http_options.client_args": http.get("client_args"),
             },
         }
+        for name in ("vertexai", "project", "location", "credentials"):
+            spelled[name] = {
+                name: options.pop(name, None),
+                f"vertexai_config.{name}": vertex.get(name),
+            }
         if embeddings_cache is not None:
             spelled["cache"] = {
                 "cache": options.pop("cache", None),

@@ -7,7 +7,7 @@ from typing import Any
 from gemini_embed.errors import ConfigurationError
 from gemini_embed.options import refuse_unknown
 
-_VERTEX_ONLY = "it exists on Vertex AI only, which is not supported yet"
+_TEXT_ONLY = "only texts are embedded here"
 
 
 def from_embedding_config(config: Any) -> dict[str, Any]:
@@ -23,13 +23,24 @@ def from_embedding_config(config: Any) -> dict[str, Any]:
         owner="embedding_config",
         refused={
             "http_options": "pass http_options to the class",
-            "mime_type": _VERTEX_ONLY,
-            "auto_truncate": _VERTEX_ONLY,
-            "document_ocr": _VERTEX_ONLY,
-            "audio_track_extraction": _VERTEX_ONLY,
+            "mime_type": _TEXT_ONLY,
+            "auto_truncate": "the service cuts off what is too long, and you are warned",
+            "document_ocr": _TEXT_ONLY,
+            "audio_track_extraction": _TEXT_ONLY,
         },
     )
     return given
+
+
+def from_vertexai_config(config: Any) -> dict[str, Any]:
+    """Return the core's options for what a `vertexai_config` says: giving one means Vertex AI.
+
+    Raises:
+        ConfigurationError: It sets something that has no effect here.
+    """
+    given = _given(config, "vertexai_config")
+    refuse_unknown(given, ["project", "location", "credentials"], owner="vertexai_config")
+    return given if config is None else {"vertexai": True, **given}
 
 
 def from_http_options(http_options: Any) -> dict[str, Any]:

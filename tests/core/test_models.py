@@ -89,7 +89,7 @@ def test_a_dimension_below_128_is_sent_with_a_warning() -> None:
 def test_a_model_the_gemini_api_does_not_serve_warns(model: str, said: str) -> None:
     """Building an embedder for a dead model says so before anything is sent."""
     with pytest.warns(UserWarning, match=said):
-        warn_of_status(MODELS[model])
+        warn_of_status(MODELS[model], "gemini")
 
 
 def test_bare_name_leaves_other_names_alone() -> None:

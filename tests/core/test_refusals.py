@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from gemini_embed.backend import Backend
 from gemini_embed.errors import (
     AuthenticationError,
     DailyQuotaError,
@@ -63,7 +64,7 @@ def test_a_status_becomes_the_named_error(
 
 def test_a_bad_key_says_where_it_came_from() -> None:
     """With two variables in play, the user is told which one to look at."""
-    error = refusal(403, body("no"), key_source="GEMINI_API_KEY")
+    error = refusal(403, body("no"), identity="key from GEMINI_API_KEY")
 
     assert "GEMINI_API_KEY" in str(error)
 
@@ -150,7 +151,7 @@ def test_a_retired_model_names_its_successor() -> None:
     told = refusal(404, body("not found", "NOT_FOUND"))
     assert isinstance(told, ModelNotFoundError)
 
-    error = of_model(told, MODELS["gemini-embedding-exp-03-07"])
+    error = of_model(told, MODELS["gemini-embedding-exp-03-07"], Backend("gemini", "by default"))
 
     assert isinstance(error, ModelRetiredError)
     assert (error.model, error.successor) == ("gemini-embedding-exp-03-07", "gemini-embedding-001")
@@ -163,7 +164,26 @@ def test_a_vertex_model_says_where_it_lives() -> None:
     told = refusal(404, body("not found", "NOT_FOUND"))
     assert isinstance(told, ModelNotFoundError)
 
-    error = of_model(told, MODELS["text-embedding-005"])
+    error = of_model(told, MODELS["text-embedding-005"], Backend("gemini", "by default"))
 
     assert type(error) is ModelNotFoundError
-    assert "Vertex AI" in str(error)
+    assert "served by Vertex AI, not by the Gemini API" in str(error)
+
+
+def test_a_model_missing_in_a_region_says_where_it_is() -> None:
+    """A 404 on Vertex AI names model, project and region, and the regions that have the model."""
+    told = refusal(404, body("not found", "NOT_FOUND"))
+    assert isinstance(told, ModelNotFoundError)
+    backend = Backend("vertex", "project given", project="p", location="us-central1")
+
+    error = of_model(told, MODELS["gemini-embedding-2"], backend)
+
+    assert (error.model, error.backend, error.region) == (
+        "gemini-embedding-2",
+        "vertex",
+        "us-central1",
+    )
+    assert (
+        "gemini-embedding-2 at Vertex AI, project p, location us-central1 (project given); "
+        "it is served in global, us, eu" in str(error)
+    )

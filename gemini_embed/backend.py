@@ -1,0 +1,122 @@
+"""Which of Google's two services is asked, and why: the Gemini API or Vertex AI.
+
+Reads the environment and the SDK's version; performs no other I/O.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Literal
+
+from gemini_embed.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from gemini_embed.models import Model
+
+BackendName = Literal["gemini", "vertex"]
+
+_SWITCHES = ("GOOGLE_GENAI_USE_ENTERPRISE", "GOOGLE_GENAI_USE_VERTEXAI")
+"""Turn Vertex AI on or off; the SDK's order."""
+
+_BASE_URLS: dict[BackendName, str] = {
+    "gemini": "GOOGLE_GEMINI_BASE_URL",
+    "vertex": "GOOGLE_VERTEX_BASE_URL",
+}
+_ON = frozenset({"true", "1", "yes", "on"})
+_OFF = frozenset({"false", "0", "no", "off"})
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """One of the two services.
+
+    Attributes:
+        name: `"gemini"` or `"vertex"`.
+        why: What decided, in words.
+        project: Google Cloud project, on Vertex AI.
+        location: Its region there; None in express mode, where the key decides.
+    """
+
+    name: BackendName
+    why: str
+    project: str | None = None
+    location: str | None = None
+
+    def __str__(self) -> str:
+        if self.name == "gemini":
+            return f"the Gemini API ({self.why})"
+        where = {"project": self.project, "location": self.location}
+        told = "".join(f", {name} {value}" for name, value in where.items() if value)
+        return f"Vertex AI{told} ({self.why})"
+
+    @property
+    def gateway(self) -> str | None:
+        """Another address than Google's that the environment names."""
+        return os.environ.get(_BASE_URLS[self.name]) or None
+
+
+def choose_backend(
+    *, vertexai: bool | None, project: str | None, location: str | None, credentials: object
+) -> Backend:
+    """Return the service that the options and the environment ask for, without its place.
+
+    `vertexai` decides; then the environment; then whether there is something that only Vertex
+    AI takes. That is the order of langchain-google-genai.
+
+    Raises:
+        ConfigurationError: Options of Vertex AI where it is not to be used, or an environment
+            variable that is neither true nor false.
+    """
+    given = {"project": project, "location": location, "credentials": credentials}
+    only_vertex = [name for name, value in given.items() if value]
+    if vertexai is not None:
+        if not vertexai and only_vertex:
+            raise ConfigurationError(
+                f"vertexai=False: the Gemini API takes no {' and no '.join(only_vertex)}"
+            )
+        return Backend("vertex" if vertexai else "gemini", f"vertexai={vertexai}")
+    for name in _SWITCHES:
+        if (switch := _switch(name)) is not None:
+            return Backend("vertex" if switch else "gemini", f"{name} is set to {switch}".lower())
+    if credentials or project:
+        return Backend("vertex", f"{' and '.join(only_vertex)} given")
+    if location:
+        raise ConfigurationError(
+            "location belongs to Vertex AI; give vertexai=True, project or credentials too"
+        )
+    return Backend("gemini", "the default")
+
+
+def located(
+    backend: Backend, model: Model, *, project: str | None, location: str | None, express: bool
+) -> Backend:
+    """Return a Vertex backend with its project and location.
+
+    `express`: a key of the caller's own, without a project, says both.
+    """
+    if backend.name == "gemini" or (express and not project):
+        return backend
+    return Backend(
+        "vertex",
+        backend.why,
+        project=project or os.environ.get("GOOGLE_CLOUD_PROJECT") or None,
+        location=location or os.environ.get("GOOGLE_CLOUD_LOCATION") or model.vertex_location,
+    )
+
+
+def _switch(name: str) -> bool | None:
+    value = os.environ.get(name, "").strip().lower()
+    if not value:
+        return None
+    if value not in _ON | _OFF:
+        raise ConfigurationError(f"{name}={value!r} is neither true nor false")
+    return value in _ON
+
+
+@cache
+def sdk_generation() -> int:
+    """Return the major version of google-genai; asking loads no SDK."""
+    return int(version("google-genai").partition(".")[0])
