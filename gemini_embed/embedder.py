@@ -6,7 +6,7 @@ import re
 import time
 import warnings
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, Self, get_args
 
 from pydantic import SecretStr
 
@@ -380,6 +380,37 @@ class GeminiEmbedder:
                 on_retry=self.on_retry,
             )
         return await self._engine.embed(request)
+
+    def close(self) -> None:
+        """Close the connections, once no call is under way; a later call opens new ones.
+
+        Nobody has to: connections close when the embedder goes, or with the process. A `client`
+        of the caller's is left open.
+        """
+        if self._engine is not None:
+            loop.run(self._close())
+
+    async def aclose(self) -> None:
+        """Close the connections; the async twin of `close`."""
+        if self._engine is not None:
+            await loop.arun(self._close())
+
+    async def _close(self) -> None:
+        engine, self._engine = self._engine, None
+        if engine is not None and engine.loop is loop.io_loop():
+            await engine.aclose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
 
     def __repr__(self) -> str:
         shown = {

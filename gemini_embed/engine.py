@@ -43,6 +43,9 @@ class Sender(Protocol):
     async def send(self, batch: Batch, *, model: str, output_dimensionality: int | None) -> Answer:
         """Return the answer, or raise one of our errors."""
 
+    async def aclose(self) -> None:
+        """Close the connections."""
+
 
 def nothing(request: Request) -> EmbeddingResult:
     """Return the result of a call without texts."""
@@ -87,6 +90,10 @@ class Engine:
         finally:
             call.close()
         return call.result()
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._transport.aclose()
 
     async def _work(self, call: Call) -> None:
         urgent = call.request.role == "query"

@@ -6,8 +6,10 @@ from collections.abc import Callable  # noqa: TC003 - pydantic reads the annotat
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.embeddings import Embeddings
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr
+from langchain_core.load.serializable import Serializable
+from pydantic import ConfigDict, Field, PrivateAttr, SecretStr
 
+from gemini_embed.closing import Closing
 from gemini_embed.credentials import find_key
 from gemini_embed.embedder import OPTIONS, GeminiEmbedder, embedder_for
 from gemini_embed.inputs import OnBlank  # noqa: TC001 - pydantic reads the annotations
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 _SPELLINGS = {"api_key": "google_api_key", "dimensions": "output_dimensionality"}
 
 
-class GeminiEmbeddings(BaseModel, Embeddings):
+class GeminiEmbeddings(Closing, Serializable, Embeddings):
     """Google's Gemini Embedding models as a LangChain `Embeddings`.
 
     Every option is the option of that name of `gemini_embed.GeminiEmbedder`, with the same
@@ -75,8 +77,8 @@ class GeminiEmbeddings(BaseModel, Embeddings):
     cache_full_dimension: bool = False
     base_url: str | None = None
     api_version: str | None = None
-    additional_headers: dict[str, SecretStr] | None = Field(default=None, repr=False)
-    client_args: dict[str, Any] | None = Field(default=None, repr=False)
+    additional_headers: dict[str, SecretStr] | None = Field(default=None, repr=False, exclude=True)
+    client_args: dict[str, Any] | None = Field(default=None, repr=False, exclude=True)
     fast_decode: bool = True
     client: Any = Field(default=None, repr=False, exclude=True)
     request_options: dict[str, Any] | None = None
@@ -114,6 +116,16 @@ class GeminiEmbeddings(BaseModel, Embeddings):
             options["google_api_key"] = find_key(options.get("google_api_key"))
             super().__init__(**options)
             _ = self._embedder  # refuses now what cannot work
+
+    @classmethod
+    def is_lc_serializable(cls) -> bool:
+        """Say that `langchain_core.load.dumps` may write it: all but secrets, objects and hooks."""
+        return True
+
+    @property
+    def lc_secrets(self) -> dict[str, str]:
+        """Name what a dump leaves out, and what `loads` takes it from."""
+        return {"google_api_key": "GOOGLE_API_KEY"}
 
     @property
     def _embedder(self) -> GeminiEmbedder:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from pydantic import ConfigDict, Field, PrivateAttr, SecretStr
 
+from gemini_embed.closing import Closing
 from gemini_embed.credentials import find_key
 from gemini_embed.embedder import OPTIONS, GeminiEmbedder, embedder_for
 from gemini_embed.errors import ConfigurationError
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping, Sequence
 
     from llama_index.core.callbacks import CallbackManager
+    from llama_index.core.schema import BaseNode
 
 _OWNER = "GeminiEmbedding"
 _REFUSED = {
@@ -36,7 +38,7 @@ _REFUSED = {
 }
 
 
-class GeminiEmbedding(BaseEmbedding):
+class GeminiEmbedding(Closing, BaseEmbedding):
     """Google's Gemini Embedding models as a LlamaIndex `BaseEmbedding`.
 
     The positional options are those of `llama_index.embeddings.google_genai`, in its order;
@@ -70,6 +72,9 @@ class GeminiEmbedding(BaseEmbedding):
         retry_max_seconds: The largest such bound.
         retry_exponential_base: What the bound is multiplied by each time.
         num_workers: Requests under way at once; `max_concurrency` is the same.
+        title_metadata_key: The metadata that holds a node's title, which then reaches the model as
+            such. Nodes have metadata where the model is called with them: in an
+            `IngestionPipeline`, or `embed_model(nodes)` before an index is built of them.
         rate_limiter: LlamaIndex's; asked before each request, repeated ones too, for batches on
             the I/O thread's loop. It does not survive pickling.
         **options: `task_type`, `output_dimensionality`, `normalize`, `task_prefix`, `on_blank`,
@@ -93,6 +98,7 @@ class GeminiEmbedding(BaseEmbedding):
     task_prefix: bool = True
     on_blank: OnBlank = "error"
     embedding_config: dict[str, Any] | None = None
+    title_metadata_key: str | None = None
     api_key: SecretStr | None = Field(default=None, exclude=True, repr=False)
     vertexai: bool | None = None
     project: str | None = None
@@ -347,6 +353,20 @@ class GeminiEmbedding(BaseEmbedding):
             )
             embeddings.extend(lists_of(result))
         return embeddings
+
+    def __call__(self, nodes: Sequence[BaseNode], **kwargs: Any) -> Sequence[BaseNode]:
+        """Embed nodes, each with its own title where `title_metadata_key` names it."""
+        return super().__call__(nodes, **self._titled(nodes), **kwargs)
+
+    async def acall(self, nodes: Sequence[BaseNode], **kwargs: Any) -> Sequence[BaseNode]:
+        """Embed nodes; the async twin of calling the model."""
+        return await super().acall(nodes, **self._titled(nodes), **kwargs)
+
+    def _titled(self, nodes: Sequence[BaseNode]) -> dict[str, Any]:
+        if (key := self.title_metadata_key) is None:
+            return {}
+        titles = [node.metadata.get(key) for node in nodes]
+        return {"titles": [None if title is None else str(title) for title in titles]}
 
     @property
     def _before_retry(self) -> Callable[[], Awaitable[None]] | None:

@@ -100,6 +100,9 @@ class Service:
             self.under_way -= 1
         return Answer([vector(text) for text in batch.texts], None)
 
+    async def aclose(self) -> None:
+        """Nothing is open."""
+
     def _count(self, texts: int) -> None:
         while self._window and self._window[0][0] <= now() - self.period:
             self._window.popleft()
