@@ -53,7 +53,7 @@ class Address:
 def address_of(embedder: GeminiEmbedder, backend: Backend) -> Address:
     """Return the address of an embedder; a key in the environment is read now at the latest."""
     key = find_key(embedder.api_key)
-    if backend.project and not is_own(key):
+    if (backend.project or embedder.credentials is not None) and not is_own(key):
         key = None  # the environment's key is for the Gemini API
     return Address(
         backend=backend,

@@ -97,8 +97,10 @@ def located(
 
     `express`: a key of the caller's own, without a project, says both.
     """
-    if backend.name == "gemini" or (express and not project):
+    if backend.name == "gemini":
         return backend
+    if express and not project:
+        return Backend("vertex", backend.why, location=location)
     return Backend(
         "vertex",
         backend.why,

@@ -222,17 +222,12 @@ def _identity(address: Address) -> dict[str, Any]:
     """
     backend = address.backend
     if backend.name == "vertex":
-        credentials = address.credentials
+        credentials, project = address.credentials, None
         if isinstance(credentials, str | PathLike):
-            try:
-                credentials, _ = google.auth.load_credentials_from_file(  # type: ignore[no-untyped-call] # google-auth is untyped here
-                    os.fspath(credentials), scopes=_SCOPES
-                )
-            except (OSError, ValueError, google_auth_errors.GoogleAuthError) as error:
-                raise ConfigurationError(f"credentials cannot be read: {error}") from error
+            credentials, project = _from_file(credentials)
         return {
             "vertexai": True,
-            "project": backend.project,
+            "project": backend.project or project or getattr(credentials, "project_id", None),
             "location": backend.location,
             "credentials": credentials,
             "api_key": address.api_key,
@@ -243,6 +238,17 @@ def _identity(address: Address) -> dict[str, Any]:
             "(both were looked at; empty counts as unset)"
         )
     return {"vertexai": False, "api_key": address.api_key}
+
+
+def _from_file(path: str | PathLike[str]) -> tuple[Any, str | None]:
+    """Return the credentials in a file, and the project it names."""
+    try:
+        credentials, project = google.auth.load_credentials_from_file(  # type: ignore[no-untyped-call] # google-auth is untyped here
+            os.fspath(path), scopes=_SCOPES
+        )
+    except (OSError, ValueError, google_auth_errors.GoogleAuthError) as error:
+        raise ConfigurationError(f"credentials cannot be read: {error}") from error
+    return credentials, project
 
 
 def _connect(address: Address) -> _Connection:

@@ -278,6 +278,18 @@ def test_a_service_account_file_is_enough(
     assert server.log[0].headers["authorization"] == f"Bearer {TOKEN}"
 
 
+def test_a_service_account_file_names_its_project(
+    server: Standin, vertex: Maker, service_account: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a project, that of the file is asked; a key in the environment changes nothing."""
+    monkeypatch.setenv("GOOGLE_API_KEY", "key-of-the-other-service")
+
+    vertex(credentials=service_account, project=None).embed(["a"], role="query")
+
+    assert "/projects/p/locations/global/" in server.log[0].path
+    assert "x-goog-api-key" not in server.log[0].headers
+
+
 def test_application_default_credentials_are_found(
     server: Standin, vertex: Maker, service_account: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
