@@ -25,7 +25,7 @@ class Address:
     Attributes:
         backend: The service.
         api_key: The key itself; never shown.
-        credentials: Google Cloud credentials, or the path of a file that holds them; None for
+        credentials: Google Cloud credentials, or the path of a service account's file; None for
             Application Default Credentials, on Vertex AI without a key.
         identity: As whom, for error messages: where key or credentials came from.
         timeout: Seconds for one attempt, whole; None for no limit.

@@ -64,9 +64,8 @@ class GeminiEmbedder:
             `credentials` are given.
         project: Google Cloud project. Default: `GOOGLE_CLOUD_PROJECT`.
         location: Its region. Default: `GOOGLE_CLOUD_LOCATION`, else one that serves the model.
-        credentials: Credentials of google-auth, or the path of a file that holds them, a service
-            account's for instance. Default on Vertex AI, without a key: Application Default
-            Credentials.
+        credentials: Credentials of google-auth, or the path of a service account's file. Default
+            on Vertex AI, without a key: Application Default Credentials.
         task_type: What the index is for, in Google's words and any case. None means
             retrieval: queries as RETRIEVAL_QUERY, documents as RETRIEVAL_DOCUMENT, which is
             also what either of these two means here.

@@ -14,10 +14,10 @@ import weakref
 from os import PathLike
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import google.auth
 from google import genai
 from google.auth import exceptions as google_auth_errors
 from google.genai import errors as genai_errors
+from google.oauth2 import service_account
 
 from gemini_embed import loop
 from gemini_embed.errors import (
@@ -222,12 +222,12 @@ def _identity(address: Address) -> dict[str, Any]:
     """
     backend = address.backend
     if backend.name == "vertex":
-        credentials, project = address.credentials, None
+        credentials = address.credentials
         if isinstance(credentials, str | PathLike):
-            credentials, project = _from_file(credentials)
+            credentials = _from_file(credentials)
         return {
             "vertexai": True,
-            "project": backend.project or project or getattr(credentials, "project_id", None),
+            "project": backend.project or getattr(credentials, "project_id", None),
             "location": backend.location,
             "credentials": credentials,
             "api_key": address.api_key,
@@ -240,15 +240,17 @@ def _identity(address: Address) -> dict[str, Any]:
     return {"vertexai": False, "api_key": address.api_key}
 
 
-def _from_file(path: str | PathLike[str]) -> tuple[Any, str | None]:
-    """Return the credentials in a file, and the project it names."""
+def _from_file(path: str | PathLike[str]) -> Any:
+    """Return the credentials in a service account's file."""
     try:
-        credentials, project = google.auth.load_credentials_from_file(  # type: ignore[no-untyped-call] # google-auth is untyped here
+        return service_account.Credentials.from_service_account_file(  # type: ignore[no-untyped-call] # google-auth is untyped here
             os.fspath(path), scopes=_SCOPES
         )
     except (OSError, ValueError, google_auth_errors.GoogleAuthError) as error:
-        raise ConfigurationError(f"credentials cannot be read: {error}") from error
-    return credentials, project
+        raise ConfigurationError(
+            f"{path} cannot be read as a service account's file: {error}. Credentials of another "
+            "kind can be passed as an object, or named by GOOGLE_APPLICATION_CREDENTIALS"
+        ) from error
 
 
 def _connect(address: Address) -> _Connection:
