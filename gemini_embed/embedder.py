@@ -434,27 +434,5 @@ class GeminiEmbedder:
         return _rebuild, (type(self), options)
 
 
-OPTIONS = frozenset(field.name for field in fields(GeminiEmbedder))
-"""The names of all options, for adapters."""
-
-
-def embedder_for(options: dict[str, Any], last: GeminiEmbedder | None) -> GeminiEmbedder:
-    """Return an embedder of these options: the last one if it has them, else a new one.
-
-    For adapters, whose fields may be assigned at any time. A new one goes on counting where
-    the last one was, if what it is told of the quota is the same.
-    """
-    if last is not None and last._given == options:  # noqa: SLF001 - our own class
-        return last
-    made = GeminiEmbedder(**options)
-    made._given = options  # noqa: SLF001 - likewise
-    if last is not None and all(
-        getattr(last, name) == getattr(made, name)
-        for name in ("quota", "requests_per_minute", "tokens_per_minute")
-    ):
-        made._quota = last._quota  # noqa: SLF001 - likewise
-    return made
-
-
 def _rebuild(cls: type[GeminiEmbedder], options: dict[str, Any]) -> GeminiEmbedder:
     return cls(**options)

@@ -283,10 +283,8 @@ def _connect(address: Address) -> _Connection:
     except (ValueError, google_auth_errors.GoogleAuthError) as error:
         if session is not None:
             session.detach()  # it has no connections yet
-        raise ConfigurationError(
-            f"{address.backend} cannot be asked: {error}. Pass api_key, or credentials and "
-            "project, or set up Application Default Credentials"
-        ) from error
+        advice = "; pass api_key, or credentials and project" if "project" in identity else ""
+        raise ConfigurationError(f"{address.backend} cannot be asked: {error}{advice}") from error
     return _Connection(client, session, intercepts)
 
 

@@ -9,9 +9,8 @@ from langchain_core.embeddings import Embeddings
 from langchain_core.load.serializable import Serializable
 from pydantic import ConfigDict, Field, PrivateAttr, SecretStr
 
-from gemini_embed.closing import Closing
+from gemini_embed.adapter import OPTIONS, Closing, embedder_for
 from gemini_embed.credentials import find_key
-from gemini_embed.embedder import OPTIONS, GeminiEmbedder, embedder_for
 from gemini_embed.inputs import OnBlank  # noqa: TC001 - pydantic reads the annotations
 from gemini_embed.models import Normalize  # noqa: TC001 - likewise
 from gemini_embed.options import check_picklable, one_value, refuse_unknown
@@ -21,6 +20,8 @@ from gemini_embed.retry import Retry  # noqa: TC001 - likewise
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from gemini_embed.embedder import GeminiEmbedder
 
 _SPELLINGS = {"api_key": "google_api_key", "dimensions": "output_dimensionality"}
 

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from pydantic import ConfigDict, Field, PrivateAttr, SecretStr
 
-from gemini_embed.closing import Closing
+from gemini_embed.adapter import OPTIONS, Closing, embedder_for
 from gemini_embed.credentials import find_key
-from gemini_embed.embedder import OPTIONS, GeminiEmbedder, embedder_for
 from gemini_embed.errors import ConfigurationError
 from gemini_embed.inputs import OnBlank  # noqa: TC001 - pydantic reads the annotations
 from gemini_embed.models import NEWEST, TEXTS_PER_REQUEST, Normalize
@@ -31,6 +30,8 @@ if TYPE_CHECKING:
 
     from llama_index.core.callbacks import CallbackManager
     from llama_index.core.schema import BaseNode
+
+    from gemini_embed.embedder import GeminiEmbedder
 
 _OWNER = "GeminiEmbedding"
 _REFUSED = {
