@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from langchain_core.load import dumps, loads
+from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.ingestion import IngestionPipeline
 from llama_index.core.schema import TextNode
 
+import langchain_gemini_embed
+import llamaindex_gemini_embed
 from gemini_embed import GeminiEmbedder
 from langchain_gemini_embed import GeminiEmbeddings
 from llamaindex_gemini_embed import GeminiEmbedding
@@ -145,3 +148,31 @@ async def test_llamaindex_nodes_send_their_titles(model: str, server: Standin) -
         assert sorted(sent, key=str) == sorted([("a", "T"), ("b", None), ("c", "3")] * 2, key=str)
     assert [node.embedding for node in done] == [node.embedding for node in again]
     assert len({tuple(node.embedding or ()) for node in done}) == 3
+
+
+def test_what_llamaindexs_own_checks_look_for() -> None:
+    """A `BaseEmbedding` by name, built with any key and no network, with a name of its own."""
+    names = [base.__name__ for base in GeminiEmbedding.__mro__]
+
+    assert BaseEmbedding.__name__ in names
+    assert isinstance(GeminiEmbedding(api_key="fake"), BaseEmbedding)
+    assert GeminiEmbedding.class_name() == "GeminiEmbedEmbedding"
+
+
+@pytest.mark.parametrize(
+    ("package", "names"),
+    [
+        (
+            langchain_gemini_embed,
+            ["GeminiEmbeddings", "StoreCache", "load_fingerprint", "save_fingerprint"],
+        ),
+        (
+            llamaindex_gemini_embed,
+            ["GeminiEmbedding", "KVStoreCache", "load_fingerprint", "save_fingerprint"],
+        ),
+    ],
+)
+def test_the_public_names_are_these(package: Any, names: list[str]) -> None:
+    """What can be imported from each package is a promise."""
+    assert package.__all__ == names
+    assert all(hasattr(package, name) for name in names)
