@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import importlib
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gemini_embed import BadResponseError, GeminiEmbedder
+from gemini_embed.backend import sdk_generation
 from gemini_embed.decoding import part
 
 if TYPE_CHECKING:
@@ -138,13 +140,7 @@ def maker(request: pytest.FixtureRequest, embedder: Maker) -> Maker:
 
 def _http_library() -> Any:
     """Return the library that the SDK takes where aiohttp is not to be used."""
-    try:
-        import httpx2  # noqa: PLC0415 - not there with every SDK
-    except ModuleNotFoundError:
-        import httpx  # noqa: PLC0415 - likewise
-
-        return httpx
-    return httpx2
+    return importlib.import_module("httpx2" if sdk_generation() >= 3 else "httpx")
 
 
 TEXTS = [f"text {i}" for i in range(250)]
