@@ -168,19 +168,22 @@ class Engine:
                 await call.pause(wait)
                 call.plan.put_back(replace(batch, attempts=attempt))
             case Verdict.SPLIT if len(batch.texts) > 1:
-                request = call.request
-                if isinstance(error, RequestError) and (most := most_texts(error.message)):
-                    learn_most_texts(request.model, request.backend, most)
-                    call.plan.put_back(batch)  # and it leaves in parts
-                else:
-                    for half in batch.split(len(batch.texts) // 2):
-                        call.plan.put_back(half)
+                self._learn(error, batch, call.request)
+                for half in reversed(batch.split(len(batch.texts) // 2)):
+                    call.plan.put_back(half)
             case Verdict.HALVE if len(batch.texts) > 1:
                 call.plan.put_last(*batch.split(len(batch.texts) // 2))
             case Verdict.HALVE | Verdict.SPLIT:
                 call.reject(located(error, batch, call.request))
             case _:
                 raise located(error, batch, call.request) from error.__cause__
+
+    @staticmethod
+    def _learn(error: GeminiEmbedError, batch: Batch, request: Request) -> None:
+        """Remember how many texts a request may have, if a refusal says so credibly."""
+        most = most_texts(error.message) if isinstance(error, RequestError) else None
+        if most is not None and most < len(batch.texts):
+            learn_most_texts(request.model, request.backend, most)
 
     def _tell(self, retry: Retry, call: Call) -> None:
         call.last_failure = retry.error

@@ -140,6 +140,23 @@ def test_a_service_that_takes_one_instance(embedder: Maker) -> None:
         assert methods(server) == ({"batchEmbedContents"} if THREE else {"predict"})
 
 
+def test_a_limit_that_makes_no_sense_ends_in_an_error(server: Standin, vertex: Maker) -> None:
+    """A service that refuses any number of texts with the same words is not asked for ever."""
+    body = {
+        "error": {
+            "code": 400,
+            "message": "250 instance(s) is allowed per prediction. Actual: 4",
+            "status": "INVALID_ARGUMENT",
+        }
+    }
+    server.script.extend([(400, body, {})] * 50)
+
+    with pytest.raises(RequestError, match=r"250 instance\(s\)"):
+        vertex(model="text-embedding-005").embed(["a", "b", "c", "d"], role="document")
+
+    assert len(server.log) <= 7
+
+
 @pytest.mark.parametrize("fast", [True, False])
 async def test_250_texts_of_gemini_embedding_2(server: Standin, vertex: Maker, fast: bool) -> None:
     """In batches where the SDK has them, one by one where not; the caller sees no difference."""
