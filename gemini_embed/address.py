@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
+from gemini_embed.backend import names_location
 from gemini_embed.credentials import find_key, is_own, key_source
 
 if TYPE_CHECKING:
@@ -53,8 +54,12 @@ class Address:
 def address_of(embedder: GeminiEmbedder, backend: Backend) -> Address:
     """Return the address of an embedder; a key in the environment is read now at the latest."""
     key = find_key(embedder.api_key)
-    if (backend.project or embedder.credentials is not None) and not is_own(key):
-        key = None  # the environment's key is for the Gemini API
+    if backend.name == "vertex" and key is not None and not is_own(key):
+        # The SDK's order: a key of the environment comes last.
+        if backend.project or embedder.credentials or names_location(embedder.location):
+            key = None
+        else:
+            backend = replace(backend, location=None)  # express mode: the key says where
     return Address(
         backend=backend,
         api_key=key.get_secret_value() if key else None,

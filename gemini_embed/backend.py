@@ -109,6 +109,11 @@ def located(
     )
 
 
+def names_location(location: str | None) -> bool:
+    """Tell whether a location was asked for, by option or environment."""
+    return bool(location or os.environ.get("GOOGLE_CLOUD_LOCATION"))
+
+
 def _switch(name: str) -> bool | None:
     value = os.environ.get(name, "").strip().lower()
     if not value:

@@ -94,11 +94,7 @@ class Call:
         """Return the next batch that fits."""
         request = self.request
         batch = self.plan.take(
-            min(
-                room.texts,
-                request.batch_size,
-                learned.most_texts(request.model, request.backend, request.route),
-            ),
+            min(room.texts, request.batch_size, learned.most_texts(request)),
             max_tokens=min(room.tokens, request.route.tokens),
             tokens_per_estimate=self._quota.tokens_per_estimate,
         )

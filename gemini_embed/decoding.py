@@ -6,26 +6,31 @@ what an embedding costs a client. Needs pysimdjson: the extra `fast`.
 
 from __future__ import annotations
 
-import codecs
 import json
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import simdjson
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
+
+_HOLDERS = ("embeddings", "embedding", "predictions")
+"""Where batchEmbedContents, embedContent and predict put their vectors."""
 
 
 class Parted(NamedTuple):
     """An answer in two parts.
 
     Attributes:
-        rows: The vectors, in order, each as it stands in the text; not yet checked.
+        rows: The vectors, in order, rounded to float32; not yet checked.
         rest: The answer, as JSON, with an empty array in the place of each vector's numbers.
     """
 
-    rows: list[NDArray[np.float64]]
+    rows: list[NDArray[np.float32]]
     rest: bytes
 
 
@@ -34,59 +39,56 @@ def part(body: bytes) -> Parted | None:
 
     None where the body is anything but plainly such an answer; `json.loads` may make more of it.
     """
-    rows: list[NDArray[np.float64]] = []
-    if body.startswith(codecs.BOM_UTF8):
+    rows: list[NDArray[np.float32]] = []
+    pieces: list[bytes] = []
+    rest_from = 0
+    for start, end, numbers in _arrays_of_numbers(body):
+        rows.append(numbers)
+        pieces.append(body[rest_from:start])
+        rest_from = end
+    pieces.append(body[rest_from:])
+    # Each array's number in its place tells whether they are where vectors are, and nowhere else.
+    numbered = _joined(pieces, [b"[%d]" % index for index in range(len(rows))])
+    if not rows or _values(numbered) != [[index] for index in range(len(rows))]:
         return None
+    return Parted(rows, _joined(pieces, [b"[]"] * len(rows)))
+
+
+def _arrays_of_numbers(body: bytes) -> Iterator[tuple[int, int, NDArray[np.float32]]]:
+    """Yield where each array of numbers begins and ends, and what is in it."""
+    parser = simdjson.Parser()
+    start = body.find(b"[")
+    while start >= 0:
+        end = body.find(b"]", start) + 1
+        numbers = _numbers(body[start:end], parser) if end else None
+        if numbers is not None:
+            yield start, end, numbers
+        start = body.find(b"[", start + 1 if numbers is None else end)
+
+
+def _numbers(text: bytes, parser: simdjson.Parser) -> NDArray[np.float32] | None:
+    """Return an array of numbers; None where the text is something else, or empty."""
     try:
-        rest = _parted(simdjson.Parser().parse(body), rows)
-    except (AttributeError, LookupError, RuntimeError, TypeError, ValueError):
+        array: Any = parser.parse(text)
+        doubles = np.frombuffer(array.as_buffer(of_type="d"))
+    except (AttributeError, RuntimeError, TypeError, ValueError):  # all that simdjson raises
         return None
-    text = json.dumps(rest).encode()
-    # An array inside a vector's was read as part of it: then there are more of them.
-    if body.count(b"[") != text.count(b"["):
-        return None
-    return Parted(rows, text)
+    with np.errstate(over="ignore"):  # too large for float32 becomes infinite, and is told later
+        return doubles.astype(np.float32) if len(doubles) else None
 
 
-def _parted(answer: Any, rows: list[NDArray[np.float64]]) -> dict[str, Any]:
-    rest = _fields(answer)
-    if len(rest.keys() & {"embeddings", "embedding", "predictions"}) != 1:
-        raise ValueError("no answer, or several in one")
-    for name, value in rest.items():
-        match name:
-            case "embeddings":
-                rest[name] = [_without_numbers(_fields(item), rows) for item in value]
-            case "embedding":
-                rest[name] = _without_numbers(_fields(value), rows)
-            case "predictions":
-                predictions = [_fields(item) for item in value]
-                for prediction in predictions:
-                    embedding = _fields(prediction["embeddings"])
-                    prediction["embeddings"] = _without_numbers(embedding, rows)
-                rest[name] = [_plain_fields(prediction) for prediction in predictions]
-    return _plain_fields(rest)
+def _joined(pieces: list[bytes], between: list[bytes]) -> bytes:
+    return b"".join(chain.from_iterable(zip(pieces, between, strict=False))) + pieces[-1]
 
 
-def _without_numbers(embedding: dict[str, Any], rows: list[NDArray[np.float64]]) -> dict[str, Any]:
-    values = embedding["values"]
-    rows.append(np.frombuffer(values.as_buffer(of_type="d")))
-    if len(rows[-1]) != len(values):
-        raise ValueError("arrays inside an array")
-    return _plain_fields(embedding | {"values": []})
-
-
-def _fields(value: Any) -> dict[str, Any]:
-    names = list(value.keys())
-    if len(set(names)) != len(names):
-        raise ValueError("a name occurs twice")
-    return {name: value[name] for name in names}
-
-
-def _plain_fields(fields: dict[str, Any]) -> dict[str, Any]:
-    return {name: _plain(value) for name, value in fields.items()}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, simdjson.Object):
-        return value.as_dict()
-    return value.as_list() if isinstance(value, simdjson.Array) else value
+def _values(body: bytes) -> list[Any]:
+    """Return the values of each embedding in an answer; nothing where it is no answer."""
+    try:
+        answer = json.loads(body)
+        (holder,) = (name for name in _HOLDERS if name in answer)
+        held = [answer[holder]] if holder == "embedding" else answer[holder]
+        if holder == "predictions":
+            held = [prediction["embeddings"] for prediction in held]
+        return [embedding["values"] for embedding in held]
+    except (LookupError, RecursionError, TypeError, ValueError):
+        return []

@@ -161,6 +161,8 @@ class GeminiEmbedder:
             location=self.location,
             express=is_own(self.api_key),
         )
+        if backend.name == "vertex" and not is_own(self.api_key):
+            self.api_key = None  # the environment's: looked for again when it is needed
         self._purpose = parse_task_type(self.task_type)
         check_dimension(self._row, self.output_dimensionality)
         warn_of_status(self._row, backend.name)
@@ -361,16 +363,19 @@ class GeminiEmbedder:
         """Runs on the I/O thread, where numpy and the SDK load at the first call."""
         with loop.importing():
             from gemini_embed.engine import Engine, nothing  # noqa: PLC0415 - see the docstring
-            from gemini_embed.transport import Transport  # noqa: PLC0415 - likewise
+            from gemini_embed.transport import Transport, identify  # noqa: PLC0415 - likewise
 
         if not request.wires:
             return nothing(request)
         if request.deadline is not None:
             left = request.deadline - (time.monotonic() - request.began)
             request = replace(request, deadline=max(left, 0))
-        if self._engine is None or self._engine.loop is not loop.io_loop():
+        if not self._has_engine():
+            address = address_of(self, self._backend)
+            identity = await identify(address)
+        if not self._has_engine():  # others may have come first while credentials were looked for
             self._engine = Engine(
-                Transport(address_of(self, self._backend)),
+                Transport(address, identity),
                 quota=self._quota,
                 max_concurrency=self.max_concurrency,
                 backoff=Backoff(
@@ -378,7 +383,11 @@ class GeminiEmbedder:
                 ),
                 on_retry=self.on_retry,
             )
+        assert self._engine is not None  # noqa: S101 - made above
         return await self._engine.embed(request)
+
+    def _has_engine(self) -> bool:
+        return self._engine is not None and self._engine.loop is loop.io_loop()
 
     def close(self) -> None:
         """Close the connections, once no call is under way; a later call opens new ones.

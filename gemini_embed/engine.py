@@ -183,7 +183,7 @@ class Engine:
         """Remember how many texts a request may have, if a refusal says so credibly."""
         most = most_texts(error.message) if isinstance(error, RequestError) else None
         if most is not None and most < len(batch.texts):
-            learn_most_texts(request.model, request.backend, most)
+            learn_most_texts(request, most)
 
     def _tell(self, retry: Retry, call: Call) -> None:
         call.last_failure = retry.error

@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 _READ_BUFFER = 2**22
 """Bytes: an answer of 100 vectors is nearly that long. The SDK's own choice."""
 
-_rows: ContextVar[list[NDArray[np.float64]]] = ContextVar("rows")
+_rows: ContextVar[list[NDArray[np.float32]]] = ContextVar("rows")
 
 
 @contextmanager
-def rows_of_answer() -> Iterator[list[NDArray[np.float64]]]:
+def rows_of_answer() -> Iterator[list[NDArray[np.float32]]]:
     """Yield a list that holds an answer's vectors afterwards, unless the SDK was given them."""
-    rows: list[NDArray[np.float64]] = []
+    rows: list[NDArray[np.float32]] = []
     token = _rows.set(rows)
     try:
         yield rows
@@ -56,13 +56,15 @@ def _intercepted(body: bytes) -> bytes | None:
 def hooked(client_args: Mapping[str, Any]) -> dict[str, Any]:
     """Return options for an async client of httpx or httpx2, with our hook after the caller's."""
     hooks = dict(client_args.get("event_hooks") or {})
-    hooks["response"] = [*hooks.get("response", ()), _on_response]
+    hooks["response"] = [*(hooks.get("response") or ()), _on_response]
     return {**client_args, "event_hooks": hooks}
 
 
 async def _on_response(response: Any) -> None:
     """Replace what is to be read of a response; called before it is."""
     if response.status_code != HTTPStatus.OK or _rows.get(None) is None:
+        return
+    if response.is_stream_consumed:  # a hook of the caller's has read it
         return
     response_class = type(response)
     whole = response_class(200, headers=response.headers, stream=response.stream)

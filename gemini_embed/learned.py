@@ -6,16 +6,20 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from gemini_embed.backend import Backend
-    from gemini_embed.models import Model, Route
+    from gemini_embed.request import Request
 
-_most_texts: dict[tuple[str, str, str | None], int] = {}
+_most_texts: dict[tuple[str, Backend, str | None], int] = {}
 
 
-def most_texts(model: Model, backend: Backend, route: Route) -> int:
+def most_texts(request: Request) -> int:
     """Return how many texts a request may have: as documented, or as a refusal has said."""
-    return _most_texts.get((model.name, backend.name, backend.location), route.texts)
+    return _most_texts.get(_of(request), request.route.texts)
 
 
-def learn_most_texts(model: Model, backend: Backend, most: int) -> None:
-    """Remember what a refusal said."""
-    _most_texts[model.name, backend.name, backend.location] = max(1, most)
+def learn_most_texts(request: Request, most: int) -> None:
+    """Remember what a refusal said, for this model at this service and place."""
+    _most_texts[_of(request)] = max(1, most)
+
+
+def _of(request: Request) -> tuple[str, Backend, str | None]:
+    return request.model.name, request.backend, request.service

@@ -10,10 +10,12 @@ import asyncio
 import atexit
 import contextlib
 import os
+import re
 import weakref
 from os import PathLike
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import google.auth
 from google import genai
 from google.auth import exceptions as google_auth_errors
 from google.genai import errors as genai_errors
@@ -54,6 +56,9 @@ _SCOPES = ["https://www.googleapis.com/auth/cloud-platform"]
 
 _LONGEST_SHOWN = 300
 
+_USER_INFO = re.compile(r"//[^/@\s]*@")
+"""Name and password in the address of a proxy."""
+
 _SHORTEST_SECRET = 8
 """A stand-in takes any key, and a short one would be found in ordinary words."""
 
@@ -70,7 +75,7 @@ class Answer(NamedTuple):
         some_truncated: Whether it says so of the batch without saying which.
     """
 
-    rows: Sequence[Sequence[float] | NDArray[np.float64]]
+    rows: Sequence[Sequence[float] | NDArray[np.float32]]
     prompt_tokens: int | None
     truncated: Sequence[int] = ()
     some_truncated: bool = False
@@ -79,18 +84,22 @@ class Answer(NamedTuple):
 class Transport:
     """One SDK client on the I/O thread's loop."""
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, identity: dict[str, Any]) -> None:
         self._address = address
-        self._connection = _connect(address)
+        self._connection = _connect(address, identity)
         self._client = self._connection.client
-        # A caller's client keeps its key in a place of the SDK's own; there is no public one.
-        inner = getattr(getattr(self._client, "_api_client", None), "api_key", None)
+        inner = getattr(self._inner, "api_key", None)
         secrets = {address.api_key, inner, *address.headers.values()}
         self._secrets = {secret for secret in secrets if secret and len(secret) >= _SHORTEST_SECRET}
         if address.client is None:
             _live.add(self)
             io_loop = asyncio.get_running_loop()
             weakref.finalize(self, _close_later, self._connection, io_loop).atexit = False
+
+    @property
+    def _inner(self) -> Any:
+        """Return the part of the SDK's client that holds secrets; there is no public way."""
+        return getattr(self._client, "_api_client", None)
 
     async def send(self, batch: Batch, *, model: str, output_dimensionality: int | None) -> Answer:
         """Send one batch, once.
@@ -108,7 +117,7 @@ class Transport:
         # for gemini-embedding-2, and building its Content objects costs a third of all CPU.
         contents: Any = [{"parts": [{"text": text}]} for text in batch.texts]
         try:
-            rows: Sequence[Sequence[float] | NDArray[np.float64]]
+            rows: Sequence[Sequence[float] | NDArray[np.float32]]
             with self._anticipated() as rows:
                 async with asyncio.timeout(self._address.timeout):
                     response = await self._client.aio.models.embed_content(
@@ -129,7 +138,7 @@ class Transport:
             some_truncated=bool(getattr(response, "truncated", None)),
         )
 
-    def _anticipated(self) -> AbstractContextManager[Sequence[NDArray[np.float64]]]:
+    def _anticipated(self) -> AbstractContextManager[Sequence[NDArray[np.float32]]]:
         """Return a context whose value holds an answer's vectors, unless the SDK reads them."""
         if self._connection.intercepts:
             return interception.rows_of_answer()
@@ -143,22 +152,24 @@ class Transport:
             return refusal(error.code, error.details, headers, identity=self._address.identity)
         if isinstance(error, TimeoutError):
             return ServiceUnavailableError(f"no answer within {self._address.timeout} s")
-        if isinstance(error, google_auth_errors.TransportError):
+        if getattr(error, "retryable", False) or isinstance(
+            error, google_auth_errors.TransportError
+        ):
             return ServiceUnavailableError(f"no access token was to be had: {error}")
         if isinstance(error, google_auth_errors.GoogleAuthError):
             return AuthenticationError(f"no access token ({self._address.identity}): {error}")
         library = type(error).__module__.partition(".")[0]
         if isinstance(error, OSError) or library in _CONNECTION_LIBRARIES:
-            return ServiceUnavailableError(
-                f"the connection failed: {type(error).__name__}: {error}"
-            )
+            told = _USER_INFO.sub("//", f"{type(error).__name__}: {error}")
+            return ServiceUnavailableError(f"the connection failed: {told}")
         shown = f"{type(error).__name__}: {error}"[:_LONGEST_SHOWN]
         return BadResponseError(f"the answer could not be read: {shown}")
 
     def _redact(self, error: Exception) -> None:
         """Take secrets out of an SDK error: Google quotes a key that is suspended."""
-        token = getattr(self._address.credentials, "token", None)
-        for secret in (*self._secrets, *([token] if token else [])):
+        token = getattr(getattr(self._inner, "_credentials", None), "token", None)
+        fetched = {token} if token and len(token) >= _SHORTEST_SECRET else set()
+        for secret in self._secrets | fetched:
             if secret not in f"{error} {error!r}":
                 continue
             error.args = tuple(without(secret, argument) for argument in error.args)
@@ -214,30 +225,50 @@ def _prompt_tokens(usage: Any, statistics: Sequence[Any]) -> int | None:
     return sum(told) if told and len(told) == len(counts) else None
 
 
-def _identity(address: Address) -> dict[str, Any]:
+async def identify(address: Address) -> dict[str, Any]:
     """Return the SDK client's options that say which service, and as whom.
 
+    Looking for credentials may take seconds, so another thread does it.
+
     Raises:
-        ConfigurationError: There is no key, or credentials that cannot be read.
+        ConfigurationError: There is no key, or no credentials that can be read.
     """
-    backend = address.backend
-    if backend.name == "vertex":
-        credentials = address.credentials
-        if isinstance(credentials, str | PathLike):
-            credentials = _from_file(credentials)
-        return {
-            "vertexai": True,
-            "project": backend.project or getattr(credentials, "project_id", None),
-            "location": backend.location,
-            "credentials": credentials,
-            "api_key": address.api_key,
-        }
+    if address.client is not None:
+        return {}
+    if address.backend.name == "vertex":
+        return await asyncio.to_thread(_on_vertex, address)
     if not address.api_key:
         raise ConfigurationError(
             "no API key: pass api_key, or set GOOGLE_API_KEY or GEMINI_API_KEY "
             "(both were looked at; empty counts as unset)"
         )
     return {"vertexai": False, "api_key": address.api_key}
+
+
+def _on_vertex(address: Address) -> dict[str, Any]:
+    backend, credentials = address.backend, address.credentials
+    if isinstance(credentials, str | PathLike):
+        credentials = _from_file(credentials)
+    project = backend.project or getattr(credentials, "project_id", None)
+    elsewhere = address.base_url or backend.gateway
+    if not (project or address.api_key or elsewhere):
+        try:
+            found, project = google.auth.default(scopes=_SCOPES)
+        except google_auth_errors.GoogleAuthError as error:
+            raise ConfigurationError(
+                f"{backend}: no credentials were given, and none found: {error}. Pass api_key, or "
+                "credentials and project, or set up Application Default Credentials"
+            ) from error
+        credentials = credentials or found
+    if credentials is not None and not project:
+        raise ConfigurationError(f"{backend}: credentials need a project; pass project")
+    return {
+        "vertexai": True,
+        "project": project,
+        "location": backend.location,
+        "credentials": credentials,
+        "api_key": address.api_key,
+    }
 
 
 def _from_file(path: str | PathLike[str]) -> Any:
@@ -253,11 +284,10 @@ def _from_file(path: str | PathLike[str]) -> Any:
         ) from error
 
 
-def _connect(address: Address) -> _Connection:
+def _connect(address: Address, identity: dict[str, Any]) -> _Connection:
     """Return the caller's client, or one of our own, for the running loop."""
     if address.client is not None:
         return _Connection(address.client)
-    identity = _identity(address)
     client_args = dict(address.client_args or {})
     options: dict[str, Any] = {
         "timeout": None if address.timeout is None else max(1, round(address.timeout * 1000)),
@@ -280,11 +310,11 @@ def _connect(address: Address) -> _Connection:
             **identity,
             http_options={k: v for k, v in options.items() if v is not None},  # type: ignore[arg-type] # a mapping of HttpOptions' fields
         )
-    except (ValueError, google_auth_errors.GoogleAuthError) as error:
+    except Exception as error:
         if session is not None:
             session.detach()  # it has no connections yet
-        advice = "; pass api_key, or credentials and project" if "project" in identity else ""
-        raise ConfigurationError(f"{address.backend} cannot be asked: {error}{advice}") from error
+        told = f"{type(error).__name__}: {error}"
+        raise ConfigurationError(f"the SDK does not take these options: {told}") from error
     return _Connection(client, session, intercepts)
 
 

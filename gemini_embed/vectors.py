@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def checked(
-    rows: Sequence[Sequence[float] | NDArray[np.float64]], *, count: int, dimension: int
+    rows: Sequence[Sequence[float] | NDArray[np.float32]], *, count: int, dimension: int
 ) -> NDArray[np.float32]:
     """Return an answer's vectors as a float32 array of shape (count, dimension).
 

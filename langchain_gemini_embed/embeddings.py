@@ -6,7 +6,11 @@ from collections.abc import Callable  # noqa: TC003 - pydantic reads the annotat
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.embeddings import Embeddings
-from langchain_core.load.serializable import Serializable
+from langchain_core.load.serializable import (
+    Serializable,
+    SerializedConstructor,
+    SerializedNotImplemented,
+)
 from pydantic import ConfigDict, Field, PrivateAttr, SecretStr
 
 from gemini_embed.adapter import OPTIONS, Closing, embedder_for
@@ -115,13 +119,19 @@ class GeminiEmbeddings(Closing, Serializable, Embeddings):
             if timeout is not None:
                 options["timeout"] = timeout
             options["google_api_key"] = find_key(options.get("google_api_key"))
+            if options.get("credentials") is not None:
+                options.setdefault("vertexai", True)  # a dump leaves the credentials out
             super().__init__(**options)
-            _ = self._embedder  # refuses now what cannot work
+            self.google_api_key = self._embedder.api_key  # refuses now what cannot work
 
     @classmethod
     def is_lc_serializable(cls) -> bool:
         """Say that `langchain_core.load.dumps` may write it: all but secrets, objects and hooks."""
         return True
+
+    def to_json(self) -> SerializedConstructor | SerializedNotImplemented:
+        """Return the serialized form; a client of the caller's has none."""
+        return super().to_json() if self.client is None else self.to_json_not_implemented()
 
     @property
     def lc_secrets(self) -> dict[str, str]:

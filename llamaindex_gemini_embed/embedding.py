@@ -206,6 +206,8 @@ class GeminiEmbedding(Closing, BaseEmbedding):
                 name: options.pop(name, None),
                 f"vertexai_config.{name}": vertex.get(name),
             }
+        if spelled["credentials"]["credentials"] is not None:
+            spelled["vertexai"].setdefault("credentials", True)  # a dump leaves them out
         if embeddings_cache is not None:
             spelled["cache"] = {
                 "cache": options.pop("cache", None),
@@ -233,7 +235,7 @@ class GeminiEmbedding(Closing, BaseEmbedding):
             retry_exponential_base=retry_exponential_base,
             **options,
         )
-        _ = self._embedder  # refuses now what cannot work
+        self.api_key = self._embedder.api_key  # type: ignore[assignment] # a secret by now
 
     @classmethod
     def class_name(cls) -> str:
@@ -357,16 +359,17 @@ class GeminiEmbedding(Closing, BaseEmbedding):
 
     def __call__(self, nodes: Sequence[BaseNode], **kwargs: Any) -> Sequence[BaseNode]:
         """Embed nodes, each with its own title where `title_metadata_key` names it."""
-        return super().__call__(nodes, **self._titled(nodes), **kwargs)
+        return super().__call__(nodes, **{**self._titled(nodes), **kwargs})
 
     async def acall(self, nodes: Sequence[BaseNode], **kwargs: Any) -> Sequence[BaseNode]:
         """Embed nodes; the async twin of calling the model."""
-        return await super().acall(nodes, **self._titled(nodes), **kwargs)
+        return await super().acall(nodes, **{**self._titled(nodes), **kwargs})
 
     def _titled(self, nodes: Sequence[BaseNode]) -> dict[str, Any]:
         if (key := self.title_metadata_key) is None:
             return {}
-        titles = [node.metadata.get(key) for node in nodes]
+        default = (self.embedding_config or {}).get("title")
+        titles = [node.metadata.get(key, default) for node in nodes]
         return {"titles": [None if title is None else str(title) for title in titles]}
 
     @property

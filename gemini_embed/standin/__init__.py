@@ -1,5 +1,6 @@
 """A local service that speaks Google's embedding API, for development, demos and tests.
 
+Both the Gemini API and Vertex AI are served, at one address.
 Its vectors are NOT Google's. Importing this package needs none of the extra's packages;
 starting a `Standin` does (`pip install gemini-embed[standin]`).
 """

@@ -33,6 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             faults=dict(options.fault),
             seed=options.seed,
             silent_quota=options.silent_quota,
+            vertex_001_instances=options.vertex_001_instances,
             port=options.port,
             keep_log=False,
         )
@@ -45,7 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with standin as server:
             sys.stdout.write(
-                f"Stand-in for Google's embedding API ({options.model}): {server.url}\n"
+                "Stand-in for Google's embedding API, the Gemini API's and Vertex AI's "
+                f"({options.model}): {server.url}\n"
                 "These are NOT Google's vectors: do not keep them in an index you mean to use.\n"
             )
             sys.stdout.flush()
@@ -75,8 +77,8 @@ def _fault(value: str) -> tuple[FaultKind, float]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m gemini_embed.standin",
-        description="A local service that speaks Google's embedding API. "
-        "Its vectors are NOT Google's.",
+        description="A local service that speaks Google's embedding API, the Gemini API's and "
+        "Vertex AI's, at one address. Its vectors are NOT Google's.",
         epilog=_EPILOG,
     )
     add = parser.add_argument
@@ -103,6 +105,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--seed", type=int, default=0, metavar=number, help="of the faults")
     add("--silent-quota", action="store_true", help="a 429 tells the delay only")
+    add(
+        "--vertex-001-instances",
+        type=int,
+        default=250,
+        metavar=number,
+        help="texts that gemini-embedding-001 takes in one predict on Vertex AI",
+    )
     return parser
 
 

@@ -1,7 +1,8 @@
-"""The HTTP side of the stand-in: keys, quotas, faults and latency around `answers`.
+"""The HTTP side of the stand-in: identities, quotas, faults and latency around the answers.
 
-Everything here runs on the stand-in's own event loop, except making vectors, which two
-worker threads do so that the loop stays free.
+`answers` makes the Gemini API's, `vertex` Vertex AI's; the path of a request says which of
+the two is asked. Everything here runs on the stand-in's own event loop, except making
+vectors, which two worker threads do so that the loop stays free.
 """
 
 from __future__ import annotations
@@ -15,26 +16,41 @@ import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from aiohttp import web
 
-from gemini_embed.standin import answers, bodies, protojson
+from gemini_embed.standin import answers, bodies, protojson, vertex, vertex_bodies
+from gemini_embed.standin.call import Call
 from gemini_embed.standin.exchange import Exchange, Scripted
 from gemini_embed.standin.faults import FaultKind, Faults, check_kind, spoil
 from gemini_embed.standin.quota import Limits, ModelQuota
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from gemini_embed.standin.asked import Asked, VectorSource
+
+    Reader = Callable[[Call, Any], list[Asked]]
 
 INVALID_KEY = "invalid-key"
 """Never accepted, so that a wrong key can be shown."""
 
+INVALID_TOKEN = "invalid-token"  # noqa: S105  # opens nothing, on purpose
+"""Never accepted by Vertex AI, so that a wrong access token can be shown."""
+
 _JSON = "application/json; charset=UTF-8"
 _MAX_BODY = 32 * 2**20
-_EMBEDDING = {"batchEmbedContents": answers.batch, "embedContent": answers.single}
+_VERTEX_PATH = (
+    "/{version:v1|v1beta1}/{parent:(?:projects/[^/]+/locations/[^/]+/)?}"
+    "publishers/google/models/{model:[^/:]+}:{method}"
+)
+
+_GEMINI: Mapping[str, Reader] = {
+    "batchEmbedContents": answers.batch,
+    "embedContent": answers.single,
+}
 _HTML = (
     "<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head>"
     "<body><h1>502 Bad Gateway</h1></body></html>"
@@ -61,6 +77,7 @@ class Service:
         latency: float,
         silent_quota: bool,
         api_keys: frozenset[str] | None,
+        vertex_001_instances: int,
         keep_log: bool,
     ) -> None:
         self.latency = latency
@@ -72,6 +89,11 @@ class Service:
         self._quotas: dict[str, ModelQuota] = {}
         self._silent_quota = silent_quota
         self._api_keys = api_keys
+        self._vertex: Mapping[str, Reader] = {
+            "predict": partial(vertex.predict, instances_001=vertex_001_instances),
+            "batchEmbedContents": vertex.batch,
+            "embedContent": vertex.single,
+        }
         self._keep_log = keep_log
         self._released = asyncio.Event()
         self._workers = ThreadPoolExecutor(2, thread_name_prefix="gemini-embed-standin")
@@ -84,6 +106,7 @@ class Service:
             web.post(root + "/{model:[^/:]+}:{method}", self._handle),
             web.get(root + "/{model:[^/:]+}", self._handle),
             web.get(root, self._handle),
+            web.post(_VERTEX_PATH, self._handle),
         ]
 
     def application(self) -> web.Application:
@@ -117,48 +140,51 @@ class Service:
 
     async def _answer(self, request: web.Request, raw: bytes, arrived: float) -> _Answer:
         url = request.match_info
-        version, model, method = url["version"], url.get("model", ""), url.get("method", "")
-        kind: FaultKind | None = None
-        if method in _EMBEDDING:
-            fault = self.script.popleft() if self.script else self._faults.draw()
-            if isinstance(fault, tuple):
-                return _verbatim(*fault)
-            kind = fault
-            if kind is not None:
-                check_kind(kind)
-            if (instead := _instead(kind)) is not None:
-                return instead
-            if kind == "hang":
-                await self._released.wait()
-        self._check_key(request)
-        if request.method == "GET":
-            return _Answer(
-                200, answers.one_model(version, model) if model else answers.model_list()
-            )
-        call = answers.Call(version, model, method)
-        if method == "countTokens":
-            return _Answer(200, answers.count_tokens(call, protojson.parse(raw)))
-        if method not in _EMBEDDING:
-            raise bodies.not_found(model, version, method)
-        asked = _EMBEDDING[method](call, protojson.parse(raw))
-        self._charge(model, asked, arrived)
+        call = Call(url["version"], url.get("model", ""), url.get("method", ""), url.get("parent"))
+        reader = (self._vertex if call.vertex else _GEMINI).get(call.method)
+        if reader is None:
+            self._check_caller(request, call)
+            return _Answer(200, _told(call, raw))
+        fault = self.script.popleft() if self.script else self._faults.draw()
+        if isinstance(fault, tuple):
+            return _verbatim(*fault)
+        if fault is not None:
+            check_kind(fault)
+        if (instead := _instead(fault)) is not None:
+            return instead
+        if fault == "hang":
+            await self._released.wait()
+        self._check_caller(request, call)
+        asked = reader(call, protojson.parse(raw))
+        self._charge(call, asked, arrived)
         loop = asyncio.get_running_loop()
-        arrays = await loop.run_in_executor(self._workers, self._vectors, asked)
-        body = answers.vectors(call, asked, spoil(arrays, kind))
-        return _Answer(200, body, sent="half" if kind == "half" else "whole")
+        arrays = spoil(await loop.run_in_executor(self._workers, self._vectors, asked), fault)
+        body = (vertex if call.vertex else answers).vectors(call, asked, arrays)
+        return _Answer(200, body, sent="half" if fault == "half" else "whole")
 
-    def _check_key(self, request: web.Request) -> None:
+    def _check_caller(self, request: web.Request, call: Call) -> None:
+        authorization = request.headers.get("Authorization")
+        if call.vertex and authorization is not None:
+            scheme, _, token = authorization.partition(" ")
+            if scheme.lower() != "bearer" or token.strip() in ("", INVALID_TOKEN):
+                raise vertex_bodies.unauthenticated(call, missing=False)
+            return
         key = request.headers.get("x-goog-api-key") or request.query.get("key")
+        if not key and call.vertex:
+            raise vertex_bodies.unauthenticated(call, missing=True)
         if not key:
             raise bodies.missing_key()
         if key == INVALID_KEY or (self._api_keys is not None and key not in self._api_keys):
-            raise bodies.bad_key()
+            raise bodies.bad_key(vertex_bodies.SERVICE if call.vertex else bodies.SERVICE)
 
-    def _charge(self, model: str, asked: Sequence[Asked], now: float) -> None:
-        quota = self._quotas.setdefault(model, ModelQuota(self._limits))
+    def _charge(self, call: Call, asked: Sequence[Asked], now: float) -> None:
+        quota = self._quotas.setdefault(call.resource, ModelQuota(self._limits))
         refusal = quota.take(len(asked), sum(one.tokens for one in asked), now)
-        if refusal is not None:
-            raise bodies.quota_exceeded(refusal, model, silent=self._silent_quota)
+        if refusal is None:
+            return
+        if call.vertex:
+            raise vertex_bodies.resource_exhausted()
+        raise bodies.quota_exceeded(refusal, call.model, silent=self._silent_quota)
 
     def _vectors(self, asked: Sequence[Asked]) -> list[bytes]:
         arrays = []
@@ -185,6 +211,21 @@ class Service:
             if self.log[index] is noted:
                 self.log[index] = replace(noted, status=status)
                 break
+
+
+def _told(call: Call, raw: bytes) -> bytes:
+    """Return the answer to what asks for no vector.
+
+    Raises:
+        GoogleError: The request makes no sense, or there is no such thing.
+    """
+    if call.vertex:
+        raise vertex_bodies.no_method()
+    if not call.method:
+        return answers.one_model(call.version, call.model) if call.model else answers.model_list()
+    if call.method == "countTokens":
+        return answers.count_tokens(call, protojson.parse(raw))
+    raise bodies.not_found(call.model, call.version, call.method)
 
 
 def _json_answer(status: int, body: dict[str, Any]) -> _Answer:

@@ -32,6 +32,11 @@ class Asked(NamedTuple):
         """An estimate: one token per four characters, and at least one."""
         return max(1, -(-len(self.text) // 4))
 
+    @property
+    def too_long(self) -> bool:
+        """Whether the service cuts the text off. Here the vector is the whole text's, even so."""
+        return self.tokens > self.model.max_input_tokens
+
 
 class VectorSource(Protocol):
     """Makes vectors; called from several threads."""

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gemini_embed.standin.quota import Refusal
 
+SERVICE = "generativelanguage.googleapis.com"
+
 _TYPE = "type.googleapis.com/google.rpc."
 _RATE_LIMITS = "https://ai.google.dev/gemini-api/docs/rate-limits"
 
@@ -58,7 +60,7 @@ def missing_key() -> GoogleError:
     )
 
 
-def bad_key() -> GoogleError:
+def bad_key(service: str = SERVICE) -> GoogleError:
     """400, not 401: a key that Google does not know."""
     message = "API key not valid. Please pass a valid API key."
     return GoogleError(
@@ -69,7 +71,7 @@ def bad_key() -> GoogleError:
             "@type": f"{_TYPE}ErrorInfo",
             "reason": "API_KEY_INVALID",
             "domain": "googleapis.com",
-            "metadata": {"service": "generativelanguage.googleapis.com"},
+            "metadata": {"service": service},
         },
         {"@type": f"{_TYPE}LocalizedMessage", "locale": "en-US", "message": message},
     )

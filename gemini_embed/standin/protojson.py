@@ -1,7 +1,7 @@
-"""Reading JSON as Google does: either casing of a name, no unknown names. Performs no I/O.
+"""Reading JSON as Google does: either casing of a name, no unknown names; and printing it.
 
-Every function takes the path of what it reads, `requests[0].content` for instance, because
-Google's refusals name it.
+Performs no I/O. Every function that reads takes the path of what it reads,
+`requests[0].content` for instance, because Google's refusals name it.
 """
 
 from __future__ import annotations
@@ -96,3 +96,21 @@ def whole(value: Any, where: str) -> int:
     raise bodies.invalid_payload(
         f"Invalid value at '{where}' (TYPE_INT32), {json.dumps(value)}", where
     )
+
+
+def flag(value: Any, where: str) -> bool:
+    """Return true or false.
+
+    Raises:
+        GoogleError: Neither.
+    """
+    if isinstance(value, bool):
+        return value
+    raise bodies.invalid_payload(
+        f"Invalid value at '{where}' (TYPE_BOOL), {json.dumps(value)}", where
+    )
+
+
+def printed(value: Any) -> bytes:
+    """Return JSON without a space."""
+    return json.dumps(value, separators=(",", ":")).encode()

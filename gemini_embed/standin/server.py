@@ -33,6 +33,7 @@ _PATIENCE = 0.05  # seconds that requests under way have left when the service c
 class Standin:
     """A local service that speaks Google's embedding API; a context manager.
 
+    It is the Gemini API and Vertex AI at one address: the path says which of them is asked.
     Its vectors are NOT Google's: `minilm` has a small local model's, with meaning; `hash` has
     meaningless ones, at once. Both are the same in every run. Each text counts as one request
     of a quota, as Google counts.
@@ -40,14 +41,19 @@ class Standin:
     Args:
         model: Where vectors come from.
         latency: Seconds before every answer; may be changed while running.
-        requests: Texts per window, of each model; None for no limit.
+        requests: Texts per window, of each model; None for no limit. On Vertex AI each project
+            and location has a quota of its own, here and below.
         tokens: Tokens per window, of each model; estimated as a quarter of the characters.
         window: Length of the sliding window, in seconds.
         requests_per_day: Texts per day, of each model.
         faults: Share of embedding requests, from 0 to 1, that meet a fault.
         seed: Of the faults: the same seed draws the same ones.
-        silent_quota: Whether a 429 tells the delay only, not which quota it was.
-        api_keys: The keys to accept; None for any but `"invalid-key"`.
+        silent_quota: Whether a 429 tells the delay only, not which quota it was. Vertex AI
+            tells neither, ever.
+        api_keys: The keys to accept; None for any but `"invalid-key"`. Vertex AI also takes an
+            access token, any but `"invalid-token"`.
+        vertex_001_instances: Texts that gemini-embedding-001 takes in one `predict` on Vertex
+            AI: Google took one in 2025, and 250 a year later.
         port: To listen on; 0 for any free one.
         keep_log: Whether `log` is kept; a service that runs for days should not.
 
@@ -69,9 +75,12 @@ class Standin:
         seed: int = 0,
         silent_quota: bool = False,
         api_keys: Collection[str] | None = None,
+        vertex_001_instances: int = 250,
         port: int = 0,
         keep_log: bool = True,
     ) -> None:
+        if vertex_001_instances < 1:
+            raise ValueError(f"vertex_001_instances must be at least 1, not {vertex_001_instances}")
         with extra_needed():
             from gemini_embed.standin.app import Service  # noqa: PLC0415  # needs the extra
         self._source = _source(model)
@@ -87,6 +96,7 @@ class Standin:
             latency=latency,
             silent_quota=silent_quota,
             api_keys=None if api_keys is None else frozenset(api_keys),
+            vertex_001_instances=vertex_001_instances,
             keep_log=keep_log,
         )
         self._port = port
@@ -96,7 +106,7 @@ class Standin:
 
     @property
     def url(self) -> str:
-        """The base URL, to be given to a client."""
+        """The base URL, to be given to a client of either service."""
         return f"http://127.0.0.1:{self._port}"
 
     @property
@@ -127,14 +137,14 @@ class Standin:
         *,
         title: str | None = None,
     ) -> list[float]:
-        """Return exactly the vector that the service answers for this text on the wire."""
-        from gemini_embed.standin import answers  # noqa: PLC0415  # needs numpy, which is slow
+        """Return exactly the vector that either service answers for this text on the wire."""
+        from gemini_embed.standin import entries  # noqa: PLC0415  # needs numpy, which is slow
 
         row = MODELS.get(bare_name(model))
         if row is None:
             raise ConfigurationError(f"unknown model {model!r}")
         task: TaskType | None = parse_task_type(task_type)
-        asked = answers.understood(row, text, task, title, dimension)
+        asked = entries.understood(row, text, task, title, dimension)
         numbers: list[float] = json.loads(self._source.values(asked))
         return numbers
 

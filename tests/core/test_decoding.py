@@ -32,7 +32,10 @@ SPACE = st.text(" \t\n\r", max_size=2)
 
 @st.composite
 def arrays(draw: st.DrawFn) -> str:
-    spaced = [draw(SPACE) + number + draw(SPACE) for number in draw(st.lists(NUMBER, max_size=8))]
+    spaced = [
+        draw(SPACE) + number + draw(SPACE)
+        for number in draw(st.lists(NUMBER, min_size=1, max_size=8))
+    ]
     return f"[{','.join(spaced)}]"
 
 
@@ -115,7 +118,10 @@ def test_whatever_is_no_answer_is_left_to_the_sdk(body: bytes) -> None:
         '{"embeddings":[{"values":[123456789012345678901234567890]}]}',
         '{"embeddings":[{"values":[1]},{}]}',
         '{"embeddings":[{"values":[1]}',
-        '\ufeff{"embeddings":[{"values":[1]}]}',
+        '{"embeddings":[{"values":[]}]}',
+        '{"embeddings":[{"values":[1],"more":[2]}]}',
+        '{"embeddings":[{"values":[1],"more":"[2]"}]}',
+        '{"embeddings":[{"\\u0076alues":"[1]"}]}',
         "[" * 2000,
         "{}",
         "",
@@ -238,6 +244,25 @@ def test_a_damaged_answer_is_never_a_vector_of_its_own(noise: bytes, place: int)
     if parted is not None:
         rows, _ = in_json(json.loads(body))
         assert same_bits(parted.rows, rows)
+
+
+def test_a_hook_that_reads_the_answer_is_no_hindrance(server: Standin, embedder: Maker) -> None:
+    """A caller's hook may read bodies, for a log; the SDK then reads the numbers."""
+    seen = []
+
+    async def hook(response: Any) -> None:
+        seen.append(await response.aread())
+
+    given = {
+        "transport": _http_library().AsyncHTTPTransport(),
+        "event_hooks": {"response": [hook]},
+    }
+
+    vectors = embedder(client_args=given, timeout=5).embed(["a"], role="query").vectors
+
+    wires = ["task: search result | query: a"]
+    assert (vectors == vectors_of(server, wires, model="gemini-embedding-2")).all()
+    assert b"values" in seen[0]
 
 
 def test_a_number_too_large_for_float32_is_an_error(server: Standin, maker: Maker) -> None:

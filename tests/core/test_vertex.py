@@ -12,6 +12,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from google.auth.credentials import AnonymousCredentials
+from google.auth.exceptions import RefreshError
 from google.oauth2.credentials import Credentials
 from helpers import joined, vectors_of
 
@@ -479,3 +480,96 @@ def test_a_ready_client_of_vertex_is_used_as_it_is(server: Standin) -> None:
 
     wires = [f"title: none | text: {text}" for text in TEXTS[:3]]
     assert (vectors == vectors_of(server, wires, model="gemini-embedding-2")).all()
+
+
+def test_a_found_key_does_not_travel(vertex: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pickle made where a Gemini key is set holds none, and works where it is not set."""
+    monkeypatch.setenv("GOOGLE_API_KEY", "key-of-the-other-service")
+    made = vertex()
+    pickled = pickle.dumps(made)
+    monkeypatch.delenv("GOOGLE_API_KEY")
+
+    other = pickle.loads(pickled)  # noqa: S301 - our own bytes
+
+    assert b"key-of-the-other-service" not in pickled
+    assert (repr(other), other.api_key) == (repr(made), None)
+    assert len(other.embed(["a"], role="query").vectors) == 1
+
+
+def test_the_environments_key_is_express_mode_only_alone(
+    embedder: Maker, server: Standin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With nothing else said, it is used, and no region is made up; a location goes before it."""
+    monkeypatch.setenv("GOOGLE_API_KEY", "the-environments")
+
+    embedder(api_key=None, vertexai=True, model="text-embedding-005").embed(["a"], role="query")
+
+    assert server.log[0].path.startswith("/v1beta1/publishers/google/models/text-embedding-005:")
+    assert server.log[0].headers["x-goog-api-key"] == "the-environments"
+    with pytest.raises(ConfigurationError, match="pass project"):
+        embedder(api_key=None, location="eu", credentials=credentials()).embed(["a"], role="query")
+
+
+def test_a_dump_stays_on_its_service(server: Standin, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Credentials are not dumped; that they meant Vertex AI is."""
+    monkeypatch.setenv("GOOGLE_API_KEY", "key-of-the-other-service")
+    langchain = GeminiEmbeddings(credentials=credentials(), project="p", base_url=server.url)
+    llamaindex = GeminiEmbedding(credentials=credentials(), project="p", base_url=server.url)
+
+    assert langchain.vertexai is True
+    assert langchain.google_api_key is None
+    assert llamaindex.to_dict()["vertexai"] is True
+    assert "Vertex AI, project p" in repr(GeminiEmbedding.from_dict(llamaindex.to_dict())._embedder)
+
+
+@pytest.mark.parametrize("way", ["object", "file"])
+def test_a_token_in_an_answer_is_not_shown(
+    way: str, server: Standin, vertex: Maker, service_account: Path
+) -> None:
+    """A refusal that quotes the token is told without it, wherever the token came from."""
+    body = {"error": {"code": 403, "message": f"{TOKEN} is wrong", "status": "PERMISSION_DENIED"}}
+    server.script.append((403, body, {}))
+    made = vertex(credentials=credentials() if way == "object" else service_account)
+
+    with pytest.raises(AuthenticationError, match=r"\[secret\] is wrong") as caught:
+        made.embed(["a"], role="query")
+
+    assert TOKEN not in f"{caught.value!r} {caught.value.__cause__!r}"
+
+
+class Failing(Credentials):
+    """Credentials whose token service is down once."""
+
+    failures = 1
+
+    def refresh(self, request: Any) -> None:  # noqa: ARG002 - the base class's signature
+        if self.failures:
+            self.failures -= 1
+            raise RefreshError("503", retryable=True)  # type: ignore[no-untyped-call] # as above
+        self.token, self.expiry = TOKEN, None
+
+
+def test_a_token_service_that_fails_once_is_asked_again(vertex: Maker) -> None:
+    """A failure that may pass is retried like any other."""
+    failing = Failing(token=None)  # type: ignore[no-untyped-call] # as above
+
+    assert len(vertex(credentials=failing).embed(["a"], role="query").vectors) == 1
+
+
+def test_what_the_sdk_cannot_take_is_our_error(embedder: Maker) -> None:
+    """An impossible option of the HTTP library is told as such, and nothing is left open."""
+    with pytest.raises(ConfigurationError, match="the SDK does not take these options"):
+        embedder(client_args={"verify": "/nope.pem"}).embed(["a"], role="query")
+
+
+def test_limits_are_remembered_for_one_service(vertex: Maker) -> None:
+    """What one gateway said does not slow another down."""
+    body = {"error": {"code": 400, "message": "batchSize must be 1", "status": "INVALID_ARGUMENT"}}
+    with Standin(model="hash") as one, Standin(model="hash") as other:
+        one.script.append((400, body, {}))
+        for server in (one, other):
+            made = vertex(model="text-embedding-005", base_url=server.url)
+            made.embed(["a", "b", "c"], role="document")
+
+        assert [len(texts_of(e.body)) for e in other.log] == [3]
+        assert {len(texts_of(e.body)) for e in one.log[1:]} == {1}

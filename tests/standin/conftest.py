@@ -12,7 +12,7 @@ import pytest
 from gemini_embed.standin import Standin
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 
 @pytest.fixture
@@ -26,15 +26,19 @@ def fetch() -> Callable[..., tuple[int, dict[str, str], bytes]]:
     """Send one request and return status, headers and body as they came."""
 
     def send(
-        url: str, body: Any = None, key: str | None = "k", method: str = "POST"
+        url: str,
+        body: Any = None,
+        key: str | None = "k",
+        method: str = "POST",
+        headers: Mapping[str, str] | None = None,
     ) -> tuple[int, dict[str, str], bytes]:
         parts = urlsplit(url)
         connection = http.client.HTTPConnection(parts.netloc, timeout=10)
         target = parts.path + (f"?{parts.query}" if parts.query else "")
         raw = body if isinstance(body, bytes) else json.dumps(body)
-        headers = {} if key is None else {"X-Goog-Api-Key": key}
+        sent = dict(headers or {}) | ({} if key is None else {"X-Goog-Api-Key": key})
         try:
-            connection.request(method, target, None if method == "GET" else raw, headers)
+            connection.request(method, target, None if method == "GET" else raw, sent)
             with connection.getresponse() as response:
                 return response.status, dict(response.getheaders()), response.read()
         finally:

@@ -92,7 +92,9 @@ def test_command_line(fetch: Fetch, environment: dict[str, str]) -> None:
     ) as process:
         assert process.stdout is not None
         try:
-            url = process.stdout.readline().split()[-1]
+            first = process.stdout.readline()
+            assert "Vertex AI" in first
+            url = first.split()[-1]
             assert "NOT Google's vectors" in process.stdout.readline()
             assert fetch(f"{url}/v1/models", method="GET")[0] == 200
             assert fetch(f"{url}/v1/models/gemini-embedding-2:embedContent", {})[0] == 503
@@ -102,13 +104,30 @@ def test_command_line(fetch: Fetch, environment: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [["--fault", "nap=1"], ["--fault", "nan"], ["--fault", "nan=x"], ["--fault", "nan=3"]]
+    "wrong",
+    [
+        ["--fault", "nap=1"],
+        ["--fault", "nan"],
+        ["--fault", "nan=x"],
+        ["--fault", "nan=3"],
+        ["--vertex-001-instances", "0"],
+    ],
 )
 def test_command_line_mistakes(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """A wrong option is explained in a sentence."""
     with pytest.raises(SystemExit):
         main(["--model", "hash", *wrong])
     assert "error: " in capsys.readouterr().err
+
+
+def test_command_line_help(capsys: pytest.CaptureFixture[str]) -> None:
+    """The help says that both services are spoken, and how to limit Vertex AI's older one."""
+    with pytest.raises(SystemExit) as ended:
+        main(["--help"])
+    said = capsys.readouterr().out
+    assert ended.value.code == 0
+    assert "Vertex AI" in said
+    assert "--vertex-001-instances N" in said
 
 
 def test_command_line_port_in_use(capsys: pytest.CaptureFixture[str]) -> None:

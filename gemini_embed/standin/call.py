@@ -1,0 +1,39 @@
+"""What the URL of a request says. Performs no I/O."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Call(NamedTuple):
+    """Which model is asked, on which of Google's two services, and for what.
+
+    Attributes:
+        version: Of the API.
+        model: The id of the model; empty where all are asked for.
+        method: What the model is to do; empty where it is only asked about.
+        parent: On Vertex AI, `projects/{project}/locations/{location}/`, or nothing in express
+            mode, where the key says both. None on the Gemini API.
+    """
+
+    version: str
+    model: str
+    method: str
+    parent: str | None = None
+
+    @property
+    def vertex(self) -> bool:
+        """Whether Vertex AI is asked."""
+        return self.parent is not None
+
+    @property
+    def resource(self) -> str:
+        """The full name of the model."""
+        if self.parent is None:
+            return f"models/{self.model}"
+        return f"{self.parent}publishers/google/models/{self.model}"
+
+    @property
+    def location(self) -> str | None:
+        """The region on Vertex AI, or `global`; None where the URL names none."""
+        return self.parent.rstrip("/").rpartition("/")[2] if self.parent else None

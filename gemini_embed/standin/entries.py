@@ -1,0 +1,156 @@
+"""One embedding request as it is written, what it asks for, and how vectors are handed back.
+
+What both of Google's services have in common. Performs no I/O.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
+
+from gemini_embed.standin import bodies, protojson
+from gemini_embed.standin.asked import Asked
+from gemini_embed.tasks import TITLED, TaskType
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gemini_embed.models import Model
+    from gemini_embed.standin.call import Call
+
+_CONFIG = (
+    "taskType",
+    "title",
+    "outputDimensionality",
+    "autoTruncate",
+    "documentOcr",
+    "audioTrackExtraction",
+)
+_GEMINI = ("model", "content", "embedContentConfig", *_CONFIG[:3])
+_VERTEX = (*_GEMINI, "autoTruncate")
+_CONTENT = ("parts", "role")
+_PART = ("text", "inlineData", "fileData")
+_TASKS: dict[str, TaskType] = {
+    name: name for name in get_args(TaskType) if name != "TASK_TYPE_UNSPECIFIED"
+}
+
+
+class Entry(NamedTuple):
+    """One request as it is written, before anybody asks whether it makes sense."""
+
+    parts: list[str] | None
+    model: str | None = None
+    task_type: TaskType | None = None
+    title: str | None = None
+    dimension: int | None = None
+    auto_truncate: bool = True
+
+
+def entry(call: Call, item: Any, where: str) -> Entry:
+    """Return what is written in an `EmbedContentRequest`.
+
+    Raises:
+        GoogleError: It does not fit the message.
+    """
+    inside = f"{where}." if where else ""
+    fields = protojson.message(item, where, _VERTEX if call.vertex else _GEMINI)
+    nested, nest = fields.get("embedContentConfig"), f"{inside}embed_content_config"
+    if nested is not None:
+        fields |= protojson.message(nested, nest, _CONFIG)
+    model, content = fields.get("model"), fields.get("content")
+    title, dimension = fields.get("title"), fields.get("outputDimensionality")
+    return Entry(
+        parts=None if content is None else texts(content, f"{inside}content"),
+        model=None if model is None else protojson.text(model, f"{inside}model"),
+        task_type=task_type(call, fields.get("taskType"), f"{inside}task_type"),
+        title=None if title is None else protojson.text(title, f"{inside}title"),
+        dimension=None
+        if dimension is None
+        else protojson.whole(dimension, f"{inside}output_dimensionality"),
+        auto_truncate=protojson.flag(fields.get("autoTruncate", True), f"{inside}auto_truncate"),
+    )
+
+
+def texts(content: Any, where: str) -> list[str]:
+    """Return the text of every part of a `Content`.
+
+    Raises:
+        GoogleError: It does not fit the message, or is not text.
+    """
+    fields = protojson.message(content, where, _CONTENT)
+    found = []
+    for item, place in protojson.items(fields.get("parts", []), f"{where}.parts"):
+        part = protojson.message(item, place, _PART)
+        if part.keys() - {"text"}:
+            raise bodies.invalid("The stand-in embeds text only.")
+        found.append(protojson.text(part.get("text", ""), f"{place}.text"))
+    return found
+
+
+def task_type(call: Call, value: Any, where: str) -> TaskType | None:
+    """Return a task type; None where none is told, for which each service has its own word.
+
+    Raises:
+        GoogleError: There is no such task type.
+    """
+    if value is None or value == ("UNSPECIFIED" if call.vertex else "TASK_TYPE_UNSPECIFIED"):
+        return None
+    if isinstance(value, str) and value in _TASKS:
+        return _TASKS[value]
+    kind = (
+        f"cloud.aiplatform.{call.version}.EmbedContentRequest.EmbeddingTaskType"  # presumed name
+        if call.vertex
+        else f"ai.generativelanguage.{call.version}.TaskType"
+    )
+    raise bodies.invalid_payload(
+        f"Invalid value at '{where}' (type.googleapis.com/google.{kind}), {json.dumps(value)}",
+        where,
+    )
+
+
+def wanted(model: Model, written: Entry) -> Asked:
+    """Return the vector that a request asks for.
+
+    Raises:
+        GoogleError: It asks for something that is not to be had.
+    """
+    if not written.parts:  # presumed wording
+        raise bodies.invalid("* EmbedContentRequest.content: content is not specified\n")
+    if not all(written.parts):
+        raise bodies.invalid("EmbedContentRequest.content contains an empty Part.")
+    if written.dimension is not None and not 1 <= written.dimension <= model.dimension:
+        # Presumed wording, and presumed that zero is refused too.
+        raise bodies.invalid(
+            "* EmbedContentRequest.output_dimensionality: must be between 1 and "
+            f"{model.dimension}, got {written.dimension}\n"
+        )
+    if model.task == "field" and written.title and written.task_type != TITLED:
+        raise bodies.invalid(  # presumed wording
+            f"* EmbedContentRequest.title: can only be set when the task type is {TITLED}\n"
+        )
+    text = " ".join(written.parts)
+    return understood(model, text, written.task_type, written.title, written.dimension)
+
+
+def understood(
+    model: Model, text: str, task_type: TaskType | None, title: str | None, dimension: int | None
+) -> Asked:
+    """Return what the model makes of a text: the newer ones ignore task type and title."""
+    if model.task == "prefix":
+        task_type = title = None
+    elif task_type == "TASK_TYPE_UNSPECIFIED":
+        task_type = None
+    return Asked(model, text, task_type, title, model.dimension if dimension is None else dimension)
+
+
+def embeddings(call: Call, arrays: Sequence[bytes]) -> bytes:
+    """Return the member of an answer that holds the vectors, which are JSON arrays already."""
+    listed = [b'{"values":%b}' % array for array in arrays]
+    if call.method == "embedContent":
+        return b'"embedding":%b' % (listed[0] if listed else b"{}")
+    return b'"embeddings":[%b]' % b",".join(listed)
+
+
+def text_tokens(count: int) -> list[dict[str, Any]]:
+    """Return the token count of an answer by modality: all of it is text here."""
+    return [{"modality": "TEXT", "tokenCount": count}]

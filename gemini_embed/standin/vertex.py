@@ -1,0 +1,181 @@
+"""A request of Vertex AI -> what to embed, or Google's refusal; and the answers' bodies.
+
+Performs no I/O. Checks in the same order as `answers`: whether the JSON fits the message,
+whether the model is there, what the values mean. No exchange with `batchEmbedContents` has
+been published; its answer follows Google's reference and what Google's SDK reads.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from gemini_embed.models import MODELS, Model
+from gemini_embed.standin import bodies, entries, protojson, vertex_bodies
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gemini_embed.standin.asked import Asked
+    from gemini_embed.standin.call import Call
+
+MAX_INSTANCES = 250
+"""Texts of one `predict`; `instances_001` may say otherwise of gemini-embedding-001."""
+
+MAX_BATCH = 100
+"""Presumed to be the Gemini API's: Google documents no limit of `batchEmbedContents` here."""
+
+MAX_PREDICT_TOKENS = 20_000
+"""Of one `predict` of an older model. gemini-embedding-001 has been seen to take far more."""
+
+_OLD_AND_NEW = "gemini-embedding-001"
+"""The one model that is served by the older method and by the newer ones."""
+
+_BY_CONTENT = ("embedContent", "batchEmbedContents")
+_INSTANCE = ("content", "taskType", "title", "mimeType")
+_PARAMETERS = ("outputDimensionality", "autoTruncate")
+_BATCH = "* BatchEmbedContentsRequest.requests"
+
+
+def predict(call: Call, body: Any, *, instances_001: int = MAX_INSTANCES) -> list[Asked]:
+    """Return what a `predict` asks for.
+
+    Raises:
+        GoogleError: One bad instance refuses all.
+    """
+    fields = protojson.message(body, "", ("instances", "parameters"))
+    where = "parameters"
+    parameters = protojson.message(fields.get(where, {}), where, _PARAMETERS)
+    dimension = parameters.get("outputDimensionality")
+    if dimension is not None:
+        dimension = protojson.whole(dimension, f"{where}.outputDimensionality")
+    truncate = protojson.flag(parameters.get("autoTruncate", True), f"{where}.autoTruncate")
+    written = [
+        _instance(call, item, place)._replace(dimension=dimension, auto_truncate=truncate)
+        for item, place in protojson.items(fields.get("instances", []), "instances")
+    ]
+    model = served(call)
+    most = instances_001 if model.name == _OLD_AND_NEW else MAX_INSTANCES
+    if not written:
+        raise vertex_bodies.empty_instances()
+    if len(written) > most:
+        raise vertex_bodies.too_many_instances(len(written), most)
+    if not all(one.parts and one.parts[0] for one in written):
+        raise vertex_bodies.empty_text()
+    asked = [_wanted(model, one) for one in written]
+    tokens = sum(one.tokens for one in asked)
+    if model.name != _OLD_AND_NEW and tokens > MAX_PREDICT_TOKENS:
+        raise vertex_bodies.too_many_tokens(tokens, MAX_PREDICT_TOKENS)
+    return asked
+
+
+def batch(call: Call, body: Any) -> list[Asked]:
+    """Return what a `batchEmbedContents` asks for. Its entries need not name the model.
+
+    Raises:
+        GoogleError: One bad entry refuses the whole batch.
+    """
+    fields = protojson.message(body, "", ("requests", "model"))
+    listed = protojson.items(fields.get("requests", []), "requests")
+    written = [entries.entry(call, item, where) for item, where in listed]
+    model = served(call)
+    # All three wordings are presumed: they are the Gemini API's.
+    if not written:
+        raise bodies.invalid(f"{_BATCH}: requests is not specified\n")
+    if len(written) > MAX_BATCH:
+        raise bodies.invalid(f"{_BATCH}: at most {MAX_BATCH} requests can be in one batch\n")
+    for index, one in enumerate(written):
+        if not _names(one.model, call):
+            raise bodies.invalid(f"{_BATCH}[{index}].model: must match the model of the batch\n")
+    return [_wanted(model, one) for one in written]
+
+
+def single(call: Call, body: Any) -> list[Asked]:
+    """Return what an `embedContent` asks for: one vector.
+
+    Raises:
+        GoogleError: It asks for something that is not to be had.
+    """
+    written = entries.entry(call, body, "")
+    model = served(call)
+    if not _names(written.model, call):  # presumed wording
+        raise bodies.invalid("* EmbedContentRequest.model: unexpected model name format\n")
+    return [_wanted(model, written)]
+
+
+def vectors(call: Call, asked: Sequence[Asked], arrays: Sequence[bytes]) -> bytes:
+    """Return the answer to any of the methods; `arrays` are JSON already."""
+    if call.method == "predict":
+        # A fault may have taken the last vector.
+        predictions = [_prediction(*pair) for pair in zip(asked, arrays, strict=False)]
+        characters = sum(len("".join(one.text.split())) for one in asked)
+        metadata = protojson.printed({"billableCharacterCount": characters})
+        return b'{"predictions":[%b],"metadata":%b}' % (b",".join(predictions), metadata)
+    count = sum(one.tokens for one in asked)
+    rest: dict[str, Any] = {
+        "usageMetadata": {
+            "promptTokenCount": count,
+            "promptTokensDetails": entries.text_tokens(count),
+            "totalTokenCount": count,
+        }
+    }
+    if any(one.too_long for one in asked):  # said of the whole answer, and only if so
+        rest["truncated"] = True
+    return b"{%b,%b}" % (entries.embeddings(call, arrays), protojson.printed(rest)[1:-1])
+
+
+def served(call: Call) -> Model:
+    """Return the row of the model in the URL.
+
+    Raises:
+        GoogleError: Not on Vertex AI, not in this place, or not by this method.
+    """
+    model = MODELS.get(call.model)
+    if (
+        model is None
+        or model.vertex not in ("available", "preview")
+        or not _is_in(call.location, model)
+    ):
+        raise vertex_bodies.model_not_found(call.resource)
+    if call.method not in _methods(model):
+        raise vertex_bodies.precondition_failed()
+    return model
+
+
+def _is_in(location: str | None, model: Model) -> bool:
+    """Tell whether a place has a model. Express mode names no place, and has all of them."""
+    return location is None or model.task == "field" or location in ("global", "us", "eu")
+
+
+def _methods(model: Model) -> tuple[str, ...]:
+    if model.task == "prefix":
+        return _BY_CONTENT
+    if model.name == _OLD_AND_NEW:
+        return ("predict", *_BY_CONTENT)
+    return ("predict",)  # presumed: nobody has reported what another method answers
+
+
+def _names(model: str | None, call: Call) -> bool:
+    """Tell whether the model in a body, if there is one, is the one in the URL."""
+    return model in (None, call.resource, f"publishers/google/models/{call.model}")
+
+
+def _instance(call: Call, item: Any, where: str) -> entries.Entry:
+    fields = protojson.message(item, where, _INSTANCE)
+    title = fields.get("title")
+    return entries.Entry(
+        parts=[protojson.text(fields.get("content", ""), f"{where}.content")],
+        task_type=entries.task_type(call, fields.get("taskType"), f"{where}.task_type"),
+        title=None if title is None else protojson.text(title, f"{where}.title"),
+    )
+
+
+def _wanted(model: Model, written: entries.Entry) -> Asked:
+    asked = entries.wanted(model, written)
+    if asked.too_long and not written.auto_truncate:
+        raise vertex_bodies.too_many_tokens(asked.tokens, model.max_input_tokens)
+    return asked
+
+
+def _prediction(one: Asked, array: bytes) -> bytes:
+    statistics = protojson.printed({"token_count": one.tokens, "truncated": one.too_long})
+    return b'{"embeddings":{"values":%b,"statistics":%b}}' % (array, statistics)

@@ -1,0 +1,114 @@
+"""Vertex AI's error bodies, where they are not those of the Gemini API. Performs no I/O.
+
+Quoted from reported exchanges, like those in `bodies`, and with the same reservation.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gemini_embed.standin.bodies import GoogleError, invalid
+
+if TYPE_CHECKING:
+    from gemini_embed.standin.call import Call
+
+SERVICE = "aiplatform.googleapis.com"
+
+_TYPE = "type.googleapis.com/google.rpc."
+_DOCS = "https://cloud.google.com/vertex-ai/generative-ai/docs"
+_EXPECTED = (
+    "Expected OAuth 2 access token, login cookie or other valid authentication credential. "
+    "See https://developers.google.com/identity/sign-in/web/devconsole-project."
+)
+
+
+def unauthenticated(call: Call, *, missing: bool) -> GoogleError:
+    """401: neither token nor key, or a token that Google does not know."""
+    rpc = call.method[:1].upper() + call.method[1:]
+    begins = (
+        "Request is missing required authentication credential."
+        if missing
+        else "Request had invalid authentication credentials."
+    )
+    details = {
+        "@type": f"{_TYPE}ErrorInfo",
+        "reason": "CREDENTIALS_MISSING" if missing else "ACCESS_TOKEN_TYPE_UNSUPPORTED",
+        "domain": "googleapis.com",
+        "metadata": {
+            "service": SERVICE,
+            "method": f"google.cloud.aiplatform.{call.version}.PredictionService.{rpc}",
+        },
+    }
+    return GoogleError(401, "UNAUTHENTICATED", f"{begins} {_EXPECTED}", details)
+
+
+def model_not_found(resource: str) -> GoogleError:
+    """404: unknown, retired, or not in this place."""
+    return GoogleError(
+        404,
+        "NOT_FOUND",
+        f"Publisher Model `{resource}` was not found or your project does not have access to it. "
+        "Please ensure you are using a valid model version. For more information, see: "
+        f"{_DOCS}/learn/model-versions",
+    )
+
+
+def no_method() -> GoogleError:
+    """404: nothing that the stand-in does. Presumed wording."""
+    return GoogleError(404, "NOT_FOUND", "Method not found.")
+
+
+def precondition_failed() -> GoogleError:
+    """400: a model that is there, by a method that it does not have."""
+    return GoogleError(400, "FAILED_PRECONDITION", "Precondition check failed.")
+
+
+def empty_instances() -> GoogleError:
+    """400: a `predict` without texts."""
+    message = "Empty instances."
+    detail = (
+        f"[ORIGINAL ERROR] generic::invalid_argument: {message} "
+        f'[google.rpc.error_details_ext] {{ message: "{message}" }}'
+    )
+    details = {"@type": f"{_TYPE}DebugInfo", "detail": detail}
+    return GoogleError(400, "INVALID_ARGUMENT", message, details)
+
+
+def empty_text() -> GoogleError:
+    """400: a `predict` with a text that is empty. Presumed wording."""
+    return invalid("The text content is empty.")
+
+
+def too_many_instances(given: int, most: int) -> GoogleError:
+    """400: more texts than a `predict` takes.
+
+    gemini-embedding-001 spoke of its limit in other words when that was one; that it speaks
+    like the older models now is presumed.
+    """
+    if most > 1:
+        return invalid(f"{most} instance(s) is allowed per prediction. Actual: {given}")
+    return invalid(
+        "Unable to submit request because it included too many instances. Reduce the number of "
+        f"instances and try again. Learn more: {_DOCS}/model-reference/text-embeddings: Unable to "
+        f"submit request because batchSize must be {most} but the entered value was {given}. "
+        "Update the batchSize value and try again."
+    )
+
+
+def too_many_tokens(given: int, most: int) -> GoogleError:
+    """400: more tokens than a request may have; presumed to be said of a single text too."""
+    return invalid(
+        f"Unable to submit request because the input token count is {given} but the model "
+        f"supports up to {most}. Reduce the input token count and try again. You can also use the "
+        "CountTokens API to calculate prompt token count and billable characters."
+    )
+
+
+def resource_exhausted() -> GoogleError:
+    """429, which tells neither the quota nor when to come back."""
+    return GoogleError(
+        429,
+        "RESOURCE_EXHAUSTED",
+        "Resource exhausted. Please try again later. Please refer to "
+        f"{_DOCS}/error-code-429 for more details.",
+    )
