@@ -3,14 +3,16 @@ PYTHON ?= python3
 # Another google-genai than the pinned one, for instance: make test SDK=2.34.0
 SDK ?=
 VENV := .venv$(if $(SDK),-sdk-$(SDK))
+# The dependency groups of pyproject.toml that go into it.
+GROUPS := dev
 RUN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint typecheck format bench record clean
+.PHONY: help setup demo test test-stores lint typecheck format bench record clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY) ## make the virtual environment
 
@@ -27,7 +29,7 @@ $(READY): pyproject.toml constraints.txt
 	@sed -e '$(if $(SDK),s/^google-genai==.*/google-genai==$(SDK)/)' constraints.txt > $(VENV)/constraints.txt
 	@UV=$$(command -v uv || echo $(RUN)/uv); \
 		VIRTUAL_ENV=$(VENV) $$UV pip install --quiet --constraints $(VENV)/constraints.txt \
-			--editable '.[all,standin]' --group dev
+			--editable '.[all,standin]' $(addprefix --group ,$(GROUPS))
 	@touch $@
 
 demo: $(READY) ## find passages of Python's documentation with both frameworks, no key needed
@@ -35,6 +37,10 @@ demo: $(READY) ## find passages of Python's documentation with both frameworks, 
 
 test: $(READY) ## run all tests: no network, no key
 	@$(RUN)/python -m pytest
+
+test-stores: ## run the tests with real vector stores, and the notebook (1.5 GB of packages)
+	@$(MAKE) --no-print-directory VENV=$(VENV)-stores GROUPS='dev stores' setup
+	@GEMINI_EMBED_STORES=1 $(VENV)-stores/bin/python -m pytest tests/stores
 
 lint: $(READY) ## check style and formatting
 	@$(RUN)/ruff check
