@@ -86,6 +86,6 @@ def test_both_sdk_generations_are_allowed() -> None:
     required = metadata.requires("gemini-embed") or []
 
     assert any(
-        line.replace(" ", "") in {"google-genai<4,>=2.20", "google-genai>=2.20,<4"}
+        line.replace(" ", "") in {"google-genai<4,>=2.33", "google-genai>=2.33,<4"}
         for line in required
     )
