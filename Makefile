@@ -2,45 +2,89 @@
 PYTHON ?= python3
 # Another google-genai than the pinned one, for instance: make test SDK=2.34.0
 SDK ?=
-VENV := .venv$(if $(SDK),-sdk-$(SDK))
-# The dependency groups of pyproject.toml that go into it.
-GROUPS := dev
+# Some of the tests, for instance: make test TESTS=tests/core
+TESTS ?=
+# Another environment than the pinned one: lowest, without-aiohttp, peers, stores. Targets below
+# set it.
+VARIANT ?=
+VENV := .venv$(VARIANT:%=-%)$(SDK:%=-sdk-%)
 RUN := $(VENV)/bin
 READY := $(VENV)/.ready
+# uv from the machine if it is there, else one of our own inside the environment.
+UV := $(or $(shell command -v uv 2>/dev/null),$(RUN)/uv)
+MAKEFLAGS += --no-print-directory
+
+# What an environment holds, and what prints the versions of it all.
+INSTALL := --editable '.[all,standin]' --group dev
+PINS := sed -e '$(SDK:%=s/^google-genai==.*/google-genai==%/)' constraints.txt
+ifeq ($(VARIANT),lowest)
+PINS := echo '$(SDK:%=google-genai==%)' | $(UV) pip compile --quiet --no-header --no-annotate --python $(RUN)/python \
+	--resolution lowest-direct --extra all --extra standin --constraints - pyproject.toml
+# llama-index-core 0.13 at its own import, with the pydantic that the SDK needs.
+export PYTHONWARNINGS := ignore:The 'validate_default' attribute with value True
+else ifeq ($(VARIANT),peers)
+INSTALL += --group peers
+else ifeq ($(VARIANT),stores)
+INSTALL += --group stores
+TESTS := tests/stores
+export GEMINI_EMBED_STORES := 1
+else ifeq ($(VARIANT),without-aiohttp)
+INSTALL := --editable '.[langchain,fast]' --group pytest
+TESTS := tests/without_aiohttp
+endif
+
+# The versions that `make test-matrix` stands on beside the lowest, and those it shows.
+SDK_2 := 2.34.0
+SDK_3 := $(shell sed -n 's/^google-genai==//p' constraints.txt)
+
+SHOWN := ^(google-genai|langchain-core|llama-index-core)==
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-stores lint typecheck format bench record clean
+.PHONY: help setup demo test test-lowest test-lowest-frameworks test-matrix test-peers \
+	test-stores test-without-aiohttp lint typecheck format bench record clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY) ## make the virtual environment
 
-# uv from the machine if it is there, else one of our own inside the environment.
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Python 3.11 or newer is needed; for instance: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@echo "setting up $(VENV) (once)"
-	@if command -v uv >/dev/null; then \
-		uv venv --quiet --clear --python $(PYTHON) $(VENV); \
-	else \
+	@if [ $(UV) = $(RUN)/uv ]; then \
 		$(PYTHON) -m venv --clear $(VENV) && $(RUN)/python -m pip install --quiet uv; \
+	else \
+		$(UV) venv --quiet --clear --python $(PYTHON) $(VENV); \
 	fi
-	@sed -e '$(if $(SDK),s/^google-genai==.*/google-genai==$(SDK)/)' constraints.txt > $(VENV)/constraints.txt
-	@UV=$$(command -v uv || echo $(RUN)/uv); \
-		VIRTUAL_ENV=$(VENV) $$UV pip install --quiet --constraints $(VENV)/constraints.txt \
-			--editable '.[all,standin]' $(addprefix --group ,$(GROUPS))
+	@$(PINS) > $(VENV)/constraints.txt
+	@VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --constraints $(VENV)/constraints.txt $(INSTALL)
 	@touch $@
 
 demo: $(READY) ## find passages of Python's documentation with both frameworks, no key needed
 	@$(RUN)/python examples/demo.py
 
 test: $(READY) ## run all tests: no network, no key
-	@$(RUN)/python -m pytest
+	@echo "$(VENV):" $$($(UV) pip freeze --quiet --python $(RUN)/python | grep -E '$(SHOWN)')
+	@$(RUN)/python -m pytest $(TESTS)
+
+test-matrix: test test-peers test-lowest test-lowest-frameworks test-without-aiohttp ## run `test` and:
+
+test-peers: ##   with google-genai 2, beside both official integrations
+	@$(MAKE) test VARIANT=peers SDK=$(SDK_2)
+
+test-lowest: ##   with the lowest versions that pyproject.toml allows
+	@$(MAKE) test VARIANT=lowest
+
+test-lowest-frameworks: ##   with these, but google-genai 3
+	@$(MAKE) test VARIANT=lowest SDK=$(SDK_3)
+
+test-without-aiohttp: $(READY) ##   those for environments that lack aiohttp, with google-genai 3 and 2
+	@GEMINI_EMBED_STANDIN_PYTHON=$(RUN)/python $(MAKE) test VARIANT=without-aiohttp
+	@GEMINI_EMBED_STANDIN_PYTHON=$(RUN)/python $(MAKE) test VARIANT=without-aiohttp SDK=$(SDK_2)
 
 test-stores: ## run the tests with real vector stores, and the notebook (1.5 GB of packages)
-	@$(MAKE) --no-print-directory VENV=$(VENV)-stores GROUPS='dev stores' setup
-	@GEMINI_EMBED_STORES=1 $(VENV)-stores/bin/python -m pytest tests/stores
+	@$(MAKE) test VARIANT=stores
 
 lint: $(READY) ## check style and formatting
 	@$(RUN)/ruff check
@@ -54,8 +98,7 @@ format: $(READY) ## format, and mend what can be mended
 	@$(RUN)/ruff format
 
 bench: $(READY) ## measure beside the SDK and the official integrations (BENCH=--quick for a look)
-	@VIRTUAL_ENV=$(VENV) $$(command -v uv || echo $(RUN)/uv) pip install --quiet \
-		--constraints constraints.txt --group bench
+	@VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --constraints constraints.txt --group bench
 	@$(RUN)/python -m benchmarks.compare $(BENCH)
 
 record: $(READY) ## record the cassettes again: from Google with a key set, else from the stand-in
