@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from langchain_core.load import loads
 
 from langchain_gemini_embed import GeminiEmbeddings
 from llamaindex_gemini_embed import GeminiEmbedding
@@ -26,6 +27,8 @@ def test_every_block_of_a_page_runs(
 ) -> None:
     """A reader who pastes one block after the other gets to the end, without a warning."""
     text = (DOCS / page).read_text(encoding="utf-8")
+    if "allowed_objects" in text and "allowed_objects" not in signature(loads).parameters:
+        pytest.skip("the page is written for a langchain-core that is told what to load")
     blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     monkeypatch.setenv("GEMINI_API_KEY", "a-key")
     monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", server.url)
