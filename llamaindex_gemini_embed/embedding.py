@@ -389,7 +389,8 @@ class GeminiEmbedding(Closing, BaseEmbedding):
 
     @property
     def _before_request(self) -> Callable[[], Awaitable[None]] | None:
-        return None if self.rate_limiter is None else self.rate_limiter.async_acquire
+        limiter = getattr(self, "rate_limiter", None)  # older llama-index-core has none
+        return None if limiter is None else limiter.async_acquire
 
     def _titles(
         self, texts: Sequence[str], titles: Sequence[str | None] | None = None

@@ -27,7 +27,8 @@ def observed(model: BaseEmbedding, texts: list[str]) -> Iterator[list[list[float
     Yields an empty list, which the caller fills with the embeddings.
     """
     embeddings: list[list[float]] = []
-    payload = model.to_payload()
+    # Older llama-index-core tells its observers the dictionary itself.
+    payload = getattr(model, "to_payload", model.to_dict)()
     size = model.embed_batch_size
     slices = [slice(start, start + size) for start in range(0, len(texts), size)]
     events = []
