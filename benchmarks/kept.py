@@ -12,7 +12,7 @@ from benchmarks.processes import Server
 from benchmarks.results import Section, Table
 from benchmarks.texts import MODEL, numbered
 from gemini_embed import GeminiEmbedder
-from gemini_embed.cache import SQLiteCache, cache_key
+from gemini_embed.cache import SQLiteCache, cache_keys
 from gemini_embed.tasks import WireText
 
 if TYPE_CHECKING:
@@ -81,9 +81,8 @@ def _seconds(url: str, texts: list[str], dimension: int, path: Path | None) -> f
 
 def _hashing(texts: list[str], dimension: int) -> float:
     began = time.perf_counter()
-    for text in texts:
-        wire = WireText(text, "RETRIEVAL_DOCUMENT")
-        cache_key(wire, model=MODEL, dimension=dimension, service=None)
+    wires = (WireText(text, "RETRIEVAL_DOCUMENT") for text in texts)
+    cache_keys(wires, model=MODEL, dimension=dimension, service=None)
     return time.perf_counter() - began
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from gemini_embed.cache import cache_key
+from gemini_embed.cache import cache_keys
 from gemini_embed.errors import ConfigurationError
 from gemini_embed.vectors import as_served, recalled
 
@@ -72,10 +72,7 @@ class Memory:
     def _look_up(
         self, wires: Sequence[WireText], dimension: int
     ) -> tuple[list[int], NDArray[np.float32]]:
-        keys = [
-            cache_key(wire, model=self._model.name, dimension=dimension, service=self._service)
-            for wire in wires
-        ]
+        keys = cache_keys(wires, model=self._model.name, dimension=dimension, service=self._service)
         if dimension == self._dimension:
             self._keys.update(zip(wires, keys, strict=True))
         return recalled(self._cache.get_many(keys), dimension=dimension)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from os import PathLike
 
-from gemini_embed.cache.keys import Cache, cache_key
+from gemini_embed.cache.keys import Cache, cache_keys
 from gemini_embed.cache.sqlite import SQLiteCache, Stats, default_path
 from gemini_embed.errors import ConfigurationError
 
-__all__ = ["Cache", "SQLiteCache", "Stats", "cache_key", "cache_of", "default_path"]
+__all__ = ["Cache", "SQLiteCache", "Stats", "cache_keys", "cache_of", "default_path"]
 
 
 def cache_of(given: bool | str | PathLike[str] | Cache) -> Cache:

@@ -11,11 +11,11 @@ import json
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from gemini_embed.tasks import WireText
 
-KEY_VERSION = 1
+KEY_VERSION = 2
 """Part of every key: a change of what a key says makes old entries unreachable, not wrong."""
 
 
@@ -29,14 +29,23 @@ class Cache(Protocol):
         """Keep values under their keys."""
 
 
-def cache_key(wire: WireText, *, model: str, dimension: int, service: str | None) -> str:
-    """Return the key of one request: all that the service's answer depends on, hashed.
+def cache_keys(
+    wires: Iterable[WireText], *, model: str, dimension: int, service: str | None
+) -> list[str]:
+    """Return the key of each request: all that the service's answer depends on, hashed.
 
     Args:
-        wire: The text with its prefix, and the task and title where they are fields.
+        wires: Texts with their prefix, and the task and title where they are fields.
         model: The model's bare name.
-        dimension: Of the vector as the service sends it.
+        dimension: Of the vectors as the service sends them.
         service: Another service's address than Google's: its vectors are other vectors.
     """
-    parts = (KEY_VERSION, model, dimension, service, wire.task_type, wire.title, wire.text)
-    return hashlib.blake2b(json.dumps(parts).encode(), digest_size=20).hexdigest()
+    common = json.dumps((KEY_VERSION, model, dimension, service)).encode()
+    start = hashlib.blake2b(common, digest_size=20)  # what all have in common is hashed once
+    keys = []
+    for text, task_type, title in wires:
+        hasher = start.copy()
+        length = -1 if title is None else len(title)  # tells where the title ends
+        hasher.update(f"{task_type} {length} {title or ''}{text}".encode())
+        keys.append(hasher.hexdigest())
+    return keys

@@ -21,7 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gemini_embed import ConfigurationError, DailyQuotaError, GeminiEmbedder
-from gemini_embed.cache import SQLiteCache, cache_key, default_path
+from gemini_embed.cache import SQLiteCache, cache_keys, default_path
 from gemini_embed.cache.__main__ import main
 from gemini_embed.standin import Standin
 from gemini_embed.tasks import WireText
@@ -43,7 +43,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def key(number: int) -> str:
-    return cache_key(WireText(str(number)), model=TWO, dimension=8, service=None)
+    return cache_keys([WireText(str(number))], model=TWO, dimension=8, service=None)[0]
 
 
 def test_a_second_run_sends_nothing(server: Standin, embedder: Maker, path: Path) -> None:
@@ -389,6 +389,16 @@ def test_keys_are_stable() -> None:
     """A file written by one release, process or Python is read by the next."""
     wire = WireText("task: search result | query: h\u00e9llo \u6587", None, None)
 
-    assert cache_key(wire, model=TWO, dimension=768, service=None) == (
-        "e1c33c95242a177070819b356723bf747871b75e"
-    )
+    assert cache_keys([wire], model=TWO, dimension=768, service=None) == [
+        "25fa562b93523459c3236f21c809f08ccd70bd97"
+    ]
+
+
+@given(st.lists(st.tuples(st.text(), st.sampled_from([None, "CLUSTERING"]), st.none() | st.text())))
+def test_no_two_requests_share_a_key(asked: list[tuple[str, Any, str | None]]) -> None:
+    """However a text, a task and a title are put together, another request has another key."""
+    wires = {WireText(*one) for one in asked}
+
+    keys = cache_keys(wires, model=TWO, dimension=768, service=None)
+
+    assert len(set(keys)) == len(wires)
