@@ -13,7 +13,6 @@ import pytest
 from langchain_core.load import loads
 
 from langchain_gemini_embed import GeminiEmbeddings
-from llamaindex_gemini_embed import GeminiEmbedding
 
 if TYPE_CHECKING:
     from gemini_embed.standin import Standin
@@ -97,10 +96,3 @@ def test_every_option_of_the_official_classes_is_in_the_table() -> None:
 def test_langchain_takes_each_of_them(name: str) -> None:
     """No keyword of the official class is unknown to ours."""
     assert name in {*GeminiEmbeddings.model_fields, "api_key"}
-
-
-def test_llamaindex_takes_each_of_them() -> None:
-    """Ours has the official class's arguments, in its order, and refuses one by name."""
-    accepted = list(signature(GeminiEmbedding).parameters)
-
-    assert accepted[: len(LLAMAINDEX) - 3] == LLAMAINDEX[:-3]
