@@ -90,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
         help="minilm: vectors with meaning, of a small local model; hash: meaningless, at once",
     )
     seconds, number = "SECONDS", "N"
-    add("--latency", type=float, default=0.0, metavar=seconds, help="before every answer")
+    add("--latency", type=float, default=0.0, metavar=seconds, help="from a request to its answer")
     add("--requests", type=int, metavar=number, help="texts of a model per window")
     add("--tokens", type=int, metavar=number, help="tokens of a model per window")
     add("--window", type=float, default=60.0, metavar=seconds, help="length of the sliding window")

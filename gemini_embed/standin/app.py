@@ -134,7 +134,7 @@ class Service:
         except bodies.GoogleError as error:
             answer = _json_answer(error.status, error.body)
         if self.latency:
-            await asyncio.sleep(self.latency)
+            await asyncio.sleep(arrived + self.latency - time.monotonic())
         self._note_status(noted, answer.status)
         return await _send(request, answer)
 

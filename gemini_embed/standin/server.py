@@ -40,7 +40,8 @@ class Standin:
 
     Args:
         model: Where vectors come from.
-        latency: Seconds before every answer; may be changed while running.
+        latency: Seconds from a request to its answer, which making the vectors is part of; may be
+            changed while running.
         requests: Texts per window, of each model; None for no limit. On Vertex AI each project
             and location has a quota of its own, here and below.
         tokens: Tokens per window, of each model; estimated as a quarter of the characters.
