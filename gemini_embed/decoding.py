@@ -27,7 +27,8 @@ class Parted(NamedTuple):
 
     Attributes:
         rows: The vectors, in order, rounded to float32; not yet checked.
-        rest: The answer, as JSON, with an empty array in the place of each vector's numbers.
+        rest: The answer, as JSON, without them: embeddings that hold more than numbers have an
+            empty array in their place, and embeddings that do not are gone.
     """
 
     rows: list[NDArray[np.float32]]
@@ -48,10 +49,24 @@ def part(body: bytes) -> Parted | None:
         rest_from = end
     pieces.append(body[rest_from:])
     # Each array's number in its place tells whether they are where vectors are, and nowhere else.
-    numbered = _joined(pieces, [b"[%d]" % index for index in range(len(rows))])
-    if not rows or _values(numbered) != [[index] for index in range(len(rows))]:
+    numbered = [b"[%d]" % index for index in range(len(rows))]
+    outline = b"".join(chain.from_iterable(zip(pieces, [*numbered, b""], strict=True)))
+    try:
+        answer = json.loads(outline)
+        (holder,) = (name for name in _HOLDERS if name in answer)
+        held = [answer[holder]] if holder == "embedding" else answer[holder]
+        if holder == "predictions":
+            held = [prediction["embeddings"] for prediction in held]
+        found = [embedding["values"] for embedding in held]
+    except (LookupError, RecursionError, TypeError, ValueError):
         return None
-    return Parted(rows, _joined(pieces, [b"[]"] * len(rows)))
+    if not rows or found != [[index] for index in range(len(rows))]:
+        return None
+    for embedding in held:
+        embedding["values"] = []
+    if holder == "embeddings" and all(len(embedding) == 1 for embedding in held):
+        answer[holder] = []  # the SDK would look at each
+    return Parted(rows, json.dumps(answer).encode())
 
 
 def _arrays_of_numbers(body: bytes) -> Iterator[tuple[int, int, NDArray[np.float32]]]:
@@ -75,20 +90,3 @@ def _numbers(text: bytes, parser: simdjson.Parser) -> NDArray[np.float32] | None
         return None
     with np.errstate(over="ignore"):  # too large for float32 becomes infinite, and is told later
         return doubles.astype(np.float32) if len(doubles) else None
-
-
-def _joined(pieces: list[bytes], between: list[bytes]) -> bytes:
-    return b"".join(chain.from_iterable(zip(pieces, between, strict=False))) + pieces[-1]
-
-
-def _values(body: bytes) -> list[Any]:
-    """Return the values of each embedding in an answer; nothing where it is no answer."""
-    try:
-        answer = json.loads(body)
-        (holder,) = (name for name in _HOLDERS if name in answer)
-        held = [answer[holder]] if holder == "embedding" else answer[holder]
-        if holder == "predictions":
-            held = [prediction["embeddings"] for prediction in held]
-        return [embedding["values"] for embedding in held]
-    except (LookupError, RecursionError, TypeError, ValueError):
-        return []

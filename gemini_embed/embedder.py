@@ -245,8 +245,7 @@ class GeminiEmbedder:
             role: Whether they are `"query"` or `"document"`.
             task_type: For this call, taken literally, whatever the role.
             titles: One per text, or None for a text without; for RETRIEVAL_DOCUMENT only,
-                ignored with a warning elsewhere. gemini-embedding-001 takes one title a
-                request, so texts are sent grouped by title.
+                ignored with a warning elsewhere.
             output_dimensionality: For this call.
             batch_size: For this call.
             show_progress: Draw a progress bar (tqdm) on standard error.

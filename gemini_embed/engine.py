@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 class Sender(Protocol):
     """What sends one batch, once: `transport.Transport`."""
 
-    async def send(self, batch: Batch, *, model: str, output_dimensionality: int | None) -> Answer:
+    async def send(self, batch: Batch, request: Request) -> Answer:
         """Return the answer, or raise one of our errors."""
 
     async def aclose(self) -> None:
@@ -119,7 +119,7 @@ class Engine:
                 return
         try:
             answer = await self._send(batch, call)
-            block = checked(answer.rows, count=len(batch.texts), dimension=request.sent_dimension)
+            block = checked(answer.rows, count=len(batch.wires), dimension=request.sent_dimension)
         except DailyQuotaError as error:
             raise located(error, batch, request) from error.__cause__
         except QuotaExceededError as error:
@@ -134,11 +134,7 @@ class Engine:
 
     async def _send(self, batch: Batch, call: Call) -> Answer:
         call.requests += 1
-        answer = await self._transport.send(
-            batch,
-            model=call.request.model.name,
-            output_dimensionality=call.request.sent_dimensionality,
-        )
+        answer = await self._transport.send(batch, call.request)
         if answer.truncated or answer.some_truncated:
             call.note_truncated(batch, answer)
         if answer.prompt_tokens is not None:
@@ -167,12 +163,12 @@ class Engine:
                 self._tell(Retry(error, attempt, wait, quota=False, indexes=batch.indexes), call)
                 await call.pause(wait)
                 call.plan.put_back(replace(batch, attempts=attempt))
-            case Verdict.SPLIT if len(batch.texts) > 1:
+            case Verdict.SPLIT if len(batch.wires) > 1:
                 self._learn(error, batch, call.request)
-                for half in reversed(batch.split(len(batch.texts) // 2)):
+                for half in reversed(batch.split(len(batch.wires) // 2)):
                     call.plan.put_back(half)
-            case Verdict.HALVE if len(batch.texts) > 1:
-                call.plan.put_last(*batch.split(len(batch.texts) // 2))
+            case Verdict.HALVE if len(batch.wires) > 1:
+                call.plan.put_last(*batch.split(len(batch.wires) // 2))
             case Verdict.HALVE | Verdict.SPLIT:
                 call.reject(located(error, batch, call.request))
             case _:
@@ -182,7 +178,7 @@ class Engine:
     def _learn(error: GeminiEmbedError, batch: Batch, request: Request) -> None:
         """Remember how many texts a request may have, if a refusal says so credibly."""
         most = most_texts(error.message) if isinstance(error, RequestError) else None
-        if most is not None and most < len(batch.texts):
+        if most is not None and most < len(batch.wires):
             learn_most_texts(request, most)
 
     def _tell(self, retry: Retry, call: Call) -> None:

@@ -175,7 +175,7 @@ class Gate:
                 self._timer = self.loop.call_later(wait, self.wake)
             return None
         batch = source.take(room)
-        sent = self.quota.send(len(batch.texts), source.estimate(batch), now)
+        sent = self.quota.send(len(batch.wires), source.estimate(batch), now)
         lane.under_way += 1
         self._under_way += 1
         return Pass(batch, lane, sent)

@@ -29,27 +29,32 @@ if TYPE_CHECKING:
 _READ_BUFFER = 2**22
 """Bytes: an answer of 100 vectors is nearly that long. The SDK's own choice."""
 
-_rows: ContextVar[list[NDArray[np.float32]]] = ContextVar("rows")
+Rows = list["NDArray[np.float32]"]
+
+_kept: ContextVar[list[Rows]] = ContextVar("kept")
 
 
 @contextmanager
-def rows_of_answer() -> Iterator[list[NDArray[np.float32]]]:
-    """Yield a list that holds an answer's vectors afterwards, unless the SDK was given them."""
-    rows: list[NDArray[np.float32]] = []
-    token = _rows.set(rows)
+def rows_of_answer() -> Iterator[list[Rows]]:
+    """Yield a list that holds an answer's vectors afterwards, unless the SDK was given them.
+
+    They are to be popped: the event loop keeps the context of a timer that was cancelled.
+    """
+    kept: list[Rows] = []
+    token = _kept.set(kept)
     try:
-        yield rows
+        yield kept
     finally:
-        _rows.reset(token)
+        _kept.reset(token)
 
 
 def _intercepted(body: bytes) -> bytes | None:
     """Keep an answer's vectors and return the rest; None where nobody asked, or it is no answer."""
-    kept = _rows.get(None)
+    kept = _kept.get(None)
     parted = None if kept is None else part(body)
     if kept is None or parted is None:
         return None
-    kept[:] = parted.rows
+    kept[:] = [parted.rows]
     return parted.rest
 
 
@@ -62,7 +67,7 @@ def hooked(client_args: Mapping[str, Any]) -> dict[str, Any]:
 
 async def _on_response(response: Any) -> None:
     """Replace what is to be read of a response; called before it is."""
-    if response.status_code != HTTPStatus.OK or _rows.get(None) is None:
+    if response.status_code != HTTPStatus.OK or _kept.get(None) is None:
         return
     if response.is_stream_consumed:  # a hook of the caller's has read it
         return

@@ -11,12 +11,10 @@ from collections import deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from gemini_embed.tasks import WireText
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from gemini_embed.tasks import TaskType
+    from gemini_embed.tasks import WireText
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,31 +22,27 @@ class Batch:
     """One request.
 
     Attributes:
-        texts: What is sent, in order.
+        wires: What is sent, in order.
         positions: For each text, where its vector belongs in the caller's list: several
             places where the caller gave the same text several times.
-        task_type: The request's field; one for the whole batch, as the SDK has it.
-        title: Likewise.
         attempts: How often it was tried.
     """
 
-    texts: tuple[str, ...]
+    wires: tuple[WireText, ...]
     positions: tuple[tuple[int, ...], ...]
-    task_type: TaskType | None = None
-    title: str | None = None
     attempts: int = 0
 
     def split(self, size: int) -> tuple[Batch, Batch]:
         """Return the first `size` texts and the rest, as two batches."""
         return (
-            replace(self, texts=self.texts[:size], positions=self.positions[:size]),
-            replace(self, texts=self.texts[size:], positions=self.positions[size:]),
+            replace(self, wires=self.wires[:size], positions=self.positions[:size]),
+            replace(self, wires=self.wires[size:], positions=self.positions[size:]),
         )
 
     @property
-    def wires(self) -> tuple[WireText, ...]:
-        """Each text as one request."""
-        return tuple(WireText(text, self.task_type, self.title) for text in self.texts)
+    def texts(self) -> list[str]:
+        """The texts alone."""
+        return [wire.text for wire in self.wires]
 
     @property
     def indexes(self) -> tuple[int, ...]:
@@ -67,26 +61,19 @@ def places_of(wires: Iterable[WireText]) -> dict[WireText, list[int]]:
 class Plan:
     """The texts of one call that are still to be sent.
 
-    Texts share a batch when task and title, which the SDK sends once per call, are the same.
-
     Args:
         places: For each request, where in the caller's list its vector belongs.
     """
 
     def __init__(self, places: Mapping[WireText, Sequence[int]]) -> None:
-        self._waiting: dict[
-            tuple[TaskType | None, str | None], deque[tuple[str, tuple[int, ...]]]
-        ] = {}
+        self._waiting = deque(places.items())
         self._again: deque[Batch] = deque()
         self._last: deque[Batch] = deque()
-        for wire, indexes in places.items():
-            group = self._waiting.setdefault((wire.task_type, wire.title), deque())
-            group.append((wire.text, tuple(indexes)))
 
     def __len__(self) -> int:
         """Return how many texts wait, repeated ones counted once."""
         batches = (*self._again, *self._last)
-        return sum(map(len, self._waiting.values())) + sum(len(b.texts) for b in batches)
+        return len(self._waiting) + sum(len(batch.wires) for batch in batches)
 
     def put_back(self, batch: Batch) -> None:
         """Let a batch wait again, before everything else."""
@@ -103,10 +90,10 @@ class Plan:
     def next_text(self) -> str | None:
         """Return the text that `take` would begin with."""
         if self._again:
-            return self._again[0].texts[0]
-        if group := next(iter(self._waiting.values()), None):
-            return group[0][0]
-        return self._last[-1].texts[0] if self._last else None
+            return self._again[0].wires[0].text
+        if self._waiting:
+            return self._waiting[0][0].text
+        return self._last[-1].wires[0].text if self._last else None
 
     def take(
         self, max_texts: float, *, max_tokens: float = math.inf, tokens_per_estimate: float = 1.0
@@ -115,18 +102,16 @@ class Plan:
         estimate = max_tokens / tokens_per_estimate
         if self._again:
             return self._cut(self._again.popleft(), max_texts, estimate)
-        for (task_type, title), group in self._waiting.items():
-            size = _fitting((text for text, _ in group), max_texts, estimate)
-            taken = [group.popleft() for _ in range(size)]
-            if not group:
-                del self._waiting[task_type, title]
-            texts, positions = zip(*taken, strict=True)
-            return Batch(texts, positions, task_type, title)
+        if self._waiting:
+            size = _fitting((wire for wire, _ in self._waiting), max_texts, estimate)
+            taken = [self._waiting.popleft() for _ in range(size)]
+            wires, positions = zip(*taken, strict=True)
+            return Batch(wires, tuple(map(tuple, positions)))
         return self._cut(self._last.pop(), max_texts, estimate) if self._last else None
 
     def _cut(self, batch: Batch, max_texts: float, max_estimate: float) -> Batch:
-        size = _fitting(batch.texts, max_texts, max_estimate)
-        if size < len(batch.texts):
+        size = _fitting(batch.wires, max_texts, max_estimate)
+        if size < len(batch.wires):
             batch, rest = batch.split(size)
             self.put_back(rest)
         return batch
@@ -140,11 +125,11 @@ def estimate_tokens(text: str) -> int:
     return 1 + (len(text) if text.isascii() else len(text.encode())) // 4
 
 
-def _fitting(texts: Iterable[str], max_texts: float, max_estimate: float) -> int:
+def _fitting(wires: Iterable[WireText], max_texts: float, max_estimate: float) -> int:
     """Return how many of the first texts fit, one at least."""
     size, estimate = 0, 0
-    for text in texts:
-        estimate += estimate_tokens(text) if max_estimate < math.inf else 0
+    for wire in wires:
+        estimate += estimate_tokens(wire.text) if max_estimate < math.inf else 0
         if size and (size >= max_texts or estimate > max_estimate):
             break
         size += 1

@@ -22,6 +22,7 @@ from google.genai import errors as genai_errors
 from google.oauth2 import service_account
 
 from gemini_embed import loop
+from gemini_embed.bodies import body_of, content_of
 from gemini_embed.errors import (
     AuthenticationError,
     BadResponseError,
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from gemini_embed.address import Address
     from gemini_embed.errors import GeminiEmbedError
     from gemini_embed.plan import Batch
+    from gemini_embed.request import Request
 
 _CONNECTION_LIBRARIES = frozenset({"aiohttp", "anyio", "httpcore", "httpcore2", "httpx", "httpx2"})
 """What the SDK sends through; which of them depends on its version and on what is installed."""
@@ -97,39 +99,46 @@ class Transport:
             weakref.finalize(self, _close_later, self._connection, io_loop).atexit = False
 
     @property
+    def _extra(self) -> dict[str, Any]:
+        """What a caller's own client adds to every body; what a request adds replaces it whole."""
+        options = getattr(self._inner, "_http_options", None)
+        return getattr(options, "extra_body", None) or {}
+
+    @property
     def _inner(self) -> Any:
         """Return the part of the SDK's client that holds secrets; there is no public way."""
         return getattr(self._client, "_api_client", None)
 
-    async def send(self, batch: Batch, *, model: str, output_dimensionality: int | None) -> Answer:
+    async def send(self, batch: Batch, request: Request) -> Answer:
         """Send one batch, once.
 
         Raises:
             RequestError: The service refused, or could not be reached in time.
             BadResponseError: The answer cannot be read.
         """
-        config = {
-            "task_type": batch.task_type,
-            "title": batch.title,
-            "output_dimensionality": output_dimensionality,
+        first = batch.wires[0]
+        config: dict[str, Any] = {
+            "task_type": first.task_type,
+            "title": first.title,
+            "output_dimensionality": request.sent_dimensionality,
         }
-        # Plain dicts, one content per text: the SDK folds a list of strings into one vector
-        # for gemini-embedding-2, and building its Content objects costs a third of all CPU.
-        contents: Any = [{"parts": [{"text": text}]} for text in batch.texts]
+        if len(batch.wires) > 1:
+            config["http_options"] = {"extra_body": self._extra | body_of(batch.wires, request)}
+        # From the first two the SDK sees whether it is one text or several.
+        contents: Any = [content_of(wire) for wire in batch.wires[:2]]
+        rows: Sequence[Sequence[float] | NDArray[np.float32]]
         try:
-            rows: Sequence[Sequence[float] | NDArray[np.float32]]
-            with self._anticipated() as rows:
+            with self._anticipated() as kept:
                 async with asyncio.timeout(self._address.timeout):
                     response = await self._client.aio.models.embed_content(
-                        model=model,
+                        model=request.model.name,
                         contents=contents,
                         config={key: value for key, value in config.items() if value is not None},  # type: ignore[arg-type] # the SDK takes any mapping of these
                     )
         except Exception as error:
             raise self._translated(error) from error
         embeddings = response.embeddings or ()
-        if not rows or len(rows) != len(embeddings):
-            rows = [embedding.values or () for embedding in embeddings]
+        rows = kept.pop() if kept else [embedding.values or () for embedding in embeddings]
         statistics = [embedding.statistics for embedding in embeddings]
         return Answer(
             rows,
@@ -138,11 +147,11 @@ class Transport:
             some_truncated=bool(getattr(response, "truncated", None)),
         )
 
-    def _anticipated(self) -> AbstractContextManager[Sequence[NDArray[np.float32]]]:
+    def _anticipated(self) -> AbstractContextManager[list[list[NDArray[np.float32]]]]:
         """Return a context whose value holds an answer's vectors, unless the SDK reads them."""
         if self._connection.intercepts:
             return interception.rows_of_answer()
-        return contextlib.nullcontext(())
+        return contextlib.nullcontext([])
 
     def _translated(self, error: Exception) -> GeminiEmbedError:
         """Return our error for what the SDK raised."""

@@ -81,9 +81,9 @@ class Service:
     most_under_way: int = 0
     _window: deque[tuple[float, int]] = field(default_factory=deque)
 
-    async def send(self, batch: Batch, *, model: str, output_dimensionality: int | None) -> Answer:
-        assert model == "gemini-embedding-2"
-        assert output_dimensionality == DIMENSION
+    async def send(self, batch: Batch, request: Request) -> Answer:
+        assert request.model.name == "gemini-embedding-2"
+        assert request.sent_dimensionality == DIMENSION
         self.batches.append(batch)
         self.under_way += 1
         self.most_under_way = max(self.most_under_way, self.under_way)

@@ -31,49 +31,34 @@ def test_every_position_is_served_once_by_its_own_text(wires: list[WireText], si
     batches = drained(plan, size)
 
     served = {
-        index: WireText(text, batch.task_type, batch.title)
+        index: wire
         for batch in batches
-        for text, places in zip(batch.texts, batch.positions, strict=True)
+        for wire, places in zip(batch.wires, batch.positions, strict=True)
         for index in places
     }
 
     assert served == dict(enumerate(wires))
     assert sum(len(batch.indexes) for batch in batches) == len(wires)
-    assert all(1 <= len(batch.texts) <= size for batch in batches)
-    assert sum(len(batch.texts) for batch in batches) == waiting
+    assert all(1 <= len(batch.wires) <= size for batch in batches)
+    assert all(len(batch.wires) == size for batch in batches[:-1])
+    assert sum(len(batch.wires) for batch in batches) == waiting
     assert len(plan) == 0
 
 
 @given(WIRES)
 def test_what_is_identical_is_sent_once(wires: list[WireText]) -> None:
     """The same text with the same task and title costs one text, however often it is given."""
-    sent = [
-        WireText(text, batch.task_type, batch.title)
-        for batch in drained(Plan(places_of(wires)), 100)
-        for text in batch.texts
-    ]
+    sent = [wire for batch in drained(Plan(places_of(wires)), 100) for wire in batch.wires]
 
     assert len(sent) == len(set(sent)) == len(set(wires))
 
 
-def test_texts_keep_their_order_within_a_group() -> None:
+def test_texts_keep_their_order() -> None:
     """Requests are cut from the front of the list, so progress follows the caller's order."""
     batches = drained(Plan(places_of([WireText(str(i)) for i in range(5)])), 2)
 
-    assert [batch.texts for batch in batches] == [("0", "1"), ("2", "3"), ("4",)]
+    assert [batch.texts for batch in batches] == [["0", "1"], ["2", "3"], ["4"]]
     assert [batch.indexes for batch in batches] == [(0, 1), (2, 3), (4,)]
-
-
-def test_titles_that_are_fields_do_not_mix() -> None:
-    """A request carries one title, so each title gets requests of its own."""
-    wires = [WireText(text, "RETRIEVAL_DOCUMENT", text.upper()) for text in "aba"]
-
-    batches = drained(Plan(places_of(wires)), 100)
-
-    assert [(batch.title, batch.texts, batch.positions) for batch in batches] == [
-        ("A", ("a",), ((0, 2),)),
-        ("B", ("b",), ((1,),)),
-    ]
 
 
 def test_what_is_put_back_comes_first_and_may_be_cut_smaller() -> None:
@@ -86,7 +71,7 @@ def test_what_is_put_back_comes_first_and_may_be_cut_smaller() -> None:
 
     assert plan.next_text() == "0"
     assert len(plan) == 6
-    assert [batch.texts for batch in drained(plan, 2)] == [("0",), ("1", "2"), ("3",), ("4", "5")]
+    assert [batch.texts for batch in drained(plan, 2)] == [["0"], ["1", "2"], ["3"], ["4", "5"]]
 
 
 def test_what_is_suspect_comes_last() -> None:
@@ -98,7 +83,7 @@ def test_what_is_suspect_comes_last() -> None:
 
     assert len(plan) == 6
     assert plan.next_text() == "4"
-    assert [batch.texts for batch in drained(plan, 9)] == [("4", "5"), ("2", "3"), ("0", "1")]
+    assert [batch.texts for batch in drained(plan, 9)] == [["4", "5"], ["2", "3"], ["0", "1"]]
 
 
 def test_tokens_cut_batches_too() -> None:

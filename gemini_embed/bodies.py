@@ -1,0 +1,61 @@
+"""The body of a request for several texts, as the services document it. Performs no I/O.
+
+The SDK could write it too, but holds every text against each kind of content there is, which
+costs more than reading the answer does, and knows one task and one title a request.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from gemini_embed.request import Request
+    from gemini_embed.tasks import WireText
+
+
+def body_of(wires: Iterable[WireText], request: Request) -> dict[str, Any]:
+    """Return what differs from text to text: the SDK adds what a body holds beside it."""
+    name, entry = _ENTRIES[request.backend.name, request.route.method]
+    return {name: [_without_none(entry(wire, request)) for wire in wires]}
+
+
+def content_of(wire: WireText) -> dict[str, Any]:
+    """Return a text as the one content that it is."""
+    return {"parts": [{"text": wire.text}]}
+
+
+def _on_gemini(wire: WireText, request: Request) -> dict[str, Any]:
+    name = request.model.name
+    return {
+        "model": name if name.startswith(("models/", "tunedModels/")) else f"models/{name}",
+        "content": content_of(wire),
+        "taskType": wire.task_type,
+        "title": wire.title,
+        "outputDimensionality": request.sent_dimensionality,
+    }
+
+
+def _on_vertex(wire: WireText, request: Request) -> dict[str, Any]:
+    config = {
+        "taskType": wire.task_type,
+        "title": wire.title,
+        "outputDimensionality": request.sent_dimensionality,
+    }
+    return {"content": content_of(wire), "embedContentConfig": _without_none(config) or None}
+
+
+def _predicted(wire: WireText, _: Request) -> dict[str, Any]:
+    return {"content": wire.text, "task_type": wire.task_type, "title": wire.title}
+
+
+_ENTRIES: dict[tuple[str, str], tuple[str, Callable[[WireText, Request], dict[str, Any]]]] = {
+    ("gemini", "batchEmbedContents"): ("requests", _on_gemini),
+    ("vertex", "batchEmbedContents"): ("requests", _on_vertex),
+    ("vertex", "predict"): ("instances", _predicted),
+}
+
+
+def _without_none(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
