@@ -26,7 +26,6 @@ from gemini_embed.plan import Plan, estimate_tokens, places_of
 from gemini_embed.quota import next_reset
 from gemini_embed.refusals import of_model
 from gemini_embed.results import EmbeddingResult, Usage
-from gemini_embed.tasks import WireText
 from gemini_embed.vectors import as_served, unit
 
 if TYPE_CHECKING:
@@ -38,10 +37,8 @@ if TYPE_CHECKING:
     from gemini_embed.plan import Batch
     from gemini_embed.quota import Quota, Room
     from gemini_embed.request import Request
+    from gemini_embed.tasks import WireText
     from gemini_embed.transport import Answer
-
-_RECALLED_AT_ONCE = 1000
-"""Texts looked up in one go: some megabytes of vectors, and a pause of the loop not felt."""
 
 _LISTED_AT_ONCE = 50
 """Vectors made into lists in one go: other threads, a caller's loop among them, wait meanwhile."""
@@ -136,13 +133,12 @@ class Call:
         memory = self._memory
         if memory is None:
             return
-        wires, known = list(self._places), set[WireText]()
-        for start in range(0, len(wires), _RECALLED_AT_ONCE):
-            some = wires[start : start + _RECALLED_AT_ONCE]
-            found, block = await memory.recall(some)
-            self.place([self._places[some[i]] for i in found], block)
-            known.update(some[i] for i in found)
-        self.plan = Plan({w: places for w, places in self._places.items() if w not in known})
+        unknown: list[WireText] = []
+        async for wires, found, block in memory.recall(list(self._places)):
+            self.place([self._places[wires[i]] for i in found], block)
+            known = set(found)
+            unknown += [wire for i, wire in enumerate(wires) if i not in known]
+        self.plan = Plan({wire: self._places[wire] for wire in unknown})
 
     async def keep(self, batch: Batch, block: NDArray[np.float32]) -> None:
         """Put what came into the cache, as it came."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import warnings
-from typing import TYPE_CHECKING, TypeVar
+from collections import deque
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from gemini_embed.errors import ConfigurationError
 from gemini_embed.vectors import as_served, recalled
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -25,6 +26,23 @@ if TYPE_CHECKING:
     from gemini_embed.tasks import WireText
 
 T = TypeVar("T")
+
+_RECALLED_AT_ONCE = 1000
+"""Texts looked up in one go: some megabytes of vectors, and a pause of the loop not felt."""
+
+
+class Recalled(NamedTuple):
+    """What is known of some requests.
+
+    Attributes:
+        wires: The requests.
+        found: The places, among these, of those that are known.
+        block: The vectors of those, as the service sends them.
+    """
+
+    wires: Sequence[WireText]
+    found: list[int]
+    block: NDArray[np.float32]
 
 
 class Memory:
@@ -40,8 +58,27 @@ class Memory:
         self._used = False
         self._keys: dict[WireText, str] = {}  # hashed once
 
-    async def recall(self, wires: Sequence[WireText]) -> tuple[list[int], NDArray[np.float32]]:
-        """Return which requests' vectors are known, and these vectors, in the same order."""
+    async def recall(self, wires: Sequence[WireText]) -> AsyncIterator[Recalled]:
+        """Yield, of some requests at a time, which are known, and their vectors, in this order."""
+        pieces = deque(
+            wires[start : start + _RECALLED_AT_ONCE]
+            for start in range(0, len(wires), _RECALLED_AT_ONCE)
+        )
+        looked_up = asyncio.create_task(self._recall_some(pieces[0]))
+        try:
+            while pieces:
+                piece = pieces.popleft()
+                found, block = await looked_up
+                if pieces:
+                    looked_up = asyncio.create_task(self._recall_some(pieces[0]))
+                    await asyncio.sleep(0)  # so that it begins, while these are put in place
+                yield Recalled(piece, found, block)
+        finally:
+            looked_up.cancel()
+
+    async def _recall_some(
+        self, wires: Sequence[WireText]
+    ) -> tuple[list[int], NDArray[np.float32]]:
         nothing: tuple[list[int], NDArray[np.float32]] = ([], np.empty((0, self._dimension), "f4"))
         return await self._try(lambda: self._recall(wires), nothing)
 

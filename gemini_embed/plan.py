@@ -66,7 +66,8 @@ class Plan:
     """
 
     def __init__(self, places: Mapping[WireText, Sequence[int]]) -> None:
-        self._waiting = deque(places.items())
+        self._places = places
+        self._waiting = deque(places)
         self._again: deque[Batch] = deque()
         self._last: deque[Batch] = deque()
 
@@ -92,7 +93,7 @@ class Plan:
         if self._again:
             return self._again[0].wires[0].text
         if self._waiting:
-            return self._waiting[0][0].text
+            return self._waiting[0].text
         return self._last[-1].wires[0].text if self._last else None
 
     def take(
@@ -103,10 +104,9 @@ class Plan:
         if self._again:
             return self._cut(self._again.popleft(), max_texts, estimate)
         if self._waiting:
-            size = _fitting((wire for wire, _ in self._waiting), max_texts, estimate)
-            taken = [self._waiting.popleft() for _ in range(size)]
-            wires, positions = zip(*taken, strict=True)
-            return Batch(wires, tuple(map(tuple, positions)))
+            size = _fitting(self._waiting, max_texts, estimate)
+            wires = tuple(self._waiting.popleft() for _ in range(size))
+            return Batch(wires, tuple(tuple(self._places[wire]) for wire in wires))
         return self._cut(self._last.pop(), max_texts, estimate) if self._last else None
 
     def _cut(self, batch: Batch, max_texts: float, max_estimate: float) -> Batch:

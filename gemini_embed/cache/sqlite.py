@@ -29,14 +29,16 @@ _PAGE_BYTES = 65536
 """Vectors of 3 and 12 KiB fill large pages well: 1.03 and 1.07 times their size on disk, where
 SQLite's usual 4 KiB pages cost a third more."""
 
+_KEPT_KIB = 16 * 1024
+"""Of the file, in memory: what the index of keys needs while vectors pass through."""
+
 _PATIENCE = 60.0
 """Seconds that another process may keep the file to itself."""
 
 _VALUES_AT_ONCE = 500
 _PLACES = "SELECT key, id FROM vectors WHERE key IN ({marks})"
-_VALUES = "SELECT id, value FROM vectors WHERE id IN ({marks})"
+_VALUES = "SELECT id, value, day FROM vectors JOIN uses USING (id) WHERE id IN ({marks})"
 _INSERT = "INSERT OR IGNORE INTO vectors (key, value) VALUES {marks}"
-_DAYS = "SELECT id, day FROM uses WHERE id IN ({marks})"
 _DAY = 86_400
 
 
@@ -105,14 +107,19 @@ class SQLiteCache:
         if self._broken:
             return [None] * len(keys)
         found: dict[bytes, bytes] = {}
+        stale: list[int] = []
+        today = self._today()
         wanted = [bytes.fromhex(key) for key in keys]
         with self._opened() as connection:
             # First where, then what in the order of the file: each page is read once.
             places = dict(_select(connection, _PLACES, wanted))
             keys_at = {number: key for key, number in places.items()}
-            for number, value in _select(connection, _VALUES, sorted(keys_at)):
+            for number, value, day in _select(connection, _VALUES, sorted(keys_at)):
                 found[keys_at[number]] = value
-            self._note_use(connection, sorted(keys_at))
+                if day < today:
+                    stale.append(number)
+            if stale:
+                self._note_use(connection, stale, today)
         return [found.get(key) for key in wanted]
 
     def set_many(self, pairs: Sequence[tuple[str, bytes]]) -> None:
@@ -146,13 +153,13 @@ class SQLiteCache:
         if full and _used_bytes(connection) > self.max_bytes:
             connection.execute("VACUUM")  # what went left holes in pages that are in use
 
-    def _note_use(self, connection: sqlite3.Connection, numbers: Sequence[int]) -> None:
-        today = self._today()
-        stale = [(today, n) for n, day in _select(connection, _DAYS, numbers) if day < today]
-        if stale:
-            with connection:
-                connection.execute("BEGIN IMMEDIATE")
-                connection.executemany("UPDATE uses SET day = ? WHERE id = ?", stale)
+    @staticmethod
+    def _note_use(connection: sqlite3.Connection, numbers: Sequence[int], today: int) -> None:
+        with connection:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.executemany(
+                "UPDATE uses SET day = ? WHERE id = ?", [(today, number) for number in numbers]
+            )
 
     def stats(self) -> Stats:
         """Return what the file holds."""
@@ -280,6 +287,7 @@ def _set_up(connection: sqlite3.Connection, path: Path) -> None:
             raise ConfigurationError(
                 f"{path} is a database of something else; name another file for the cache"
             )
+    connection.execute(f"PRAGMA cache_size = -{_KEPT_KIB}")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
     with connection:
@@ -309,7 +317,7 @@ def _used_bytes(connection: sqlite3.Connection) -> int:
 
 def _select(
     connection: sqlite3.Connection, query: str, values: Sequence[Any]
-) -> Iterator[tuple[Any, Any]]:
+) -> Iterator[tuple[Any, ...]]:
     """Yield the rows of a query for any number of values."""
     for start in range(0, len(values), _VALUES_AT_ONCE):
         some = values[start : start + _VALUES_AT_ONCE]
