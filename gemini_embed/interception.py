@@ -8,10 +8,13 @@ that is not a 200, reaches the SDK untouched.
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
 from contextvars import ContextVar
 from http import HTTPStatus
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.request import getproxies
 
 from gemini_embed.decoding import part
 
@@ -99,5 +102,15 @@ def new_session(client_args: Mapping[str, Any]) -> aiohttp.ClientSession | None:
         connector=_Connector(limit=0),  # the number of requests is ours to limit
         response_class=_Response,
         read_bufsize=_READ_BUFFER,
-        trust_env=True,
+        trust_env=_environment_has_a_say(),
     )
+
+
+def _environment_has_a_say() -> bool:
+    """Tell whether the environment names a proxy or a netrc file.
+
+    aiohttp would look for both at each request, on another thread each time: a third of a query.
+    """
+    netrc = os.environ.get("NETRC") or ("~/_netrc" if os.name == "nt" else "~/.netrc")
+    path = Path(os.path.expanduser(netrc))  # noqa: PTH111 - Path's own raises where there is no home
+    return bool(getproxies()) or path.exists()

@@ -21,6 +21,7 @@ from gemini_embed.decoding import part
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from gemini_embed.standin import FaultKind, Standin
 
@@ -251,6 +252,34 @@ def test_the_callers_own_hooks_and_options_stay(embedder: Maker) -> None:
 
     assert called == [200]
     assert given == before
+
+
+def test_the_environments_proxy_is_used(
+    server: Standin, embedder: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`HTTP_PROXY` and `NO_PROXY` mean what they mean to the SDK."""
+    monkeypatch.setenv("HTTP_PROXY", server.url)
+    embedder(base_url="http://service.invalid").embed(["a"], role="query")
+    host = server.log[-1].headers["host"]
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    embedder().embed(["b"], role="query")
+
+    assert host == "service.invalid"
+    assert server.log[-1].headers["host"] == server.url.removeprefix("http://")
+
+
+def test_a_netrc_file_is_used(
+    server: Standin, embedder: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the SDK would send for a gateway, from the user's `.netrc`, is sent here too."""
+    file = tmp_path / "netrc"
+    file.write_text("machine 127.0.0.1 login somebody password secret\n", encoding="utf-8")
+    file.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(file))
+
+    embedder().embed(["a"], role="query")
+
+    assert server.log[-1].headers["authorization"].startswith("Basic ")
 
 
 @given(st.binary(max_size=40), st.integers(0, 10**6))
