@@ -12,7 +12,6 @@ import os
 from contextlib import contextmanager
 from contextvars import ContextVar
 from http import HTTPStatus
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.request import getproxies
 
@@ -112,5 +111,5 @@ def _environment_has_a_say() -> bool:
     aiohttp would look for both at each request, on another thread each time: a third of a query.
     """
     netrc = os.environ.get("NETRC") or ("~/_netrc" if os.name == "nt" else "~/.netrc")
-    path = Path(os.path.expanduser(netrc))  # noqa: PTH111 - Path's own raises where there is no home
-    return bool(getproxies()) or path.exists()
+    path = os.path.expanduser(netrc)  # noqa: PTH111 - Path's own raises where there is no home
+    return bool(getproxies()) or os.access(path, os.R_OK)
