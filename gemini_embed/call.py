@@ -20,6 +20,7 @@ from gemini_embed.errors import (
     ModelNotFoundError,
     ServiceUnavailableError,
 )
+from gemini_embed.loop import give_way
 from gemini_embed.memory import Memory
 from gemini_embed.models import must_normalize
 from gemini_embed.plan import Plan, estimate_tokens, places_of
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from gemini_embed.tasks import WireText
     from gemini_embed.transport import Answer
 
-_LISTED_AT_ONCE = 50
+_LISTED_AT_ONCE = 16
 """Vectors made into lists in one go: other threads, a caller's loop among them, wait meanwhile."""
 
 _MOST_REJECTED = 3
@@ -180,6 +181,8 @@ class Call:
                 indexes[start:end].tolist(), rows[start:end].tolist(), strict=True
             ):
                 self._lists[index] = row
+            if end < len(rows):
+                give_way()
 
     def close(self) -> None:
         """Take the progress bar down."""

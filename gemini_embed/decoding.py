@@ -14,12 +14,15 @@ import numpy as np
 import simdjson
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
 _HOLDERS = ("embeddings", "embedding", "predictions")
 """Where batchEmbedContents, embedContent and predict put their vectors."""
+
+_AT_ONCE = 16
+"""Vectors read in one go: a millisecond or two."""
 
 
 class Parted(NamedTuple):
@@ -35,16 +38,19 @@ class Parted(NamedTuple):
     rest: bytes
 
 
-def part(body: bytes) -> Parted | None:
+def part(body: bytes, pause: Callable[[], None] = lambda: None) -> Parted | None:
     """Take the vectors out of an answer to batchEmbedContents, embedContent or predict.
 
     None where the body is anything but plainly such an answer; `json.loads` may make more of it.
+    `pause` is called every few vectors.
     """
     rows: list[NDArray[np.float32]] = []
     pieces: list[bytes] = []
     rest_from = 0
     for start, end, numbers in _arrays_of_numbers(body):
         rows.append(numbers)
+        if len(rows) % _AT_ONCE == 0:
+            pause()
         pieces.append(body[rest_from:start])
         rest_from = end
     pieces.append(body[rest_from:])
@@ -71,17 +77,17 @@ def part(body: bytes) -> Parted | None:
 
 def _arrays_of_numbers(body: bytes) -> Iterator[tuple[int, int, NDArray[np.float32]]]:
     """Yield where each array of numbers begins and ends, and what is in it."""
-    parser = simdjson.Parser()
+    parser, view = simdjson.Parser(), memoryview(body)
     start = body.find(b"[")
     while start >= 0:
         end = body.find(b"]", start) + 1
-        numbers = _numbers(body[start:end], parser) if end else None
+        numbers = _numbers(view[start:end], parser) if end else None
         if numbers is not None:
             yield start, end, numbers
         start = body.find(b"[", start + 1 if numbers is None else end)
 
 
-def _numbers(text: bytes, parser: simdjson.Parser) -> NDArray[np.float32] | None:
+def _numbers(text: memoryview, parser: simdjson.Parser) -> NDArray[np.float32] | None:
     """Return an array of numbers; None where the text is something else, or empty."""
     try:
         array: Any = parser.parse(text)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.request import getproxies
 
 from gemini_embed.decoding import part
+from gemini_embed.loop import give_way
 
 try:
     import aiohttp
@@ -53,7 +54,7 @@ def rows_of_answer() -> Iterator[list[Rows]]:
 def _intercepted(body: bytes) -> bytes | None:
     """Keep an answer's vectors and return the rest; None where nobody asked, or it is no answer."""
     kept = _kept.get(None)
-    parted = None if kept is None else part(body)
+    parted = None if kept is None else part(body, give_way)
     if kept is None or parted is None:
         return None
     kept[:] = [parted.rows]

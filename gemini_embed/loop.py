@@ -12,6 +12,7 @@ import asyncio
 import atexit
 import os
 import threading
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -22,6 +23,9 @@ T = TypeVar("T")
 
 _LONGEST_IMPORT = 10.0
 """Seconds a fork waits for an import of the SDK to end."""
+
+_MOMENT = 1e-6
+"""Seconds: not zero, which would not be long enough for another thread to wake up."""
 
 _lock = threading.Lock()
 _fork_lock = threading.Lock()
@@ -114,6 +118,14 @@ async def _outcome(coroutine: Coroutine[Any, Any, T]) -> Callable[[], T]:
 
         return leave
     return lambda: value
+
+
+def give_way() -> None:
+    """Let threads that wait for the interpreter go first: the caller's loop may be among them.
+
+    They get it by themselves only after five milliseconds, and each time they ask for it.
+    """
+    time.sleep(_MOMENT)
 
 
 @contextmanager

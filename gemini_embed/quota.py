@@ -26,7 +26,7 @@ LONGEST_PERIOD = 60.0
 
 _PACIFIC = "America/Los_Angeles"
 
-_SLACK = 1.01, 0.02
+_SLACK = 1.01, 0.06
 """A learned period is stretched by this factor and these seconds: two requests may travel
 differently fast, and it was measured from here."""
 

@@ -97,6 +97,18 @@ def test_numbers_are_the_same_to_the_bit(written: list[str], shape: str) -> None
     assert json.loads(parted.rest) == rest
 
 
+def test_a_long_answer_is_read_with_pauses() -> None:
+    """Reading 100 vectors does not keep other threads waiting until all are read."""
+    body = {"embeddings": [{"values": [float(i), 1.0]} for i in range(100)]}
+    pauses: list[None] = []
+
+    parted = part(json.dumps(body).encode(), lambda: pauses.append(None))
+
+    assert parted is not None
+    assert [row[0] for row in parted.rows] == list(range(100))
+    assert len(pauses) == 6
+
+
 @given(JSON.map(lambda value: json.dumps(value).encode()) | st.binary(max_size=60))
 def test_whatever_is_no_answer_is_left_to_the_sdk(body: bytes) -> None:
     """A body of any other form is never half read, and never raises."""
