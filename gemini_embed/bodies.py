@@ -8,11 +8,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from gemini_embed.models import MODELS
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from gemini_embed.request import Request
     from gemini_embed.tasks import WireText
+
+
+def is_certain(request: Request) -> bool:
+    """Tell whether the SDK goes the way that the table of models says.
+
+    On Vertex AI it goes by the model's name, and a gateway's may be any.
+    """
+    return request.backend.name == "gemini" or request.model.name in MODELS
 
 
 def body_of(wires: Iterable[WireText], request: Request) -> dict[str, Any]:

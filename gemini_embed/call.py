@@ -6,6 +6,7 @@ Runs on the I/O thread only, and performs no I/O but the cache's.
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 from datetime import UTC, datetime
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from gemini_embed.tasks import WireText
     from gemini_embed.transport import Answer
 
-_LISTED_AT_ONCE = 16
+_LISTED_AT_ONCE = 32
 """Vectors made into lists in one go: other threads, a caller's loop among them, wait meanwhile."""
 
 _MOST_REJECTED = 3
@@ -135,10 +136,11 @@ class Call:
         if memory is None:
             return
         unknown: list[WireText] = []
-        async for wires, found, block in memory.recall(list(self._places)):
-            self.place([self._places[wires[i]] for i in found], block)
-            known = set(found)
-            unknown += [wire for i, wire in enumerate(wires) if i not in known]
+        async with aclosing(memory.recall(list(self._places))) as recalled:
+            async for wires, found, block in recalled:
+                self.place([self._places[wires[i]] for i in found], block)
+                known = set(found)
+                unknown += [wire for i, wire in enumerate(wires) if i not in known]
         self.plan = Plan({wire: self._places[wire] for wire in unknown})
 
     async def keep(self, batch: Batch, block: NDArray[np.float32]) -> None:

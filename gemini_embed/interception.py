@@ -54,10 +54,13 @@ def rows_of_answer() -> Iterator[list[Rows]]:
 def _intercepted(body: bytes) -> bytes | None:
     """Keep an answer's vectors and return the rest; None where nobody asked, or it is no answer."""
     kept = _kept.get(None)
-    parted = None if kept is None else part(body, give_way)
-    if kept is None or parted is None:
+    if kept is None:
         return None
-    kept[:] = [parted.rows]
+    kept.clear()
+    parted = part(body, give_way)
+    if parted is None:
+        return None
+    kept.append(parted.rows)
     return parted.rest
 
 
@@ -110,6 +113,7 @@ def _environment_has_a_say() -> bool:
     """Tell whether the environment names a proxy or a netrc file.
 
     aiohttp would look for both at each request, on another thread each time: a third of a query.
+    Looked up once a session, so what is set later counts from the next one on.
     """
     netrc = os.environ.get("NETRC") or ("~/_netrc" if os.name == "nt" else "~/.netrc")
     path = os.path.expanduser(netrc)  # noqa: PTH111 - Path's own raises where there is no home

@@ -123,7 +123,8 @@ async def _outcome(coroutine: Coroutine[Any, Any, T]) -> Callable[[], T]:
 def give_way() -> None:
     """Let threads that wait for the interpreter go first: the caller's loop may be among them.
 
-    They get it by themselves only after five milliseconds, and each time they ask for it.
+    By themselves they get it only five milliseconds after they asked. Where one of them is busy
+    all the time, it has it for as long, so this is for after some milliseconds of work.
     """
     time.sleep(_MOMENT)
 

@@ -7,9 +7,11 @@ warned about, and never costs a vector.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import warnings
 from collections import deque
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -18,7 +20,7 @@ from gemini_embed.errors import ConfigurationError
 from gemini_embed.vectors import as_served, recalled
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncGenerator, Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _RECALLED_AT_ONCE = 1000
-"""Texts looked up in one go: some megabytes of vectors, and a pause of the loop not felt."""
+"""Texts looked up in one go, and again while these are put in place: some megabytes of vectors."""
 
 
 class Recalled(NamedTuple):
@@ -58,36 +60,31 @@ class Memory:
         self._used = False
         self._keys: dict[WireText, str] = {}  # hashed once
 
-    async def recall(self, wires: Sequence[WireText]) -> AsyncIterator[Recalled]:
+    async def recall(self, wires: Sequence[WireText]) -> AsyncGenerator[Recalled, None]:
         """Yield, of some requests at a time, which are known, and their vectors, in this order."""
         pieces = deque(
             wires[start : start + _RECALLED_AT_ONCE]
             for start in range(0, len(wires), _RECALLED_AT_ONCE)
         )
-        looked_up = asyncio.create_task(self._recall_some(pieces[0]))
+        nothing: tuple[list[int], NDArray[np.float32]] = ([], np.empty((0, self._dimension), "f4"))
+        looked_up = _in_thread(self._recall, pieces[0])
         try:
             while pieces:
                 piece = pieces.popleft()
-                found, block = await looked_up
-                if pieces:
-                    looked_up = asyncio.create_task(self._recall_some(pieces[0]))
-                    await asyncio.sleep(0)  # so that it begins, while these are put in place
+                found, block = await self._outcome(looked_up, nothing)
+                if pieces and self._usable:  # while these are put in place
+                    looked_up = _in_thread(self._recall, pieces[0])
                 yield Recalled(piece, found, block)
         finally:
             looked_up.cancel()
-
-    async def _recall_some(
-        self, wires: Sequence[WireText]
-    ) -> tuple[list[int], NDArray[np.float32]]:
-        nothing: tuple[list[int], NDArray[np.float32]] = ([], np.empty((0, self._dimension), "f4"))
-        return await self._try(lambda: self._recall(wires), nothing)
 
     async def keep(self, wires: Sequence[WireText], block: NDArray[np.float32]) -> None:
         """Keep the vectors of an answer.
 
         The sender waits for it: were it killed, only what is under way would be paid for twice.
         """
-        await self._try(lambda: self._keep(wires, block), None)
+        if self._usable:
+            await self._outcome(_in_thread(self._keep, wires, block), None)
 
     def _keep(self, wires: Sequence[WireText], block: NDArray[np.float32]) -> None:
         keys = [self._keys[wire] for wire in wires]
@@ -114,11 +111,11 @@ class Memory:
             self._keys.update(zip(wires, keys, strict=True))
         return recalled(self._cache.get_many(keys), dimension=dimension)
 
-    async def _try(self, work: Callable[[], T], otherwise: T) -> T:
+    async def _outcome(self, work: asyncio.Future[T], otherwise: T) -> T:
         if not self._usable:
             return otherwise
         try:
-            return await asyncio.to_thread(work)
+            return await work
         except Exception as error:
             if isinstance(error, ConfigurationError) and not self._used:
                 raise
@@ -132,3 +129,9 @@ class Memory:
             return otherwise
         finally:
             self._used = True
+
+
+def _in_thread(work: Callable[..., T], *args: Any) -> asyncio.Future[T]:
+    """Begin work on another thread, at once. Unlike a task's, its exit is its caller's alone."""
+    run = contextvars.copy_context().run
+    return asyncio.get_running_loop().run_in_executor(None, partial(run, work, *args))

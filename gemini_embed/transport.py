@@ -22,7 +22,7 @@ from google.genai import errors as genai_errors
 from google.oauth2 import service_account
 
 from gemini_embed import loop
-from gemini_embed.bodies import body_of, content_of
+from gemini_embed.bodies import body_of, content_of, is_certain
 from gemini_embed.errors import (
     AuthenticationError,
     BadResponseError,
@@ -122,10 +122,12 @@ class Transport:
             "title": first.title,
             "output_dimensionality": request.sent_dimensionality,
         }
-        if len(batch.wires) > 1:
+        shown = batch.wires
+        if len(batch.wires) > 1 and is_certain(request):
             config["http_options"] = {"extra_body": self._extra | body_of(batch.wires, request)}
-        # From the first two the SDK sees whether it is one text or several.
-        contents: Any = [content_of(wire) for wire in batch.wires[:2]]
+            if self._address.client is None:
+                shown = batch.wires[:2]  # the SDK only has to see that there are several
+        contents: Any = [content_of(wire) for wire in shown]
         rows: Sequence[Sequence[float] | NDArray[np.float32]]
         try:
             with self._anticipated() as kept:

@@ -36,8 +36,8 @@ _PATIENCE = 60.0
 """Seconds that another process may keep the file to itself."""
 
 _VALUES_AT_ONCE = 500
-_PLACES = "SELECT key, id FROM vectors WHERE key IN ({marks})"
-_VALUES = "SELECT id, value, day FROM vectors JOIN uses USING (id) WHERE id IN ({marks})"
+_PLACES = "SELECT id FROM vectors WHERE key IN ({marks})"
+_VALUES = "SELECT id, key, value, day FROM vectors JOIN uses USING (id) WHERE id IN ({marks})"
 _INSERT = "INSERT OR IGNORE INTO vectors (key, value) VALUES {marks}"
 _DAY = 86_400
 
@@ -112,10 +112,10 @@ class SQLiteCache:
         wanted = [bytes.fromhex(key) for key in keys]
         with self._opened() as connection:
             # First where, then what in the order of the file: each page is read once.
-            places = dict(_select(connection, _PLACES, wanted))
-            keys_at = {number: key for key, number in places.items()}
-            for number, value, day in _select(connection, _VALUES, sorted(keys_at)):
-                found[keys_at[number]] = value
+            # A place may be another vector's by then: what counts is the key that is there.
+            places = sorted(number for (number,) in _select(connection, _PLACES, wanted))
+            for number, key, value, day in _select(connection, _VALUES, places):
+                found[key] = value
                 if day < today:
                     stale.append(number)
             if stale:

@@ -121,3 +121,41 @@ def test_what_a_client_adds_to_every_body_stays_in_it(service: Standin, texts: l
     body = service.log[-1].body
     assert body["parameters"] == {"autoTruncate": False}
     assert [instance["content"] for instance in body["instances"]] == texts
+
+
+def test_a_gateways_own_model_gets_all_texts(service: Standin) -> None:
+    """By a name that no table has, the SDK may go another way than we think: it writes the body."""
+    with (
+        pytest.warns(UserWarning, match="is not a model this release knows"),
+        GeminiEmbedder(
+            model="google/text-embedding-005",
+            base_url=service.url,
+            output_dimensionality=768,
+            task_prefix=False,
+            **identity("vertex"),
+        ) as made,
+    ):
+        vectors = made.embed(TEXTS, role="document").vectors
+
+    body = service.log[-1].body
+    assert set(body) == {"instances", "parameters"}
+    assert [instance["content"] for instance in body["instances"]] == TEXTS
+    assert (vectors == vectors_of(service, TEXTS, model="text-embedding-005")).all()
+
+
+def test_a_callers_client_is_asked_with_all_texts(
+    service: Standin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What watches a client of the caller's, such as a tracer, sees what is embedded."""
+    client = genai.Client(http_options={"base_url": service.url}, **identity("gemini"))
+    asked: list[Any] = []
+    embed_content = client.aio.models.embed_content
+
+    async def watched(*, contents: Any, **more: Any) -> Any:
+        asked.append(contents)
+        return await embed_content(contents=contents, **more)
+
+    monkeypatch.setattr(client.aio.models, "embed_content", watched)
+    GeminiEmbedder(client=client, task_prefix=False).embed(TEXTS, role="document")
+
+    assert asked == [[{"parts": [{"text": text}]} for text in TEXTS]]

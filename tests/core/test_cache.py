@@ -166,6 +166,25 @@ def test_a_bad_cache_never_costs_or_spoils_a_vector(
     assert len(told) == (1 if type(cache) is Broken else 0)
 
 
+class Leaving(Broken):
+    """A cache that ends the program."""
+
+    def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
+        raise SystemExit(len(keys))
+
+
+def test_a_cache_that_exits_ends_its_caller_only(embedder: Maker) -> None:
+    """`sys.exit()` in a cache ends the caller, not what others do at the time."""
+    with Standin(latency=0.3) as slow, ThreadPoolExecutor(1) as pool:
+        bystander = pool.submit(embedder(base_url=slow.url).embed, ["a"], role="query")
+        while not slow.log:
+            time.sleep(0.001)
+        with pytest.raises(SystemExit):
+            embedder(cache=Leaving()).embed(["a"], role="query")
+
+        assert bystander.result().vectors.shape == (1, 3072)
+
+
 @pytest.mark.parametrize("content", [b"this is a text file, not a database" * 100, None])
 def test_a_foreign_file_is_refused_and_left_alone(
     content: bytes | None, server: Standin, embedder: Maker, tmp_path: Path
@@ -270,6 +289,24 @@ def _write(path: Path, seconds: float) -> None:
         if cache.get_many([k for k, _ in pairs]) != [value for _, value in pairs]:
             os._exit(2)
     os._exit(0)
+
+
+def test_what_takes_another_vectors_place_is_not_taken_for_it(path: Path) -> None:
+    """While one process looks a text up, another may give its place in the file away."""
+    reader, other = SQLiteCache(path), SQLiteCache(path)
+    reader.set_many([("aa", b"vector of aa")])
+    connection = reader._connect()
+
+    def meanwhile(statement: str) -> None:
+        if "JOIN uses" in statement:
+            connection.set_trace_callback(None)
+            other.clear()
+            other.set_many([("bb", b"vector of bb")])
+
+    connection.set_trace_callback(meanwhile)
+
+    assert reader.get_many(["aa"]) == [None]
+    assert reader.get_many(["bb"]) == [b"vector of bb"]
 
 
 def test_processes_share_one_file(path: Path) -> None:
