@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sqlite3
 import sys
@@ -94,6 +95,7 @@ class SQLiteCache:
         self._lock = threading.Lock()
         self._process = 0
         self._broken = False
+        self._unmeasured = math.inf  # bytes written since the file's size was looked at
         self._waiting: deque[Sequence[tuple[str, bytes]]] = deque()
 
     def __repr__(self) -> str:
@@ -138,20 +140,32 @@ class SQLiteCache:
     def _write(self, connection: sqlite3.Connection, pairs: list[tuple[bytes, bytes]]) -> None:
         with connection:
             connection.execute("BEGIN IMMEDIATE")
-            last = connection.execute("SELECT ifnull(max(id), 0) FROM vectors").fetchone()[0]
             for start in range(0, len(pairs), _VALUES_AT_ONCE):
                 # One statement: each has to wait for Python, which may be reading an answer.
                 some = pairs[start : start + _VALUES_AT_ONCE]
                 marks = ",".join(["(?, ?)"] * len(some))
-                connection.execute(_INSERT.format(marks=marks), list(chain.from_iterable(some)))
-            connection.execute(
-                "INSERT INTO uses SELECT id, ? FROM vectors WHERE id > ?", (self._today(), last)
-            )
-            full = _used_bytes(connection) > self.max_bytes
+                done = connection.execute(
+                    _INSERT.format(marks=marks), list(chain.from_iterable(some))
+                )
+                if done.rowcount:  # these are numbered one after the other
+                    before = (done.lastrowid or 0) - done.rowcount
+                    connection.execute(
+                        "INSERT INTO uses SELECT id, ? FROM vectors WHERE id > ?",
+                        (self._today(), before),
+                    )
+            self._unmeasured += sum(len(value) for _, value in pairs)
+            full = self._is_full(connection)
             if full:
                 self._make_room(connection, self.max_bytes)
         if full and _used_bytes(connection) > self.max_bytes:
             connection.execute("VACUUM")  # what went left holes in pages that are in use
+
+    def _is_full(self, connection: sqlite3.Connection) -> bool:
+        """Look at the file's size, but not before it can have grown by a hundredth of the most."""
+        if self._unmeasured < self.max_bytes / 100:
+            return False
+        self._unmeasured = 0
+        return _used_bytes(connection) > self.max_bytes
 
     @staticmethod
     def _note_use(connection: sqlite3.Connection, numbers: Sequence[int], today: int) -> None:
