@@ -6,6 +6,7 @@ Reads the environment and the SDK's version; performs no other I/O.
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
@@ -124,6 +125,7 @@ def _switch(name: str) -> bool | None:
 
 
 @cache
-def sdk_generation() -> int:
-    """Return the major version of google-genai; asking loads no SDK."""
-    return int(version("google-genai").partition(".")[0])
+def sdk_version() -> tuple[int, int]:
+    """Return the major and minor version of google-genai; asking loads no SDK."""
+    major, minor = re.findall(r"\d+", version("google-genai"))[:2]
+    return int(major), int(minor)

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from gemini_embed import loop
 from gemini_embed.address import address_of
-from gemini_embed.backend import Backend, choose_backend, located, sdk_generation
+from gemini_embed.backend import Backend, choose_backend, located, sdk_version
 from gemini_embed.checks import check_combinations, check_numbers
 from gemini_embed.credentials import check_header, find_key, is_own
 from gemini_embed.errors import ConfigurationError
@@ -332,7 +332,7 @@ class GeminiEmbedder:
         named = check_titles(titles, len(checked))
         if task != TITLED and any(named):
             warnings.warn(f"titles are ignored: {task} takes none", stacklevel=3)
-        route = route_of(self._row, self._backend.name, sdk_generation=sdk_generation())
+        route = route_of(self._row, self._backend.name, sdk_version=sdk_version())
         return Request(
             model=self._row,
             backend=self._backend,

@@ -72,7 +72,7 @@ class Model:
             native `dimension`.
         gemini: Whether the Gemini API serves it.
         vertex: Whether Vertex AI serves it.
-        vertex_routes: How Vertex AI is asked, by the SDK's major version.
+        vertex_routes: How Vertex AI is asked, by the SDK's version from which on it asks so.
         vertex_location: Where on Vertex AI to ask for it when nothing else is said.
         vertex_only_in: The only locations there that serve it; empty where many do.
         shutdown: The day Google shut it down on the Gemini API, or will; None where none is set.
@@ -88,7 +88,7 @@ class Model:
     nested: bool = False
     gemini: Status
     vertex: Status
-    vertex_routes: Mapping[int, Route] = field(default_factory=dict)
+    vertex_routes: Mapping[tuple[int, int], Route] = field(default_factory=dict)
     vertex_location: str = "us-central1"
     vertex_only_in: tuple[str, ...] = ()
     shutdown: str | None = None
@@ -110,7 +110,7 @@ MODELS: dict[str, Model] = {
             nested=True,
             gemini="available",
             vertex="available",
-            vertex_routes={2: _ONE_BY_ONE, 3: _BATCH},
+            vertex_routes={(2, 0): _ONE_BY_ONE, (3, 4): _BATCH},
             vertex_location="global",
             vertex_only_in=("global", "us", "eu"),
         ),
@@ -124,7 +124,7 @@ MODELS: dict[str, Model] = {
             nested=True,
             gemini="retired",
             vertex="preview",
-            vertex_routes={2: _ONE_BY_ONE, 3: _BATCH},
+            vertex_routes={(2, 0): _ONE_BY_ONE, (3, 4): _BATCH},
             vertex_location="global",
             vertex_only_in=("global", "us", "eu"),
             shutdown="2026-08-10",
@@ -140,7 +140,7 @@ MODELS: dict[str, Model] = {
             nested=True,
             gemini="available",
             vertex="available",
-            vertex_routes={2: _PREDICT_001, 3: _BATCH},
+            vertex_routes={(2, 0): _PREDICT_001, (3, 4): _BATCH},
             vertex_location="global",
             shutdown="2028-05-14",
             successor=NEWEST,
@@ -167,7 +167,7 @@ MODELS: dict[str, Model] = {
             normalized="native",
             gemini="never",
             vertex="available",
-            vertex_routes={2: _PREDICT, 3: _PREDICT},
+            vertex_routes={(2, 0): _PREDICT, (3, 4): _PREDICT},
         ),
         Model(
             name="text-embedding-004",
@@ -178,7 +178,7 @@ MODELS: dict[str, Model] = {
             normalized="native",
             gemini="retired",
             vertex="available",
-            vertex_routes={2: _PREDICT, 3: _PREDICT},
+            vertex_routes={(2, 0): _PREDICT, (3, 4): _PREDICT},
             shutdown="2026-01-14",
             successor="gemini-embedding-001",
         ),
@@ -191,7 +191,7 @@ MODELS: dict[str, Model] = {
             normalized="native",
             gemini="never",
             vertex="available",
-            vertex_routes={2: _PREDICT, 3: _PREDICT},
+            vertex_routes={(2, 0): _PREDICT, (3, 4): _PREDICT},
         ),
         Model(
             name="embedding-001",
@@ -281,11 +281,11 @@ def status_of(model: Model, backend: BackendName) -> Status:
     return model.gemini if backend == "gemini" else model.vertex
 
 
-def route_of(model: Model, backend: BackendName, *, sdk_generation: int) -> Route:
+def route_of(model: Model, backend: BackendName, *, sdk_version: tuple[int, int]) -> Route:
     """Return how a service is asked for a model; one after the newest SDK is taken for it."""
     if backend == "gemini":
         return _BATCH
-    known = [generation for generation in model.vertex_routes if generation <= sdk_generation]
+    known = [since for since in model.vertex_routes if since <= sdk_version]
     return model.vertex_routes[max(known)] if known else _ONE_BY_ONE
 
 

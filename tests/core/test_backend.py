@@ -108,20 +108,24 @@ def test_the_repr_says_where_and_why(
 
 
 @pytest.mark.parametrize(
-    ("model", "generation", "method", "texts"),
+    ("model", "version", "method", "texts"),
     [
-        ("gemini-embedding-2", 2, "embedContent", 1),
-        ("gemini-embedding-2", 3, "batchEmbedContents", 100),
-        ("gemini-embedding-2", 4, "batchEmbedContents", 100),
-        ("gemini-embedding-001", 2, "predict", 250),
-        ("gemini-embedding-001", 3, "batchEmbedContents", 100),
-        ("text-embedding-005", 2, "predict", 250),
-        ("text-embedding-005", 3, "predict", 250),
+        ("gemini-embedding-2", (2, 34), "embedContent", 1),
+        ("gemini-embedding-2", (3, 3), "embedContent", 1),
+        ("gemini-embedding-2", (3, 4), "batchEmbedContents", 100),
+        ("gemini-embedding-2", (4, 0), "batchEmbedContents", 100),
+        ("gemini-embedding-001", (2, 34), "predict", 250),
+        ("gemini-embedding-001", (3, 3), "predict", 250),
+        ("gemini-embedding-001", (3, 4), "batchEmbedContents", 100),
+        ("text-embedding-005", (2, 34), "predict", 250),
+        ("text-embedding-005", (3, 4), "predict", 250),
     ],
 )
-def test_vertex_routes_are_a_table(model: str, generation: int, method: str, texts: int) -> None:
+def test_vertex_routes_are_a_table(
+    model: str, version: tuple[int, int], method: str, texts: int
+) -> None:
     """What the SDK will call, and how much it takes, is known before anything is sent."""
-    route = route_of(MODELS[model], "vertex", sdk_generation=generation)
+    route = route_of(MODELS[model], "vertex", sdk_version=version)
 
     assert (route.method, route.texts) == (method, texts)
 
@@ -129,8 +133,8 @@ def test_vertex_routes_are_a_table(model: str, generation: int, method: str, tex
 @pytest.mark.parametrize("name", sorted(MODELS))
 def test_the_gemini_api_has_one_route(name: str) -> None:
     """There every model takes a hundred texts a request, whatever the SDK."""
-    for generation in (2, 3):
-        route = route_of(MODELS[name], "gemini", sdk_generation=generation)
+    for version in ((2, 34), (3, 4)):
+        route = route_of(MODELS[name], "gemini", sdk_version=version)
         assert (route.method, route.texts) == ("batchEmbedContents", 100)
 
 
@@ -138,4 +142,4 @@ def test_every_model_that_vertex_serves_has_a_route() -> None:
     """No model of Vertex AI is without its facts."""
     for row in MODELS.values():
         if row.vertex in ("available", "preview"):
-            assert set(row.vertex_routes) == {2, 3}
+            assert set(row.vertex_routes) == {(2, 0), (3, 4)}

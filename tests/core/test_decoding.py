@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gemini_embed import BadResponseError, GeminiEmbedder, decoding
-from gemini_embed.backend import sdk_generation
+from gemini_embed.backend import sdk_version
 from gemini_embed.decoding import part
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ def maker(request: pytest.FixtureRequest, embedder: Maker) -> Maker:
 
 def _http_library() -> Any:
     """Return the library that the SDK takes where aiohttp is not to be used."""
-    return importlib.import_module("httpx2" if sdk_generation() >= 3 else "httpx")
+    return importlib.import_module("httpx2" if sdk_version() >= (3, 4) else "httpx")
 
 
 TEXTS = [f"text {i}" for i in range(250)]

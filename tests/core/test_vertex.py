@@ -25,7 +25,7 @@ from gemini_embed import (
     RequestError,
     learned,
 )
-from gemini_embed.backend import sdk_generation
+from gemini_embed.backend import sdk_version
 from gemini_embed.standin import Standin
 from langchain_gemini_embed import GeminiEmbeddings
 from llamaindex_gemini_embed import GeminiEmbedding
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 TOKEN = "a-token-of-somebody"  # noqa: S105 - the stand-in takes any
 TEXTS = [f"text number {i}" for i in range(250)]
-THREE = sdk_generation() >= 3
+THREE = sdk_version() >= (3, 4)
 """Whether this SDK asks for gemini-embedding models in batches on Vertex AI."""
 
 
