@@ -6,7 +6,6 @@ Runs on the I/O thread only, and performs no I/O but the cache's.
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing
 from datetime import UTC, datetime
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -39,7 +38,6 @@ if TYPE_CHECKING:
     from gemini_embed.plan import Batch
     from gemini_embed.quota import Quota, Room
     from gemini_embed.request import Request
-    from gemini_embed.tasks import WireText
     from gemini_embed.transport import Answer
 
 _LISTED_AT_ONCE = 32
@@ -55,7 +53,7 @@ class Call:
     def __init__(self, request: Request, quota: Quota) -> None:
         self.request = request
         self._places = places_of(request.wires)
-        self.plan = Plan(self._places)
+        self.plan = Plan()
         self.error: BaseException | None = None
         self.last_failure: GeminiEmbedError | None = None
         self.requests = 0
@@ -73,14 +71,28 @@ class Call:
         self._normalize = must_normalize(
             request.normalize, model=request.model, dimension=request.dimension
         )
-        self._memory = None if request.cache is None else Memory(request)
+        self._memory = None
+        if request.cache is None:
+            self.plan.add(self._places)
+        else:
+            self._memory = Memory(request, list(self._places))
+        self._news = asyncio.Event()  # of the plan, or the call's end
         self._bar = _progress_bar(len(request.wires)) if request.show_progress else None
+
+    def __len__(self) -> int:
+        """Return how many texts there are, repeated ones counted once."""
+        return len(self._places)
 
     # What `gate.Source` asks for.
 
     def is_empty(self) -> bool:
-        """Tell whether nothing is to be sent any more."""
-        return self.error is not None or self.plan.next_text() is None
+        """Tell whether nothing is to be sent now.
+
+        While not all texts were looked up, no request leaves that is not full: the next text may
+        belong in it.
+        """
+        least = 1 if self._planned else self._most_texts
+        return self.error is not None or len(self.plan) < least
 
     def estimate_next(self) -> int:
         """Return about how many tokens the next text has; 0 where tokens are not limited."""
@@ -91,14 +103,17 @@ class Call:
 
     def take(self, room: Room) -> Batch:
         """Return the next batch that fits."""
-        request = self.request
         batch = self.plan.take(
-            min(room.texts, request.batch_size, learned.most_texts(request)),
-            max_tokens=min(room.tokens, request.route.tokens),
+            min(room.texts, self._most_texts),
+            max_tokens=min(room.tokens, self.request.route.tokens),
             tokens_per_estimate=self._quota.tokens_per_estimate,
         )
         assert batch is not None  # noqa: S101 - the gate asks a source that is not empty
         return batch
+
+    @property
+    def _most_texts(self) -> int:
+        return min(self.request.batch_size, learned.most_texts(self.request))
 
     def estimate(self, batch: Batch) -> int:
         """Return about how many tokens a batch has; 0 where tokens are not limited."""
@@ -113,6 +128,7 @@ class Call:
         """Send nothing more. What is under way may finish: it is paid for."""
         self.error = self.error or error
         self._stopped.set()
+        self._tell_senders()
 
     def reject(self, error: GeminiEmbedError) -> None:
         """Go on without a text that the service will not have."""
@@ -130,18 +146,33 @@ class Call:
         except TimeoutError:
             return
 
+    @property
+    def _planned(self) -> bool:
+        """Whether all texts were looked up in the cache, if there is one."""
+        return self._memory is None or self._memory.is_through
+
+    async def has_more(self) -> bool:
+        """Wait for what is to be sent next; tell whether there is anything."""
+        while len(self.plan) < self._most_texts and not (self._planned or self.error):
+            await self._news.wait()
+        return not self.is_empty()
+
     async def recall(self) -> None:
-        """Take what is in the cache, and plan the rest."""
-        memory = self._memory
-        if memory is None:
-            return
-        unknown: list[WireText] = []
-        async with aclosing(memory.recall(list(self._places))) as recalled:
-            async for wires, found, block in recalled:
-                self.place([self._places[wires[i]] for i in found], block)
-                known = set(found)
-                unknown += [wire for i, wire in enumerate(wires) if i not in known]
-        self.plan = Plan({wire: self._places[wire] for wire in unknown})
+        """Take what is in the cache, and plan the rest; the first of it is sent meanwhile.
+
+        Where the call fails, what is known is finished all the same.
+        """
+        while self._memory is not None and not self._memory.is_through:
+            wires, found, block = await self._memory.recall()
+            self.place([self._places[wires[i]] for i in found], block)
+            known = set(found)
+            unknown = [wire for i, wire in enumerate(wires) if i not in known]
+            self.plan.add({wire: self._places[wire] for wire in unknown})
+            self._tell_senders()
+
+    def _tell_senders(self) -> None:
+        self._news.set()
+        self._news = asyncio.Event()
 
     async def keep(self, batch: Batch, block: NDArray[np.float32]) -> None:
         """Put what came into the cache, as it came."""
@@ -187,7 +218,9 @@ class Call:
                 give_way()
 
     def close(self) -> None:
-        """Take the progress bar down."""
+        """Take the progress bar down, and look nothing up any more."""
+        if self._memory is not None:
+            self._memory.close()
         if self._bar is not None:
             self._bar.close()
 

@@ -27,7 +27,7 @@ from gemini_embed.retry import Retry, Verdict, verdict
 from gemini_embed.vectors import checked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
     from gemini_embed.gate import Pass
     from gemini_embed.plan import Batch
@@ -81,10 +81,10 @@ class Engine:
         call = Call(request, self._gate.quota)
         try:
             async with asyncio.timeout(request.deadline):
-                await call.recall()
                 async with asyncio.TaskGroup() as group:
-                    for _ in range(min(self._lane.width, len(call.plan))):
-                        group.create_task(self._work(call))
+                    group.create_task(self._see_to(call.recall(), call))
+                    for _ in range(min(self._lane.width, len(call))):
+                        group.create_task(self._see_to(self._work(call), call))
         except TimeoutError:
             call.stop(too_late(call.last_failure))
         finally:
@@ -95,16 +95,24 @@ class Engine:
         """Close the connections."""
         await self._transport.aclose()
 
+    async def _see_to(self, work: Coroutine[None, None, None], call: Call) -> None:
+        """Do a part of a call. What goes wrong ends the others when they are done with theirs."""
+        try:
+            await work
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # noqa: BLE001 - raised when the others are done
+            call.stop(error)
+            self._gate.dismiss(call)
+
     async def _work(self, call: Call) -> None:
         urgent = call.request.role == "query"
-        while (admitted := await self._gate.enter(call, self._lane, urgent=urgent)) is not None:
+        while await call.has_more():
+            admitted = await self._gate.enter(call, self._lane, urgent=urgent)
+            if admitted is None:
+                continue
             try:
                 await self._try(admitted, call)
-            except asyncio.CancelledError:
-                raise
-            except BaseException as error:  # noqa: BLE001 - raised when the others are done
-                call.stop(error)
-                self._gate.dismiss(call)
             finally:
                 if not admitted.handed_back:
                     self._gate.failed(admitted)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import time
 import warnings
 from collections import deque
+from concurrent.futures import Future, wait
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -20,7 +22,7 @@ from gemini_embed.errors import ConfigurationError
 from gemini_embed.vectors import as_served, recalled
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -31,6 +33,9 @@ T = TypeVar("T")
 
 _RECALLED_AT_ONCE = 1000
 """Texts looked up in one go, and again while these are put in place: some megabytes of vectors."""
+
+_BRIEF = 0.005
+"""Seconds that keeping an answer may hold everything else up."""
 
 
 class Recalled(NamedTuple):
@@ -50,7 +55,7 @@ class Recalled(NamedTuple):
 class Memory:
     """The vectors, as the service sends them, of one call's requests."""
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Request, wires: Sequence[WireText]) -> None:
         assert request.cache is not None  # noqa: S101 - the caller looked
         self._cache = request.cache
         self._model = request.model
@@ -58,25 +63,31 @@ class Memory:
         self._dimension = request.sent_dimension
         self._usable = True
         self._used = False
+        self._quick = True
         self._keys: dict[WireText, str] = {}  # hashed once
-
-    async def recall(self, wires: Sequence[WireText]) -> AsyncGenerator[Recalled, None]:
-        """Yield, of some requests at a time, which are known, and their vectors, in this order."""
-        pieces = deque(
+        self._pieces = deque(
             wires[start : start + _RECALLED_AT_ONCE]
             for start in range(0, len(wires), _RECALLED_AT_ONCE)
         )
+        self._looked_up = _in_thread(self._recall, self._pieces[0])
+
+    @property
+    def is_through(self) -> bool:
+        """Whether all requests were looked up."""
+        return not self._pieces
+
+    async def recall(self) -> Recalled:
+        """Return which of the next requests are known; those after them are looked up meanwhile."""
         nothing: tuple[list[int], NDArray[np.float32]] = ([], np.empty((0, self._dimension), "f4"))
-        looked_up = _in_thread(self._recall, pieces[0])
-        try:
-            while pieces:
-                piece = pieces.popleft()
-                found, block = await self._outcome(looked_up, nothing)
-                if pieces and self._usable:  # while these are put in place
-                    looked_up = _in_thread(self._recall, pieces[0])
-                yield Recalled(piece, found, block)
-        finally:
-            looked_up.cancel()
+        found, block = await self._outcome(self._looked_up, nothing)
+        piece = self._pieces.popleft()
+        if self._pieces and self._usable:
+            self._looked_up = _in_thread(self._recall, self._pieces[0])
+        return Recalled(piece, found, block)
+
+    def close(self) -> None:
+        """Look nothing up any more."""
+        self._looked_up.cancel()
 
     async def keep(self, wires: Sequence[WireText], block: NDArray[np.float32]) -> None:
         """Keep the vectors of an answer.
@@ -84,7 +95,28 @@ class Memory:
         The sender waits for it: were it killed, only what is under way would be paid for twice.
         """
         if self._usable:
-            await self._outcome(_in_thread(self._keep, wires, block), None)
+            await self._outcome(self._kept(wires, block), None)
+
+    async def _kept(self, wires: Sequence[WireText], block: NDArray[np.float32]) -> None:
+        outcome: Future[None] = Future()
+
+        def keep() -> None:
+            began = time.perf_counter()
+            try:
+                self._keep(wires, block)
+            except BaseException as error:  # noqa: BLE001 - raised where it is waited for
+                outcome.set_exception(error)
+            else:
+                outcome.set_result(None)
+            self._quick = time.perf_counter() - began < _BRIEF
+
+        _in_thread(keep)
+        if self._quick:
+            # Two busy threads take the interpreter from each other: standing still is faster.
+            wait([outcome], timeout=_BRIEF)
+        if not outcome.done():
+            await asyncio.wrap_future(outcome)
+        outcome.result()
 
     def _keep(self, wires: Sequence[WireText], block: NDArray[np.float32]) -> None:
         keys = [self._keys[wire] for wire in wires]
@@ -111,16 +143,16 @@ class Memory:
             self._keys.update(zip(wires, keys, strict=True))
         return recalled(self._cache.get_many(keys), dimension=dimension)
 
-    async def _outcome(self, work: asyncio.Future[T], otherwise: T) -> T:
+    async def _outcome(self, work: Awaitable[T], otherwise: T) -> T:
         if not self._usable:
             return otherwise
         try:
             return await work
         except Exception as error:
+            usable, self._usable = self._usable, False
             if isinstance(error, ConfigurationError) and not self._used:
                 raise
-            if self._usable:
-                self._usable = False
+            if usable:
                 warnings.warn(
                     "the cache is not used for the rest of this call: "
                     f"{type(error).__name__}: {error}",

@@ -59,15 +59,11 @@ def places_of(wires: Iterable[WireText]) -> dict[WireText, list[int]]:
 
 
 class Plan:
-    """The texts of one call that are still to be sent.
+    """The texts of one call that are still to be sent."""
 
-    Args:
-        places: For each request, where in the caller's list its vector belongs.
-    """
-
-    def __init__(self, places: Mapping[WireText, Sequence[int]]) -> None:
-        self._places = places
-        self._waiting = deque(places)
+    def __init__(self) -> None:
+        self._places: dict[WireText, Sequence[int]] = {}
+        self._waiting: deque[WireText] = deque()
         self._again: deque[Batch] = deque()
         self._last: deque[Batch] = deque()
 
@@ -75,6 +71,15 @@ class Plan:
         """Return how many texts wait, repeated ones counted once."""
         batches = (*self._again, *self._last)
         return len(self._waiting) + sum(len(batch.wires) for batch in batches)
+
+    def add(self, places: Mapping[WireText, Sequence[int]]) -> None:
+        """Let texts wait, after those that wait already.
+
+        Args:
+            places: For each request, where in the caller's list its vector belongs.
+        """
+        self._places.update(places)
+        self._waiting.extend(places)
 
     def put_back(self, batch: Batch) -> None:
         """Let a batch wait again, before everything else."""

@@ -41,11 +41,15 @@ def cache_keys(
         service: Another service's address than Google's: its vectors are other vectors.
     """
     common = json.dumps((KEY_VERSION, model, dimension, service)).encode()
-    start = hashlib.blake2b(common, digest_size=20)  # what all have in common is hashed once
+    starts: dict[tuple[str | None, str | None], hashlib.blake2b] = {}
     keys = []
     for text, task_type, title in wires:
+        start = starts.get((task_type, title))
+        if start is None:  # what several have in common is hashed once
+            length = -1 if title is None else len(title)  # tells where the title ends
+            beginning = common + f"{task_type} {length} {title or ''}".encode()
+            starts[task_type, title] = start = hashlib.blake2b(beginning, digest_size=20)
         hasher = start.copy()
-        length = -1 if title is None else len(title)  # tells where the title ends
-        hasher.update(f"{task_type} {length} {title or ''}{text}".encode())
+        hasher.update(text.encode())
         keys.append(hasher.hexdigest())
     return keys

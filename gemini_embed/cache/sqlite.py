@@ -10,10 +10,11 @@ import threading
 import time
 import warnings
 from collections import deque
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
+from weakref import WeakSet
 
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
@@ -33,12 +34,28 @@ SQLite's usual 4 KiB pages cost a third more."""
 _KEPT_KIB = 16 * 1024
 """Of the file, in memory: what the index of keys needs while vectors pass through."""
 
+_SETTLED_AT_ONCE = 64 * 2**20
+"""Bytes of vectors in the log, which is then about three times as large. Copying it into the file
+waits for the disk; most jobs are done before."""
+
+_LOG_PAGES = 4096
+"""The log's length at which SQLite itself copies it: where processes end before they would."""
+
 _PATIENCE = 60.0
 """Seconds that another process may keep the file to itself."""
 
+_DAY_BITS = 32
+"""The day of a vector's first use stands above these bits of its number. A number whose lower bits
+are all zero marks a day's beginning, and is no vector's: see `_mark`."""
+
 _VALUES_AT_ONCE = 500
 _PLACES = "SELECT id FROM vectors WHERE key IN ({marks})"
-_VALUES = "SELECT id, key, value, day FROM vectors JOIN uses USING (id) WHERE id IN ({marks})"
+_USED = f"ifnull(day, id >> {_DAY_BITS})"
+_ALL = f"vectors LEFT JOIN uses USING (id) WHERE id & {2**_DAY_BITS - 1}"
+_VALUES = (
+    f"SELECT id, key, value, {_USED} FROM vectors LEFT JOIN uses USING (id)"  # noqa: S608 - constants
+    " WHERE id IN ({marks})"
+)
 _INSERT = "INSERT OR IGNORE INTO vectors (key, value) VALUES {marks}"
 _DAY = 86_400
 
@@ -68,6 +85,27 @@ def default_path() -> Path:
     return Path(base) / "gemini-embed" / "vectors.sqlite3"
 
 
+class _Handle:
+    """A connection, opened at its first use, and the lock that gives it to one thread at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self.lock = threading.Lock()
+        self.connection: sqlite3.Connection | None = None
+        self._path = path
+
+    def connect(self) -> sqlite3.Connection:
+        """Return the connection; the lock is held."""
+        if self.connection is None:
+            self.connection = _open(self._path)
+        return self.connection
+
+    def close(self) -> None:
+        """Close the connection, if there is one."""
+        if self.connection is not None:
+            self.connection.close()
+            self.connection = None
+
+
 class SQLiteCache:
     """A file of vectors, safe for any number of threads and processes at once.
 
@@ -86,17 +124,28 @@ class SQLiteCache:
     def __init__(
         self, path: str | os.PathLike[str] | None = None, *, max_bytes: int = DEFAULT_MAX_BYTES
     ) -> None:
-        self._connection: sqlite3.Connection | None = None
+        self._handles: tuple[_Handle, ...] = ()
         if not max_bytes > 0:
             raise ConfigurationError(f"max_bytes must be more than 0, not {max_bytes!r}")
         self.path = default_path() if path is None else Path(path)
         self.max_bytes = max_bytes
         self._today: Callable[[], int] = lambda: int(time.time() // _DAY)
-        self._lock = threading.Lock()
-        self._process = 0
         self._broken = False
+        self._leave_to_parent()
+        _caches.add(self)
         self._unmeasured = math.inf  # bytes written since the file's size was looked at
+        self._unsettled = 0  # bytes written since the log was copied into the file
+        self._marked: int | None = None  # the day that `_mark` was last called for
         self._waiting: deque[Sequence[tuple[str, bytes]]] = deque()
+
+    def _leave_to_parent(self) -> None:
+        """Begin anew in a forked child: SQLite's connections do not survive a fork.
+
+        The parent's are not ours to close, and its threads may have held the locks.
+        """
+        loop.keep_from_child(*self._handles)
+        # A log has one writer at a time; whoever reads does not wait for it.
+        self._reader, self._writer = self._handles = _Handle(self.path), _Handle(self.path)
 
     def __repr__(self) -> str:
         return f"SQLiteCache({str(self.path)!r}, max_bytes={self.max_bytes})"
@@ -112,7 +161,7 @@ class SQLiteCache:
         stale: list[int] = []
         today = self._today()
         wanted = [bytes.fromhex(key) for key in keys]
-        with self._opened() as connection:
+        with self._opened(self._reader) as connection:
             # First where, then what in the order of the file: each page is read once.
             # A place may be another vector's by then: what counts is the key that is there.
             places = sorted(number for (number,) in _select(connection, _PLACES, wanted))
@@ -120,8 +169,8 @@ class SQLiteCache:
                 found[key] = value
                 if day < today:
                     stale.append(number)
-            if stale:
-                self._note_use(connection, stale, today)
+        if stale:
+            self._note_use(stale, today)
         return [found.get(key) for key in wanted]
 
     def set_many(self, pairs: Sequence[tuple[str, bytes]]) -> None:
@@ -129,36 +178,53 @@ class SQLiteCache:
         if self._broken:
             return
         self._waiting.append(pairs)
-        with self._opened() as connection:
+        with self._opened(self._writer) as connection:
             # Whoever comes first writes for all who wait: a commit costs more than a vector.
             some: list[tuple[bytes, bytes]] = []
             while self._waiting:
                 some += [(bytes.fromhex(key), value) for key, value in self._waiting.popleft()]
             if some:
                 self._write(connection, some)
+            if self._unsettled >= _SETTLED_AT_ONCE:
+                self._unsettled = 0
+                threading.Thread(target=self._settle, name="gemini-embed-cache").start()
+
+    def _settle(self) -> None:
+        """Copy what was written from the log into the file, so that the log begins anew.
+
+        A connection of its own copies nearly all while others go on writing, which would take
+        a sender a tenth of a second; nobody writes while the writer's copies the rest.
+        """
+        with suppress(sqlite3.Error):  # whoever writes next will meet it, too
+            with closing(sqlite3.connect(self.path)) as other:
+                other.execute("PRAGMA wal_checkpoint")
+            with self._writer.lock:
+                if self._writer.connection is not None:
+                    self._writer.connection.execute("PRAGMA wal_checkpoint")
 
     def _write(self, connection: sqlite3.Connection, pairs: list[tuple[bytes, bytes]]) -> None:
-        with connection:
-            connection.execute("BEGIN IMMEDIATE")
-            for start in range(0, len(pairs), _VALUES_AT_ONCE):
-                # One statement: each has to wait for Python, which may be reading an answer.
-                some = pairs[start : start + _VALUES_AT_ONCE]
-                marks = ",".join(["(?, ?)"] * len(some))
-                done = connection.execute(
-                    _INSERT.format(marks=marks), list(chain.from_iterable(some))
-                )
-                if done.rowcount:  # these are numbered one after the other
-                    before = (done.lastrowid or 0) - done.rowcount
-                    connection.execute(
-                        "INSERT INTO uses SELECT id, ? FROM vectors WHERE id > ?",
-                        (self._today(), before),
-                    )
-            self._unmeasured += sum(len(value) for _, value in pairs)
-            full = self._is_full(connection)
-            if full:
+        self._mark(connection, self._today())
+        for start in range(0, len(pairs), _VALUES_AT_ONCE):
+            # A transaction in one statement: after each, Python may be reading an answer.
+            some = pairs[start : start + _VALUES_AT_ONCE]
+            marks = ",".join(["(?, ?)"] * len(some))
+            connection.execute(_INSERT.format(marks=marks), list(chain.from_iterable(some)))
+        written = sum(len(value) for _, value in pairs)
+        self._unmeasured += written
+        self._unsettled += written
+        if self._is_full(connection):
+            with connection:
+                connection.execute("BEGIN IMMEDIATE")
                 self._make_room(connection, self.max_bytes)
-        if full and _used_bytes(connection) > self.max_bytes:
-            connection.execute("VACUUM")  # what went left holes in pages that are in use
+            if _used_bytes(connection) > self.max_bytes:
+                connection.execute("VACUUM")  # what went left holes in pages that are in use
+
+    def _mark(self, connection: sqlite3.Connection, today: int) -> None:
+        """See to it that what is written from now on is numbered as today's."""
+        if today != self._marked:
+            day = today << _DAY_BITS, b"%d" % today, b""
+            connection.execute("INSERT OR IGNORE INTO vectors VALUES (?, ?, ?)", day)
+            self._marked = today
 
     def _is_full(self, connection: sqlite3.Connection) -> bool:
         """Look at the file's size, but not before it can have grown by a hundredth of the most."""
@@ -167,24 +233,26 @@ class SQLiteCache:
         self._unmeasured = 0
         return _used_bytes(connection) > self.max_bytes
 
-    @staticmethod
-    def _note_use(connection: sqlite3.Connection, numbers: Sequence[int], today: int) -> None:
-        with connection:
+    def _note_use(self, numbers: Sequence[int], today: int) -> None:
+        with self._opened(self._writer) as connection, connection:
             connection.execute("BEGIN IMMEDIATE")
             connection.executemany(
-                "UPDATE uses SET day = ? WHERE id = ?", [(today, number) for number in numbers]
+                "INSERT OR REPLACE INTO uses SELECT id, ? FROM vectors WHERE id = ?",
+                [(today, number) for number in numbers],
             )
 
     def stats(self) -> Stats:
         """Return what the file holds."""
-        with self._opened(strict=True) as connection:
-            count, oldest = connection.execute("SELECT count(*), min(day) FROM uses").fetchone()
+        with self._opened(self._reader, strict=True) as connection:
+            vectors, oldest = connection.execute(
+                f"SELECT count(*), min({_USED}) FROM {_ALL}"  # noqa: S608 - constants
+            ).fetchone()
             age = None if oldest is None else max(0, self._today() - oldest)
-            return Stats(count, _used_bytes(connection), age)
+            return Stats(vectors, _used_bytes(connection), age)
 
     def prune(self, max_bytes: int) -> None:
         """Drop the least recently used vectors beyond `max_bytes`, and give the space back."""
-        with self._opened(strict=True) as connection:
+        with self._opened(self._writer, strict=True) as connection:
             with connection:
                 connection.execute("BEGIN IMMEDIATE")
                 self._make_room(connection, max_bytes)
@@ -197,23 +265,23 @@ class SQLiteCache:
 
     def close(self) -> None:
         """Close the file; the next use opens it again."""
-        with self._lock:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
+        for handle in self._handles:
+            with handle.lock:
+                handle.close()
+        self._marked = None
 
     def __del__(self) -> None:
-        if self._connection is not None and self._process == os.getpid():
-            self._connection.close()
+        for handle in self._handles:
+            handle.close()
 
     @contextmanager
-    def _opened(self, *, strict: bool = False) -> Iterator[sqlite3.Connection]:
-        """Yield the connection, one thread at a time.
+    def _opened(self, handle: _Handle, *, strict: bool = False) -> Iterator[sqlite3.Connection]:
+        """Yield a connection, one thread at a time.
 
         What SQLite cannot do is warned about once and ends the use of the file, unless `strict`.
         """
-        with self._lock:
-            connection = self._connect()
+        with handle.lock:
+            connection = handle.connect()
             try:
                 yield connection
             except sqlite3.Error as error:
@@ -222,23 +290,15 @@ class SQLiteCache:
                 self._broken = True
                 warnings.warn(f"the cache {self.path} is not used any more: {error}", stacklevel=4)
 
-    def _connect(self) -> sqlite3.Connection:
-        if self._process != os.getpid():
-            # SQLite's connections do not survive a fork; the parent's is not ours to close.
-            loop.keep_from_child(self._connection)
-            self._connection, self._process = None, os.getpid()
-        if self._connection is None:
-            self._connection = _open(self.path)
-        return self._connection
-
     @staticmethod
     def _make_room(connection: sqlite3.Connection, max_bytes: int) -> None:
         used = max(_used_bytes(connection), 1)
-        count = connection.execute("SELECT count(*) FROM uses").fetchone()[0]
+        vectors = connection.execute(f"SELECT count(*) FROM {_ALL}").fetchone()[0]  # noqa: S608
         # A tenth more than needed, so that not every write has to.
-        keep = min(count, int(count * max_bytes / used * 0.9))
+        keep = min(vectors, int(vectors * max_bytes / used * 0.9))
         going = connection.execute(
-            "SELECT id FROM uses ORDER BY day, id LIMIT ?", (count - keep,)
+            f"SELECT id FROM {_ALL} ORDER BY {_USED}, id LIMIT ?",  # noqa: S608
+            (vectors - keep,),
         ).fetchall()
         connection.executemany("DELETE FROM vectors WHERE id = ?", going)
         connection.executemany("DELETE FROM uses WHERE id = ?", going)
@@ -253,7 +313,18 @@ PRAGMA application_id = {_APPLICATION_ID};
 CREATE TABLE vectors (id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, value BLOB NOT NULL);
 CREATE TABLE uses (id INTEGER PRIMARY KEY, day INTEGER NOT NULL);
 """
-# Uses lie apart: noting one would otherwise write the vector's page again.
+# Later uses lie apart: noting one would otherwise write the vector's page again.
+
+
+_caches: WeakSet[SQLiteCache] = WeakSet()
+
+
+def _after_fork() -> None:
+    for cache in _caches:
+        cache._leave_to_parent()  # noqa: SLF001 - ours
+
+
+loop.after_fork(_after_fork)
 
 
 def _open(path: Path) -> sqlite3.Connection:
@@ -304,6 +375,7 @@ def _set_up(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute(f"PRAGMA cache_size = -{_KEPT_KIB}")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
     with connection:
         connection.execute("BEGIN IMMEDIATE")
         if not _count_tables(connection):

@@ -9,9 +9,13 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,15 +24,14 @@ from helpers import joined, sent_texts, vectors_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gemini_embed import ConfigurationError, DailyQuotaError, GeminiEmbedder
-from gemini_embed.cache import SQLiteCache, cache_keys, default_path
+from gemini_embed import ConfigurationError, DailyQuotaError, GeminiEmbedder, RequestError
+from gemini_embed.cache import SQLiteCache, cache_keys, default_path, sqlite
 from gemini_embed.cache.__main__ import main
 from gemini_embed.standin import Standin
 from gemini_embed.tasks import WireText
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     Maker = Callable[..., GeminiEmbedder]
 
@@ -56,6 +59,95 @@ def test_a_second_run_sends_nothing(server: Standin, embedder: Maker, path: Path
     assert (again.vectors[:250] == first).all()
     assert sent_texts(server)[sent:] == [["title: none | text: new"]]
     assert again.usage.requests == 1
+
+
+def test_what_is_new_here_and_there_travels_together(
+    server: Standin, embedder: Maker, path: Path
+) -> None:
+    """However many texts are looked up between them, new ones leave in full requests, in order."""
+    texts = [f"text number {i}" for i in range(3500)]
+    new = texts[::30]
+    embedder(cache=path).embed([t for t in texts if t not in new], role="document")
+    sent = len(server.log)
+
+    vectors = embedder(cache=path).embed(texts, role="document").vectors
+
+    asked = [f"title: none | text: {text}" for text in new]
+    assert sent_texts(server)[sent:] == [asked[:100], asked[100:]]
+    assert (vectors == embedder(cache=path).embed(texts, role="document").vectors).all()
+
+
+class Watched:
+    """A cache that knows nothing, and looks further texts up only when `meanwhile` is true."""
+
+    def __init__(self, meanwhile: Callable[[], bool]) -> None:
+        self.meanwhile = meanwhile
+        self.looked_up: list[int] = []
+
+    def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
+        end = time.monotonic() + 20
+        while self.looked_up and not self.meanwhile():
+            assert time.monotonic() < end
+            time.sleep(0.001)
+        self.looked_up.append(len(keys))
+        return [None] * len(keys)
+
+    def set_many(self, pairs: Sequence[tuple[str, bytes]]) -> None:
+        """Forget them."""
+
+
+def test_the_first_are_sent_while_others_are_looked_up(server: Standin, embedder: Maker) -> None:
+    """A long list is on its way long before all of it was looked up."""
+    cache = Watched(lambda: len(server.log) >= 10)
+    texts = [str(i) for i in range(2050)]
+
+    embedder(cache=cache).embed(texts, role="document")
+
+    assert cache.looked_up == [1000, 1000, 50]
+    assert sorted(map(len, sent_texts(server))) == [50] + [100] * 20
+
+
+def test_what_is_known_is_finished_whatever_happens_to_the_rest(
+    server: Standin, embedder: Maker, path: Path
+) -> None:
+    """A call that fails at its first text still hands over the known ones, the last included."""
+    texts = [str(i) for i in range(2500)]
+    kept = embedder(cache=path).embed(texts[1100:], role="document").vectors
+    server.script.extend([(400, {"error": {"code": 400, "message": "no"}}, {})] * 50)
+
+    with pytest.raises(RequestError) as caught:
+        embedder(cache=path, max_concurrency=1).embed(texts, role="document")
+
+    assert sorted(caught.value.partial) == list(range(1100, 2500))
+    assert all((caught.value.partial[1100 + i] == kept[i]).all() for i in range(1400))
+
+
+class Stuck:
+    """A cache whose writes take as long as they are let."""
+
+    def __init__(self) -> None:
+        self.entered, self.leave = threading.Event(), threading.Event()
+
+    def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
+        return [None] * len(keys)
+
+    def set_many(self, pairs: Sequence[tuple[str, bytes]]) -> None:  # noqa: ARG002 - of the protocol
+        self.entered.set()
+        assert self.leave.wait(20)
+
+
+def test_a_slow_cache_holds_nobody_else_up(embedder: Maker) -> None:
+    """While one call waits for its cache, other calls are answered."""
+    cache = Stuck()
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(embedder(cache=cache).embed, ["a"], role="document")
+        assert cache.entered.wait(20)
+
+        other = embedder().embed(["b"], role="query").vectors
+
+        assert not slow.done()
+        cache.leave.set()
+        assert slow.result(20).vectors.shape == other.shape
 
 
 def test_each_kind_of_request_has_its_own_vector(embedder: Maker, path: Path) -> None:
@@ -220,8 +312,7 @@ def test_a_full_disk_is_a_warning(path: Path) -> None:
     """When SQLite cannot write any more, what is in the file can still be read elsewhere."""
     cache = SQLiteCache(path)
     cache.set_many([(key(0), b"kept")])
-    connection = cache._connection
-    assert connection is not None
+    connection = cache._writer.connect()
     pages = connection.execute("PRAGMA page_count").fetchone()[0]
     connection.execute(f"PRAGMA max_page_count = {pages}")
 
@@ -238,12 +329,13 @@ def test_a_full_disk_is_a_warning(path: Path) -> None:
 @given(st.dictionaries(st.integers(0, 50), st.binary(min_size=1), max_size=20), st.data())
 def test_what_is_put_in_comes_out(values: dict[int, bytes], data: st.DataObject) -> None:
     """Any values, asked for in any order, repeatedly, and with keys that are not there."""
-    cache = SQLiteCache(":memory:")
-    cache.set_many([(key(number), value) for number, value in values.items()])
     asked = data.draw(st.lists(st.integers(0, 60)))
+    with tempfile.TemporaryDirectory() as folder:
+        cache = SQLiteCache(Path(folder) / "vectors")
+        cache.set_many([(key(number), value) for number, value in values.items()])
 
-    assert cache.get_many([key(n) for n in asked]) == [values.get(n) for n in asked]
-    cache.close()
+        assert cache.get_many([key(n) for n in asked]) == [values.get(n) for n in asked]
+        cache.close()
 
 
 def test_the_least_recently_used_make_room(path: Path) -> None:
@@ -261,6 +353,63 @@ def test_the_least_recently_used_make_room(path: Path) -> None:
     assert None not in cache.get_many(used)
     assert cache.get_many([key(i) for i in range(1, 200, 2)]).count(None) > 40
     cache.close()
+
+
+def test_the_day_of_a_vector_is_known_from_the_first_of_it_on(path: Path) -> None:
+    """What came today outlives what came yesterday, though nobody has asked for either."""
+    cache = SQLiteCache(path, max_bytes=3 * 2**20)
+    for day, numbers in ((100, range(100)), (101, range(99, 200)), (103, range(0))):
+        cache._today = partial(int, day)
+        cache.set_many([(key(i), bytes(12_000)) for i in numbers])
+    assert cache.stats().oldest_use == 3
+    assert cache.stats().vectors == 200
+
+    cache.prune(3 * 2**19)
+
+    left = [value is not None for value in cache.get_many([key(i) for i in range(200)])]
+    assert not any(left[:100])
+    assert sum(left[100:]) == cache.stats().vectors > 80
+    cache.close()
+
+
+def test_the_log_begins_anew(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However much is written without a pause, what waits to be copied stays small."""
+    monkeypatch.setattr(sqlite, "_SETTLED_AT_ONCE", 2**20)
+    cache = SQLiteCache(path)
+    for turn in range(60):
+        cache.set_many([(key(turn * 100 + i), bytes([turn]) * 3072) for i in range(100)])
+        for thread in threading.enumerate():
+            if thread.name == "gemini-embed-cache":
+                thread.join(20)
+
+    written = 60 * 100 * 3072
+    assert path.stat().st_size > 0.9 * written
+    assert path.with_name(f"{path.name}-wal").stat().st_size < written / 2
+    found = cache.get_many([key(i) for i in range(6000)])
+    assert found == [bytes([i // 100]) * 3072 for i in range(6000)]
+    cache.close()
+
+
+FORKING = """
+import os, sys
+from gemini_embed.cache import SQLiteCache
+cache = SQLiteCache(sys.argv[1])
+cache.set_many([("aa", b"parent's")])
+with cache._reader.lock, cache._writer.lock:  # as another thread may have them
+    pid = os.fork()
+if pid == 0:
+    assert cache.get_many(["aa"]) == [b"parent's"]
+    cache.set_many([("bb", b"child's")])
+    os._exit(0)
+assert os.waitpid(pid, 0)[1] == 0
+assert cache.get_many(["aa", "bb"]) == [b"parent's", b"child's"]
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform does not fork")
+def test_a_forked_child_and_its_parent_both_go_on(path: Path) -> None:
+    """A fork in the middle of a look-up or a write leaves both sides a cache that works."""
+    subprocess.run([sys.executable, "-c", FORKING, str(path)], timeout=60, check=True)  # noqa: S603 - our own script
 
 
 def test_threads_share_one_object(path: Path) -> None:
@@ -295,7 +444,7 @@ def test_what_takes_another_vectors_place_is_not_taken_for_it(path: Path) -> Non
     """While one process looks a text up, another may give its place in the file away."""
     reader, other = SQLiteCache(path), SQLiteCache(path)
     reader.set_many([("aa", b"vector of aa")])
-    connection = reader._connect()
+    connection = reader._reader.connect()
 
     def meanwhile(statement: str) -> None:
         if "JOIN uses" in statement:

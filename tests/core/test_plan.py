@@ -16,6 +16,12 @@ WIRES = st.lists(
 )
 
 
+def planned(wires: list[WireText]) -> Plan:
+    plan = Plan()
+    plan.add(places_of(wires))
+    return plan
+
+
 def drained(plan: Plan, max_texts: int) -> list[Batch]:
     batches = []
     while batch := plan.take(max_texts):
@@ -26,7 +32,7 @@ def drained(plan: Plan, max_texts: int) -> list[Batch]:
 @given(WIRES, st.integers(1, 5))
 def test_every_position_is_served_once_by_its_own_text(wires: list[WireText], size: int) -> None:
     """No text is lost, doubled or taken for another, however texts repeat and titles differ."""
-    plan = Plan(places_of(wires))
+    plan = planned(wires)
     waiting = len(plan)
     batches = drained(plan, size)
 
@@ -48,14 +54,14 @@ def test_every_position_is_served_once_by_its_own_text(wires: list[WireText], si
 @given(WIRES)
 def test_what_is_identical_is_sent_once(wires: list[WireText]) -> None:
     """The same text with the same task and title costs one text, however often it is given."""
-    sent = [wire for batch in drained(Plan(places_of(wires)), 100) for wire in batch.wires]
+    sent = [wire for batch in drained(planned(wires), 100) for wire in batch.wires]
 
     assert len(sent) == len(set(sent)) == len(set(wires))
 
 
 def test_texts_keep_their_order() -> None:
     """Requests are cut from the front of the list, so progress follows the caller's order."""
-    batches = drained(Plan(places_of([WireText(str(i)) for i in range(5)])), 2)
+    batches = drained(planned([WireText(str(i)) for i in range(5)]), 2)
 
     assert [batch.texts for batch in batches] == [["0", "1"], ["2", "3"], ["4"]]
     assert [batch.indexes for batch in batches] == [(0, 1), (2, 3), (4,)]
@@ -63,7 +69,7 @@ def test_texts_keep_their_order() -> None:
 
 def test_what_is_put_back_comes_first_and_may_be_cut_smaller() -> None:
     """A limit learned meanwhile holds for batches that wait again, too."""
-    plan = Plan(places_of([WireText(str(i)) for i in range(6)]))
+    plan = planned([WireText(str(i)) for i in range(6)])
     first = plan.take(4)
     assert first is not None
     for half in reversed(first.split(1)):
@@ -76,7 +82,7 @@ def test_what_is_put_back_comes_first_and_may_be_cut_smaller() -> None:
 
 def test_what_is_suspect_comes_last() -> None:
     """Texts that nothing is held against go before those of a rejected batch."""
-    plan = Plan(places_of([WireText(str(i)) for i in range(6)]))
+    plan = planned([WireText(str(i)) for i in range(6)])
     first = plan.take(4)
     assert first is not None
     plan.put_last(*first.split(2))
@@ -88,7 +94,7 @@ def test_what_is_suspect_comes_last() -> None:
 
 def test_tokens_cut_batches_too() -> None:
     """A batch holds no more tokens than there is room for, but always one text."""
-    plan = Plan(places_of([WireText(letter * 396) for letter in "abcde"]))
+    plan = planned([WireText(letter * 396) for letter in "abcde"])
 
     sizes = []
     for room in (250, 99, 1000):
