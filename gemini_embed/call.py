@@ -135,7 +135,7 @@ class Call:
         self._rejected.append(error)
         if not self._done.any():
             self.plan.turn_last()  # try a wider one before the neighbours of this text
-        if len(self._rejected) > _MOST_REJECTED and not self._done.any():
+        if self._planned and len(self._rejected) > _MOST_REJECTED and not self._done.any():
             self.stop(_of_all(self._rejected) or error)  # it is not the texts: nothing goes well
 
     async def pause(self, seconds: float) -> None:

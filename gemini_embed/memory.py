@@ -11,7 +11,7 @@ import contextvars
 import time
 import warnings
 from collections import deque
-from concurrent.futures import Future, wait
+from concurrent.futures import CancelledError, Future, wait
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -63,7 +63,7 @@ class Memory:
         self._dimension = request.sent_dimension
         self._usable = True
         self._used = False
-        self._quick = True
+        self._quick = False  # the last time
         self._keys: dict[WireText, str] = {}  # hashed once
         self._pieces = deque(
             wires[start : start + _RECALLED_AT_ONCE]
@@ -99,11 +99,12 @@ class Memory:
 
     async def _kept(self, wires: Sequence[WireText], block: NDArray[np.float32]) -> None:
         outcome: Future[None] = Future()
+        outcome.set_running_or_notify_cancel()  # whoever waits may go, the work goes on
 
         def keep() -> None:
             began = time.perf_counter()
             try:
-                self._keep(wires, block)
+                _run(self._keep, wires, block)
             except BaseException as error:  # noqa: BLE001 - raised where it is waited for
                 outcome.set_exception(error)
             else:
@@ -166,4 +167,12 @@ class Memory:
 def _in_thread(work: Callable[..., T], *args: Any) -> asyncio.Future[T]:
     """Begin work on another thread, at once. Unlike a task's, its exit is its caller's alone."""
     run = contextvars.copy_context().run
-    return asyncio.get_running_loop().run_in_executor(None, partial(run, work, *args))
+    return asyncio.get_running_loop().run_in_executor(None, partial(run, _run, work, *args))
+
+
+def _run(work: Callable[..., T], *args: Any) -> T:
+    """Do what a cache does. What asyncio has a meaning of its own for is an error as any other."""
+    try:
+        return work(*args)
+    except (asyncio.CancelledError, CancelledError, StopIteration) as error:
+        raise RuntimeError(f"{type(error).__name__} in the cache") from error

@@ -41,6 +41,9 @@ waits for the disk; most jobs are done before."""
 _LOG_PAGES = 4096
 """The log's length at which SQLite itself copies it: where processes end before they would."""
 
+_LONGEST_WRITE = 10.0
+"""Seconds that a fork waits for a write to end."""
+
 _PATIENCE = 60.0
 """Seconds that another process may keep the file to itself."""
 
@@ -133,19 +136,28 @@ class SQLiteCache:
         self._broken = False
         self._leave_to_parent()
         _caches.add(self)
+        self._settling: threading.Thread | None = None
         self._unmeasured = math.inf  # bytes written since the file's size was looked at
         self._unsettled = 0  # bytes written since the log was copied into the file
         self._marked: int | None = None  # the day that `_mark` was last called for
         self._waiting: deque[Sequence[tuple[str, bytes]]] = deque()
 
     def _leave_to_parent(self) -> None:
-        """Begin anew in a forked child: SQLite's connections do not survive a fork.
-
-        The parent's are not ours to close, and its threads may have held the locks.
-        """
+        """Begin anew, as in a forked child: the parent's locks and connections are its own."""
         loop.keep_from_child(*self._handles)
         # A log has one writer at a time; whoever reads does not wait for it.
         self._reader, self._writer = self._handles = _Handle(self.path), _Handle(self.path)
+
+    def _prepare_for_fork(self) -> list[threading.Lock]:
+        """Close the file, which SQLite wants no process to inherit; return the locks held."""
+        if (settling := self._settling) is not None:
+            settling.join(_LONGEST_WRITE)
+        held = []
+        for handle in self._handles:
+            if handle.lock.acquire(timeout=_LONGEST_WRITE):
+                handle.close()
+                held.append(handle.lock)
+        return held
 
     def __repr__(self) -> str:
         return f"SQLiteCache({str(self.path)!r}, max_bytes={self.max_bytes})"
@@ -167,9 +179,9 @@ class SQLiteCache:
             places = sorted(number for (number,) in _select(connection, _PLACES, wanted))
             for number, key, value, day in _select(connection, _VALUES, places):
                 found[key] = value
-                if day < today:
+                if day != today:  # later, where a clock was ahead
                     stale.append(number)
-        if stale:
+        if stale and not self._broken:
             self._note_use(stale, today)
         return [found.get(key) for key in wanted]
 
@@ -185,9 +197,11 @@ class SQLiteCache:
                 some += [(bytes.fromhex(key), value) for key, value in self._waiting.popleft()]
             if some:
                 self._write(connection, some)
-            if self._unsettled >= _SETTLED_AT_ONCE:
+            settling = self._settling is not None and self._settling.is_alive()
+            if self._unsettled >= _SETTLED_AT_ONCE and not settling:
                 self._unsettled = 0
-                threading.Thread(target=self._settle, name="gemini-embed-cache").start()
+                self._settling = threading.Thread(target=self._settle, name="gemini-embed-cache")
+                self._settling.start()
 
     def _settle(self) -> None:
         """Copy what was written from the log into the file, so that the log begins anew.
@@ -265,6 +279,8 @@ class SQLiteCache:
 
     def close(self) -> None:
         """Close the file; the next use opens it again."""
+        if (settling := self._settling) is not None:
+            settling.join()
         for handle in self._handles:
             with handle.lock:
                 handle.close()
@@ -281,7 +297,14 @@ class SQLiteCache:
         What SQLite cannot do is warned about once and ends the use of the file, unless `strict`.
         """
         with handle.lock:
-            connection = handle.connect()
+            try:
+                connection = handle.connect()
+            except sqlite3.Error as error:
+                if strict:
+                    raise ConfigurationError(f"the cache {self.path}: {error}") from error
+                self._broken = True
+                self._waiting.clear()
+                raise
             try:
                 yield connection
             except sqlite3.Error as error:
@@ -317,13 +340,27 @@ CREATE TABLE uses (id INTEGER PRIMARY KEY, day INTEGER NOT NULL);
 
 
 _caches: WeakSet[SQLiteCache] = WeakSet()
+_held: list[threading.Lock] = []
+
+
+def _before_fork() -> None:
+    for cache in list(_caches):
+        _held.extend(cache._prepare_for_fork())  # noqa: SLF001 - ours
+
+
+def _after_fork_in_parent() -> None:
+    while _held:
+        _held.pop().release()
 
 
 def _after_fork() -> None:
-    for cache in _caches:
+    _held.clear()
+    for cache in list(_caches):
         cache._leave_to_parent()  # noqa: SLF001 - ours
 
 
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent)
 loop.after_fork(_after_fork)
 
 

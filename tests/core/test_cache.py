@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import multiprocessing
 import os
 import pickle
@@ -13,7 +14,7 @@ import tempfile
 import threading
 import time
 import warnings
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -148,6 +149,35 @@ def test_a_slow_cache_holds_nobody_else_up(embedder: Maker) -> None:
         assert not slow.done()
         cache.leave.set()
         assert slow.result(20).vectors.shape == other.shape
+
+
+class Failing:
+    """A cache that fails as few would expect."""
+
+    def __init__(self, error: type[BaseException], *, when: str) -> None:
+        self.error, self.when = error, when
+
+    def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
+        if self.when == "get":
+            raise self.error
+        return [None] * len(keys)
+
+    def set_many(self, pairs: Sequence[tuple[str, bytes]]) -> None:  # noqa: ARG002 - of the protocol
+        if self.when == "set":
+            time.sleep(0.02)  # longer than is waited for on the spot
+            raise self.error
+
+
+@pytest.mark.parametrize("when", ["get", "set"])
+@pytest.mark.parametrize("error", [CancelledError, asyncio.CancelledError, StopIteration, OSError])
+def test_however_a_cache_fails_it_costs_no_vector(
+    when: str, error: type[BaseException], embedder: Maker
+) -> None:
+    """Errors that asyncio takes for its own are a warning as any other, and nothing hangs."""
+    with pytest.warns(UserWarning, match="the cache is not used"):
+        result = embedder(cache=Failing(error, when=when)).embed(TEXTS, role="document")
+
+    assert (result.vectors == embedder().embed(TEXTS, role="document").vectors).all()
 
 
 def test_each_kind_of_request_has_its_own_vector(embedder: Maker, path: Path) -> None:
@@ -391,24 +421,41 @@ def test_the_log_begins_anew(path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 FORKING = """
-import os, sys
+import os, sys, threading, warnings
 from gemini_embed.cache import SQLiteCache
-cache = SQLiteCache(sys.argv[1])
+warnings.simplefilter("error", UserWarning)
+cache, ended = SQLiteCache(sys.argv[1]), threading.Event()
 cache.set_many([("aa", b"parent's")])
-with cache._reader.lock, cache._writer.lock:  # as another thread may have them
-    pid = os.fork()
-if pid == 0:
-    assert cache.get_many(["aa"]) == [b"parent's"]
-    cache.set_many([("bb", b"child's")])
-    os._exit(0)
-assert os.waitpid(pid, 0)[1] == 0
-assert cache.get_many(["aa", "bb"]) == [b"parent's", b"child's"]
+
+def write():
+    turn = 0
+    while not ended.is_set():
+        turn += 1
+        cache.set_many([(f"{turn * 100 + i:040x}", bytes(3000)) for i in range(100)])
+
+writer = threading.Thread(target=write)
+writer.start()
+for child in range(10):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside a thread
+        pid = os.fork()
+    if pid == 0:
+        assert cache.get_many(["aa"]) == [b"parent's"]
+        cache.set_many([(f"{child:02x}", b"child's")])
+        os._exit(0)
+    if child == 5:
+        cache.close()
+    assert os.waitpid(pid, 0)[1] == 0
+ended.set()
+writer.join()
+cache.close()
+assert cache.get_many([f"{child:02x}" for child in range(10)]) == [b"child's"] * 10
 """
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform does not fork")
 def test_a_forked_child_and_its_parent_both_go_on(path: Path) -> None:
-    """A fork in the middle of a look-up or a write leaves both sides a cache that works."""
+    """A fork while others write leaves both sides a cache that works, and loses nothing."""
     subprocess.run([sys.executable, "-c", FORKING, str(path)], timeout=60, check=True)  # noqa: S603 - our own script
 
 
