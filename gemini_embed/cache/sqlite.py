@@ -1,4 +1,4 @@
-"""The cache that comes with the project: one SQLite file. The only module that writes files."""
+"""The cache that comes with the project: one SQLite file, opened by `handle`."""
 
 from __future__ import annotations
 
@@ -16,9 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakSet
 
-from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
-
 from gemini_embed import loop
+from gemini_embed.cache.handle import Handle
 from gemini_embed.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -26,26 +25,12 @@ if TYPE_CHECKING:
 
 DEFAULT_MAX_BYTES = 4 * 2**30
 
-_APPLICATION_ID = 0x47454D45  # "GEME": SQLite's way to say whose file it is
-_PAGE_BYTES = 65536
-"""Vectors of 3 and 12 KiB fill large pages well: 1.03 and 1.07 times their size on disk, where
-SQLite's usual 4 KiB pages cost a third more."""
-
-_KEPT_KIB = 16 * 1024
-"""Of the file, in memory: what the index of keys needs while vectors pass through."""
-
 _SETTLED_AT_ONCE = 64 * 2**20
 """Bytes of vectors in the log, which is then about three times as large. Copying it into the file
 waits for the disk; most jobs are done before."""
 
-_LOG_PAGES = 4096
-"""The log's length at which SQLite itself copies it: where processes end before they would."""
-
 _LONGEST_WRITE = 10.0
 """Seconds that a fork waits for a write to end."""
-
-_PATIENCE = 60.0
-"""Seconds that another process may keep the file to itself."""
 
 _DAY_BITS = 32
 """The day of a vector's first use stands above these bits of its number. A number whose lower bits
@@ -88,27 +73,6 @@ def default_path() -> Path:
     return Path(base) / "gemini-embed" / "vectors.sqlite3"
 
 
-class _Handle:
-    """A connection, opened at its first use, and the lock that gives it to one thread at a time."""
-
-    def __init__(self, path: Path) -> None:
-        self.lock = threading.Lock()
-        self.connection: sqlite3.Connection | None = None
-        self._path = path
-
-    def connect(self) -> sqlite3.Connection:
-        """Return the connection; the lock is held."""
-        if self.connection is None:
-            self.connection = _open(self._path)
-        return self.connection
-
-    def close(self) -> None:
-        """Close the connection, if there is one."""
-        if self.connection is not None:
-            self.connection.close()
-            self.connection = None
-
-
 class SQLiteCache:
     """A file of vectors, safe for any number of threads and processes at once.
 
@@ -127,7 +91,7 @@ class SQLiteCache:
     def __init__(
         self, path: str | os.PathLike[str] | None = None, *, max_bytes: int = DEFAULT_MAX_BYTES
     ) -> None:
-        self._handles: tuple[_Handle, ...] = ()
+        self._handles: tuple[Handle, ...] = ()
         if not max_bytes > 0:
             raise ConfigurationError(f"max_bytes must be more than 0, not {max_bytes!r}")
         self.path = default_path() if path is None else Path(path)
@@ -146,7 +110,7 @@ class SQLiteCache:
         """Begin anew, as in a forked child: the parent's locks and connections are its own."""
         loop.keep_from_child(*self._handles)
         # A log has one writer at a time; whoever reads does not wait for it.
-        self._reader, self._writer = self._handles = _Handle(self.path), _Handle(self.path)
+        self._reader, self._writer = self._handles = Handle(self.path), Handle(self.path)
 
     def _prepare_for_fork(self) -> list[threading.Lock]:
         """Close the file, which SQLite wants no process to inherit; return the locks held."""
@@ -291,7 +255,7 @@ class SQLiteCache:
             handle.close()
 
     @contextmanager
-    def _opened(self, handle: _Handle, *, strict: bool = False) -> Iterator[sqlite3.Connection]:
+    def _opened(self, handle: Handle, *, strict: bool = False) -> Iterator[sqlite3.Connection]:
         """Yield a connection, one thread at a time.
 
         What SQLite cannot do is warned about once and ends the use of the file, unless `strict`.
@@ -331,14 +295,6 @@ def _rebuild(path: Path, max_bytes: int) -> SQLiteCache:
     return SQLiteCache(path, max_bytes=max_bytes)
 
 
-_SCHEMA = f"""
-PRAGMA application_id = {_APPLICATION_ID};
-CREATE TABLE vectors (id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, value BLOB NOT NULL);
-CREATE TABLE uses (id INTEGER PRIMARY KEY, day INTEGER NOT NULL);
-"""
-# Later uses lie apart: noting one would otherwise write the vector's page again.
-
-
 _caches: WeakSet[SQLiteCache] = WeakSet()
 _held: list[threading.Lock] = []
 
@@ -362,71 +318,6 @@ def _after_fork() -> None:
 if hasattr(os, "register_at_fork"):  # not on Windows
     os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent)
 loop.after_fork(_after_fork)
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    """Open a cache file, made if it is not there.
-
-    Raises:
-        ConfigurationError: It is there, and is something else or damaged.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise sqlite3.OperationalError(str(error)) from error
-    connection = sqlite3.connect(
-        path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False
-    )
-    # Making a file, two processes may meet in ways that SQLite's own patience does not cover.
-    patient = Retrying(
-        retry=retry_if_exception(lambda error: "locked" in str(error)),
-        stop=stop_after_delay(_PATIENCE),
-        wait=wait_random(0.001, 0.05),
-        reraise=True,
-    )
-    try:
-        patient(_set_up, connection, path)
-    except sqlite3.OperationalError:  # the disk is full, read-only, ...: no fault of the file
-        connection.close()
-        raise
-    except sqlite3.DatabaseError as error:
-        connection.close()
-        raise ConfigurationError(
-            f"{path} is not a cache file, or damaged ({error}); it is left as it is. "
-            "Name another file, or delete it"
-        ) from error
-    except ConfigurationError:
-        connection.close()
-        raise
-    return connection
-
-
-def _set_up(connection: sqlite3.Connection, path: Path) -> None:
-    connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
-    with connection:
-        connection.execute("BEGIN")
-        if _is_foreign(connection):
-            raise ConfigurationError(
-                f"{path} is a database of something else; name another file for the cache"
-            )
-    connection.execute(f"PRAGMA cache_size = -{_KEPT_KIB}")
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = NORMAL")
-    connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
-    with connection:
-        connection.execute("BEGIN IMMEDIATE")
-        if not _count_tables(connection):
-            for statement in filter(str.strip, _SCHEMA.split(";")):
-                connection.execute(statement)
-
-
-def _is_foreign(connection: sqlite3.Connection) -> bool:
-    application = connection.execute("PRAGMA application_id").fetchone()[0]
-    return bool(_count_tables(connection)) and application != _APPLICATION_ID
-
-
-def _count_tables(connection: sqlite3.Connection) -> int:
-    return int(connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0])
 
 
 def _used_bytes(connection: sqlite3.Connection) -> int:
