@@ -111,6 +111,23 @@ SENT: dict[str, Call] = {
         role="query",
         options={"model": "gemini-embedding-001", "project": "pydantic-ai"},
     ),
+    "braintrust__embedding_001_dimensions_32.yaml": Call(
+        texts=["This is a test", "This is another test"],
+        options={"model": "gemini-embedding-001", "output_dimensionality": 32},
+        warns="output_dimensionality=32 is below 128",
+    ),
+    "rig__embedding_001_dimensions_256.yaml": Call(
+        texts=[
+            "Rust values memory safety and predictable performance.",
+            "Streaming responses arrive incrementally instead of all at once.",
+            "Embeddings turn text into numeric vectors for similarity search.",
+        ],
+        options={
+            "model": "gemini-embedding-001",
+            "task_type": "TASK_TYPE_UNSPECIFIED",  # that project sends no task
+            "output_dimensionality": 256,
+        },
+    ),
 }
 """Recordings of requests that this project makes, and the call that makes each of them."""
 
@@ -138,7 +155,12 @@ NOT_SENT: dict[str, str] = {
     f"{_RUBY_ERROR}real_error_scenarios_vertexai_gemini-2_5-flash_"
     "handles_context_length_exceeded_errors.trunc.yml": _CHAT,
     "cookbook__batch_embeddings.json": "a batch job, which nothing here starts",
+    "cookbook__embedding_2_media.json": "media beside texts; its answers are read below",
     "error_bodies.json": "answers only; all of them are read below",
+    "error_bodies_2.json": "answers only; all of them are read below",
+    "kio__embedding_2_batch_job.json": "a batch job, which nothing here starts",
+    "rig__models_list_embedding.json": "the list of models, which nothing here asks for",
+    "vercel__embedding_2_two_dimensions.json": "its texts are not held; its answer is read below",
     "SOURCES.md": "says where the others come from",
 }
 """Files whose request this project does not make, and why."""
@@ -203,12 +225,17 @@ def _read(path: Path) -> Exchange:
     """Return the last exchange of a file; one before it only fetches an access token."""
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     recording = yaml.load(path.read_text(encoding="utf-8"), loader)  # noqa: S506 - both are safe
+    if "when" in recording:
+        return _read_when_then(recording)
     last = (recording.get("interactions") or recording["http_interactions"])[-1]
     request, response = last["request"], last["response"]
     headers = {name.lower(): values for name, values in response["headers"].items()}
 
     def body(message: Mapping[str, Any]) -> Any:
-        return message.get("parsed_body") or json.loads(message["body"]["string"])
+        if "parsed_body" in message:
+            return message["parsed_body"]
+        text = message["body"]
+        return json.loads(text if isinstance(text, str) else text["string"])
 
     return Exchange(
         path=urlsplit(request["uri"]).path,
@@ -219,9 +246,28 @@ def _read(path: Path) -> Exchange:
     )
 
 
+def _read_when_then(recording: Mapping[str, Any]) -> Exchange:
+    """Return an exchange in the form that httpmock records."""
+    request, response = recording["when"], recording["then"]
+    headers = {header["name"]: header["value"] for header in response["header"]}
+    return Exchange(
+        path=request["path"],
+        asked=json.loads(request["body"]),
+        status=response["status"],
+        answered=json.loads(response["body"]),
+        content_type=headers["content-type"],
+    )
+
+
 @pytest.fixture
 def folder() -> Path:
     return folder_of(os.environ)
+
+
+def _quoted(folder: Path) -> list[dict[str, Any]]:
+    files = ("error_bodies.json", "error_bodies_2.json")
+    bodies = [json.loads((folder / name).read_text(encoding="utf-8"))["bodies"] for name in files]
+    return [one for listed in bodies for one in listed]
 
 
 @pytest.fixture
@@ -232,8 +278,8 @@ def recorded(folder: Path) -> Callable[[str], Exchange]:
 
 @pytest.fixture
 def quoted(folder: Path) -> Callable[[str], tuple[int, Any]]:
-    """Return a reader of `error_bodies.json`: part of an entry's description -> status, body."""
-    listed = json.loads((folder / "error_bodies.json").read_text(encoding="utf-8"))["bodies"]
+    """Return a reader of quoted errors: part of an entry's description -> status, body."""
+    listed = _quoted(folder)
 
     def entry(part: str) -> tuple[int, Any]:
         (found,) = (one for one in listed if part in one["_kind"])
@@ -345,6 +391,7 @@ async def test_request_and_vectors_are_the_recorded_ones(
 
 @pytest.mark.parametrize("fast", [True, False])
 @pytest.mark.parametrize("name", ANSWERED)
+@pytest.mark.filterwarnings("ignore:output_dimensionality=")
 def test_a_real_answer_is_read_exactly(
     embedder: Callable[..., ge.GeminiEmbedder],
     server: Standin,
@@ -358,7 +405,7 @@ def test_a_real_answer_is_read_exactly(
     texts = [f"text {index}" for index in range(len(exchange.vectors))]
     dimension = len(exchange.vectors[0])
     core = embedder(
-        model="gemini-embedding-001" if "-001" in name else NEWEST,
+        model="gemini-embedding-001" if "gemini-embedding-001" in exchange.path else NEWEST,
         output_dimensionality=dimension,
         fast_decode=fast,
     )
@@ -450,6 +497,19 @@ QUOTED_ERRORS: dict[str, Meaning] = {
     "generic Gemini 503": Meaning(error=ge.ServiceUnavailableError),
     "no API key sent": Meaning(error=ge.AuthenticationError),
     "leaked key": Meaning(error=ge.AuthenticationError),
+    "an unknown field": Meaning(error=ge.RequestError),
+    "NEWER wording": Meaning(error=ge.ModelNotFoundError),
+    "gemini-embedding-2, free tier, per minute": Meaning(
+        error=ge.QuotaExceededError,
+        retry_after=15.65861672,
+        quota_id=_FREE.format("PerMinute"),
+        quota_value=100,
+    ),
+    "langchain4j#3942": Meaning(error=ge.QuotaExceededError),
+    "an entry without model": Meaning(error=ge.RequestError),
+    "model lacks models/": Meaning(error=ge.RequestError),
+    "part holds no data": Meaning(error=ge.RequestError),
+    "prepaid balance used up": Meaning(error=ge.QuotaExceededError),
 }
 
 
@@ -465,7 +525,7 @@ def _assert_means(error: BaseException, status: int, body: Any, meaning: Meaning
 
 def test_every_quoted_error_is_read(folder: Path) -> None:
     """No quoted error answer is left out by accident."""
-    listed = json.loads((folder / "error_bodies.json").read_text(encoding="utf-8"))["bodies"]
+    listed = _quoted(folder)
     assert len(listed) == len(QUOTED_ERRORS)
     assert all(sum(part in one["_kind"] for part in QUOTED_ERRORS) == 1 for one in listed)
 
