@@ -7,18 +7,17 @@ warned about, and never costs a vector.
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import time
 import warnings
 from collections import deque
 from concurrent.futures import CancelledError, Future, wait
-from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from gemini_embed.cache import cache_keys
 from gemini_embed.errors import ConfigurationError
+from gemini_embed.threads import begin, in_thread
 from gemini_embed.vectors import as_served, recalled
 
 if TYPE_CHECKING:
@@ -111,7 +110,7 @@ class Memory:
                 outcome.set_result(None)
             self._quick = time.perf_counter() - began < _BRIEF
 
-        _in_thread(keep)
+        begin(keep)
         if self._quick:
             # Two busy threads take the interpreter from each other: standing still is faster.
             wait([outcome], timeout=_BRIEF)
@@ -166,8 +165,7 @@ class Memory:
 
 def _in_thread(work: Callable[..., T], *args: Any) -> asyncio.Future[T]:
     """Begin work on another thread, at once. Unlike a task's, its exit is its caller's alone."""
-    run = contextvars.copy_context().run
-    return asyncio.get_running_loop().run_in_executor(None, partial(run, _run, work, *args))
+    return in_thread(_run, work, *args)
 
 
 def _run(work: Callable[..., T], *args: Any) -> T:

@@ -1,0 +1,116 @@
+"""Threads for what can only be waited for: a cache, a file, credentials.
+
+They are daemons: work that hangs holds neither the end of the process nor a deadline. What is
+under way when the process ends has a moment to finish. Threads are used again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import contextvars
+import threading
+from collections import deque
+from concurrent.futures import Future, wait
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from gemini_embed import loop
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
+
+_MOST = 64
+"""Work that hangs keeps its thread: beyond so many, work waits for its turn."""
+
+_LAST_MOMENT = 2.0
+"""Seconds that the end of the process waits for what is under way."""
+
+
+class _Workers:
+    """Threads that share a queue; another one starts when more is waiting than threads are."""
+
+    def __init__(self) -> None:
+        self.under_way: set[Future[Any]] = set()
+        self._waiting: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
+        self._changed = threading.Condition()
+        self._idle = 0
+        self._count = 0
+
+    def begin(self, work: Callable[[], T]) -> Future[T]:
+        future: Future[T] = Future()
+        self.under_way.add(future)
+        future.add_done_callback(self.under_way.discard)
+        with self._changed:
+            self._waiting.append((future, work))
+            if len(self._waiting) <= self._idle:
+                self._changed.notify()
+            elif self._count < _MOST:
+                self._start_another()
+        return future
+
+    def _start_another(self) -> None:
+        name = f"gemini-embed-worker-{self._count}"
+        try:
+            threading.Thread(target=self._work, name=name, daemon=True).start()
+        except RuntimeError as error:  # no more threads are to be had: those there are will do it
+            if not self._count:
+                self._waiting.pop()[0].set_exception(error)
+        else:
+            self._count += 1
+
+    def _work(self) -> None:
+        while True:
+            future, work = self._next()
+            if future.set_running_or_notify_cancel():
+                _do(future, work)
+            del future, work  # what they hold may go while this thread is idle
+
+    def _next(self) -> tuple[Future[Any], Callable[[], Any]]:
+        with self._changed:
+            while not self._waiting:
+                self._idle += 1
+                self._changed.wait()
+                self._idle -= 1
+            return self._waiting.popleft()
+
+
+def _do(future: Future[T], work: Callable[[], T]) -> None:
+    try:
+        value = work()
+    except BaseException as error:  # noqa: BLE001 - raised where it is waited for
+        future.set_exception(error)
+    else:
+        future.set_result(value)
+
+
+_workers = _Workers()
+
+
+def begin(work: Callable[..., T], *args: Any) -> Future[T]:
+    """Begin work on another thread, at once. It sees the caller's context variables."""
+    return _workers.begin(partial(contextvars.copy_context().run, work, *args))
+
+
+def in_thread(work: Callable[..., T], *args: Any) -> asyncio.Future[T]:
+    """Begin work on another thread, at once, to be awaited here.
+
+    Whoever waits may go: a deadline or a cancelled call does not wait for the thread.
+    """
+    return asyncio.wrap_future(begin(work, *args))
+
+
+def _after_fork() -> None:
+    global _workers  # noqa: PLW0603 - the parent's threads are not here
+    loop.keep_from_child(_workers)
+    _workers = _Workers()
+
+
+def _finish() -> None:
+    wait(_workers.under_way.copy(), timeout=_LAST_MOMENT)
+
+
+loop.after_fork(_after_fork)
+atexit.register(_finish)  # before the I/O thread stops: it was registered earlier
