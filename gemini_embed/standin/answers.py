@@ -80,12 +80,12 @@ def count_tokens(call: Call, body: Any) -> bytes:
 
 def vectors(call: Call, asked: Sequence[Asked], arrays: Sequence[bytes]) -> bytes:
     """Return the answer to `batchEmbedContents` or `embedContent`; `arrays` are JSON already."""
-    start = entries.embeddings(call, arrays)
-    if asked[0].model.task == "field":  # the older models tell no usage
-        return b"{%b}" % start
-    count = sum(one.tokens for one in asked)
-    usage = {"promptTokenCount": count, "promptTokenDetails": entries.text_tokens(count)}
-    return b'{%b,"usageMetadata":%b}' % (start, protojson.printed(usage))
+    members = entries.embeddings(call, arrays)
+    if asked[0].model.task == "prefix":  # the older models tell no usage
+        count = sum(one.tokens for one in asked)
+        usage = {"promptTokenCount": count, "promptTokenDetails": entries.text_tokens(count)}
+        members["usageMetadata"] = protojson.printed(usage)
+    return protojson.composed(members)
 
 
 def served(call: Call) -> Model:

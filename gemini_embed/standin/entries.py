@@ -143,12 +143,15 @@ def understood(
     return Asked(model, text, task_type, title, model.dimension if dimension is None else dimension)
 
 
-def embeddings(call: Call, arrays: Sequence[bytes]) -> bytes:
-    """Return the member of an answer that holds the vectors, which are JSON arrays already."""
-    listed = [b'{"values":%b}' % array for array in arrays]
+def embeddings(call: Call, arrays: Sequence[bytes]) -> dict[str, bytes]:
+    """Return the member of an answer that holds the vectors, which are JSON arrays already.
+
+    A fault may have emptied or taken the last one.
+    """
+    listed = [protojson.composed({"values": array}) for array in arrays]
     if call.method == "embedContent":
-        return b'"embedding":%b' % (listed[0] if listed else b"{}")
-    return b'"embeddings":[%b]' % b",".join(listed)
+        return {"embedding": b"".join(listed)}
+    return {"embeddings": b"[%b]" % b",".join(listed)}
 
 
 def text_tokens(count: int) -> list[dict[str, Any]]:

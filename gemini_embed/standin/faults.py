@@ -17,6 +17,7 @@ FaultKind = Literal[
     "not-json",
     "short",
     "empty",
+    "no-values",
     "nan",
     "wrong-dimension",
     "hang",
@@ -29,7 +30,9 @@ FaultKind = Literal[
 - `html`: 502 with an HTML page, as a proxy answers.
 - `not-json`: 200 with a text that is not JSON.
 - `short`: one vector fewer than texts.
-- `empty`: one vector without values.
+- `empty`: one vector of no numbers.
+- `no-values`: one embedding without its `values`, as Google's is when a medium is not what it was
+  declared to be.
 - `nan`: one vector with a NaN in it.
 - `wrong-dimension`: one vector with one number too few.
 - `hang`: no answer until `Standin.release`.
@@ -74,12 +77,17 @@ def check_kind(kind: str) -> None:
 
 
 def spoil(vectors: Sequence[bytes], kind: FaultKind | None) -> list[bytes]:
-    """Return the vectors of an answer, each a JSON array, as `kind` leaves them."""
+    """Return the vectors of an answer, each a JSON array, as `kind` leaves them.
+
+    Nothing stands for one that the answer holds no values of.
+    """
     *rest, last = vectors
     if kind == "short":
         return rest
     if kind == "empty":
         return [*rest, b"[]"]
+    if kind == "no-values":
+        return [*rest, b""]
     numbers = last[1:-1].split(b",")
     if kind == "nan":
         return [*rest, b"[" + b",".join([b"NaN", *numbers[1:]]) + b"]"]

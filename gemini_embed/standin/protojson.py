@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from gemini_embed.standin import bodies
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Mapping
 
 
 def parse(raw: bytes) -> Any:
@@ -114,3 +114,9 @@ def flag(value: Any, where: str) -> bool:
 def printed(value: Any) -> bytes:
     """Return JSON without a space."""
     return json.dumps(value, separators=(",", ":")).encode()
+
+
+def composed(members: Mapping[str, bytes]) -> bytes:
+    """Return an object of members that are JSON already; empty ones are left out."""
+    listed = [b'"%b":%b' % (name.encode(), value) for name, value in members.items() if value]
+    return b"{%b}" % b",".join(listed)

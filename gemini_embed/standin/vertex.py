@@ -108,19 +108,22 @@ def vectors(call: Call, asked: Sequence[Asked], arrays: Sequence[bytes]) -> byte
         # A fault may have taken the last vector.
         predictions = [_prediction(*pair) for pair in zip(asked, arrays, strict=False)]
         characters = sum(len("".join(one.text.split())) for one in asked)
-        metadata = protojson.printed({"billableCharacterCount": characters})
-        return b'{"predictions":[%b],"metadata":%b}' % (b",".join(predictions), metadata)
+        return protojson.composed(
+            {
+                "predictions": b"[%b]" % b",".join(predictions),
+                "metadata": protojson.printed({"billableCharacterCount": characters}),
+            }
+        )
     count = sum(one.tokens for one in asked)
-    rest: dict[str, Any] = {
-        "usageMetadata": {
-            "promptTokenCount": count,
-            "promptTokensDetails": entries.text_tokens(count),
-            "totalTokenCount": count,
-        }
+    usage = {
+        "promptTokenCount": count,
+        "promptTokensDetails": entries.text_tokens(count),
+        "totalTokenCount": count,
     }
+    members = entries.embeddings(call, arrays) | {"usageMetadata": protojson.printed(usage)}
     if any(one.too_long for one in asked):  # said of the whole answer, and only if so
-        rest["truncated"] = True
-    return b"{%b,%b}" % (entries.embeddings(call, arrays), protojson.printed(rest)[1:-1])
+        members["truncated"] = protojson.printed(value=True)
+    return protojson.composed(members)
 
 
 def served(call: Call) -> Model:
@@ -178,4 +181,5 @@ def _wanted(model: Model, written: entries.Entry) -> Asked:
 
 def _prediction(one: Asked, array: bytes) -> bytes:
     statistics = protojson.printed({"token_count": one.tokens, "truncated": one.too_long})
-    return b'{"embeddings":{"values":%b,"statistics":%b}}' % (array, statistics)
+    embeddings = protojson.composed({"values": array, "statistics": statistics})
+    return protojson.composed({"embeddings": embeddings})

@@ -91,6 +91,18 @@ def test_spoiled_vectors(server: Standin, ask: Ask) -> None:
     assert vectors[4] == [server.vector(text, dimension=64) for text in ("a", "b")]
 
 
+def test_an_embedding_without_values(server: Standin, ask: Ask, fetch: Fetch) -> None:
+    """Told from a short answer by the embedding that is there, in a batch and alone."""
+    server.script.extend(["no-values", "no-values", "short"])
+    first, last = ask(server, "a", "b", outputDimensionality=2)[1]["embeddings"]
+    assert first == {"values": server.vector("a", dimension=2)}
+    assert last == {}
+    one = f"{server.url}/v1/models/{MODEL}:embedContent"
+    body = {"content": {"parts": [{"text": "a"}]}}
+    assert json.loads(fetch(one, body)[2]) == {"embedding": {}}
+    assert json.loads(fetch(one, body)[2]) == {}
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_fault_breaks_the_service(kind: FaultKind, fetch: Fetch) -> None:
     """Every fault can hit one single vector of one number, and the next request is fine."""

@@ -593,6 +593,16 @@ def test_spoiled_vectors(
     assert [len(one["values"]) for one in batch] == lengths
 
 
+def test_an_embedding_without_values(server: Standin, post: Ask) -> None:
+    """Told from a short answer by the embedding that is there, whatever the method."""
+    server.script.extend(["no-values"] * 3)
+    one, other = post(server, "predict", instances("a", "b"))[1]["predictions"]
+    assert one["embeddings"].keys() == {"values", "statistics"}
+    assert other["embeddings"].keys() == {"statistics"}
+    assert post(server, "embedContent", content("a"))[1]["embedding"] == {}
+    assert post(server, "batchEmbedContents", requests("a", "b"))[1]["embeddings"][1:] == [{}]
+
+
 @pytest.mark.parametrize("method", ["predict", "embedContent", "batchEmbedContents"])
 def test_faults_and_scripts(server: Standin, post: Ask, method: str) -> None:
     """What is scripted is met by every method of Vertex AI, before any look at the request."""
