@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import time
-import warnings
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Self, get_args
 
@@ -27,6 +26,7 @@ from gemini_embed.models import (
     route_of,
     warn_of_status,
 )
+from gemini_embed.notices import warn
 from gemini_embed.options import check_picklable
 from gemini_embed.quota import Quota
 from gemini_embed.request import Request
@@ -331,7 +331,7 @@ class GeminiEmbedder:
         checked = check_texts(texts, on_blank=self.on_blank)
         named = check_titles(titles, len(checked))
         if task != TITLED and any(named):
-            warnings.warn(f"titles are ignored: {task} takes none", stacklevel=3)
+            warn(f"titles are ignored: {task} takes none")
         route = route_of(self._row, self._backend.name, sdk_version=sdk_version())
         return Request(
             model=self._row,

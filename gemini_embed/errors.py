@@ -59,14 +59,19 @@ class InvalidInputError(GeminiEmbedError, ValueError):
     """A text cannot be embedded. Nothing was sent.
 
     Attributes:
-        index: Position of the first such text in the caller's list.
+        index: Position of the first such text in the caller's list; None only where the error
+            was made from its message alone.
         reason: What is wrong with it, for instance `"blank"`.
     """
 
-    def __init__(self, message: str, *, index: int = -1, reason: str = "") -> None:
-        super().__init__(message, indexes=(index,))
+    def __init__(self, message: str, index: int | None = None, reason: str = "") -> None:
+        super().__init__(message, indexes=() if index is None else (index,))
+        self.args = (message, index, reason)  # all it takes to make it again
         self.index = index
         self.reason = reason
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class RequestError(GeminiEmbedError):

@@ -16,8 +16,12 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from gemini_embed.notices import carried
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
+
+    from gemini_embed.notices import Notices
 
 T = TypeVar("T")
 
@@ -85,12 +89,13 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
             "a sync call from gemini-embed's own I/O thread would wait for itself; "
             "use the async method"
         )
-    future = asyncio.run_coroutine_threadsafe(_outcome(coroutine), loop)
-    try:
-        outcome = future.result()
-    except BaseException:
-        future.cancel()
-        raise
+    with carried() as notices:
+        future = asyncio.run_coroutine_threadsafe(_outcome(coroutine, notices), loop)
+        try:
+            outcome = future.result()
+        except BaseException:
+            future.cancel()
+            raise
     return outcome()
 
 
@@ -102,12 +107,15 @@ async def arun(coroutine: Coroutine[Any, Any, T]) -> T:
     loop = io_loop()
     if asyncio.get_running_loop() is loop:
         return await coroutine
-    future = asyncio.run_coroutine_threadsafe(_outcome(coroutine), loop)
-    return (await asyncio.wrap_future(future))()
+    with carried() as notices:
+        future = asyncio.run_coroutine_threadsafe(_outcome(coroutine, notices), loop)
+        outcome = await asyncio.wrap_future(future)
+    return outcome()
 
 
-async def _outcome(coroutine: Coroutine[Any, Any, T]) -> Callable[[], T]:
+async def _outcome(coroutine: Coroutine[Any, Any, T], notices: Notices) -> Callable[[], T]:
     """Return how it ended: an exit that a hook asks for is the caller's, not the I/O thread's."""
+    notices.keep_here()
     try:
         value = await coroutine
     except (SystemExit, KeyboardInterrupt) as error:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-import warnings
 from collections import deque
 from concurrent.futures import CancelledError, Future, wait
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -17,6 +16,7 @@ import numpy as np
 
 from gemini_embed.cache import cache_keys
 from gemini_embed.errors import ConfigurationError
+from gemini_embed.notices import warn
 from gemini_embed.threads import begin, in_thread
 from gemini_embed.vectors import as_served, recalled
 
@@ -153,10 +153,9 @@ class Memory:
             if isinstance(error, ConfigurationError) and not self._used:
                 raise
             if usable:
-                warnings.warn(
+                warn(
                     "the cache is not used for the rest of this call: "
-                    f"{type(error).__name__}: {error}",
-                    stacklevel=2,
+                    f"{type(error).__name__}: {error}"
                 )
             return otherwise
         finally:

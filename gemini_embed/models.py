@@ -8,11 +8,11 @@ recorded answers where the pages are silent (who normalises truncated vectors).
 from __future__ import annotations
 
 import math
-import warnings
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from gemini_embed.errors import ConfigurationError
+from gemini_embed.notices import warn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -240,10 +240,9 @@ def find_model(name: str, *, any_name: bool = False) -> Model:
             "Set base_url (or client) to use a gateway's own name."
         )
     newest = MODELS[NEWEST]
-    warnings.warn(
+    warn(
         f"{bare!r} is not a model this release knows; it is treated like {NEWEST} "
-        f"(dimension {newest.dimension}, task told by a prefix in the text)",
-        stacklevel=2,
+        f"(dimension {newest.dimension}, task told by a prefix in the text)"
     )
     return replace(newest, name=bare)
 
@@ -269,10 +268,9 @@ def check_dimension(model: Model, dimension: int | None) -> None:
             f"output_dimensionality={dimension}: {model.name} gives 1 to {model.dimension}"
         )
     if dimension < SMALLEST_ADVISED_DIMENSION:
-        warnings.warn(
+        warn(
             f"output_dimensionality={dimension} is below {SMALLEST_ADVISED_DIMENSION}, "
-            "the smallest that Google documents",
-            stacklevel=2,
+            "the smallest that Google documents"
         )
 
 
@@ -293,13 +291,12 @@ def warn_of_status(model: Model, backend: BackendName) -> None:
     """Warn once where the service no longer serves a model, or never did."""
     status = status_of(model, backend)
     if status == "retired":
-        warnings.warn(
+        warn(
             f"Google shut {model.name} down on {model.shutdown}; requests will fail. Move to "
-            f"{model.successor} and embed the index again: vectors of two models cannot be mixed",
-            stacklevel=2,
+            f"{model.successor} and embed the index again: vectors of two models cannot be mixed"
         )
     elif status == "never":
-        warnings.warn(f"{model.name} is {served_by(model)}; requests will fail", stacklevel=2)
+        warn(f"{model.name} is {served_by(model)}; requests will fail")
 
 
 def served_by(model: Model) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from gemini_embed.notices import warn
 
 if TYPE_CHECKING:
     from numpy import float32
@@ -35,7 +36,7 @@ def warn_of_truncated(usage: Usage) -> None:
     """Tell of texts that were cut off, where the caller stands."""
     if cut := usage.truncated:
         shown = ", ".join(map(str, cut[:_MOST_NAMED])) + (", ..." if len(cut) > _MOST_NAMED else "")
-        warnings.warn(f"texts too long for the model were cut off by it: {shown}", stacklevel=3)
+        warn(f"texts too long for the model were cut off by it: {shown}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ import sqlite3
 import sys
 import threading
 import time
-import warnings
 from collections import deque
 from contextlib import closing, contextmanager, suppress
 from itertools import chain
@@ -19,6 +18,7 @@ from weakref import WeakSet
 from gemini_embed import loop
 from gemini_embed.cache.handle import Handle
 from gemini_embed.errors import ConfigurationError
+from gemini_embed.notices import warn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -275,7 +275,7 @@ class SQLiteCache:
                 if strict:
                     raise ConfigurationError(f"the cache {self.path}: {error}") from error
                 self._broken = True
-                warnings.warn(f"the cache {self.path} is not used any more: {error}", stacklevel=4)
+                warn(f"the cache {self.path} is not used any more: {error}")
 
     @staticmethod
     def _make_room(connection: sqlite3.Connection, max_bytes: int) -> None:

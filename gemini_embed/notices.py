@@ -1,0 +1,110 @@
+"""Warnings, at the line of the caller's that they are about. Performs no I/O.
+
+A warning that points into a library is shown once for all callers together, and leads nobody to
+the line that has to change. What is found out on the I/O thread has no caller's line there: it is
+kept until the caller has its answer, and told where the caller waits.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
+
+_NOT_CALLERS = frozenset(
+    {
+        "gemini_embed",
+        "langchain_gemini_embed",
+        "llamaindex_gemini_embed",
+        # What stands between us and the caller.
+        "asyncio",
+        "concurrent",
+        "contextlib",
+        "copy",
+        "dataclasses",
+        "functools",
+        "langchain_core",
+        "llama_index",
+        "llama_index_instrumentation",
+        "pydantic",
+        "threading",
+    }
+)
+
+_notices: ContextVar[Notices | None] = ContextVar("notices", default=None)
+
+
+class Notices:
+    """What one call has to say when it is over."""
+
+    def __init__(self) -> None:
+        self._kept: list[tuple[str, type[Warning]]] | None = []
+
+    def keep_here(self) -> None:
+        """Keep what is warned about from here on, in this task and in those it starts."""
+        _notices.set(self)
+
+    def kept(self, message: str, category: type[Warning]) -> bool:
+        """Keep a warning, unless the call is over."""
+        if self._kept is None:
+            return False
+        self._kept.append((message, category))
+        return True
+
+    def tell(self) -> None:
+        """Issue what was kept, at the line of the caller's."""
+        kept, self._kept = self._kept, None
+        for message, category in kept or ():
+            warn(message, category)
+
+
+@contextmanager
+def carried() -> Iterator[Notices]:
+    """Yield what keeps the warnings of a call, and issue them when it is over.
+
+    Where warnings are made errors, that of the call goes before.
+    """
+    notices = Notices()
+    try:
+        yield notices
+    except BaseException:
+        with suppress(Warning):
+            notices.tell()
+        raise
+    notices.tell()
+
+
+def warn(message: str, category: type[Warning] = UserWarning) -> None:
+    """Warn, at the first line that is neither ours nor of what calls us for somebody."""
+    notices = _notices.get()
+    if notices is not None and notices.kept(message, category):
+        return
+    frame = _callers_frame()
+    names = frame.f_globals
+    warnings.warn_explicit(
+        message,
+        category,
+        filename=frame.f_code.co_filename,
+        lineno=frame.f_lineno,
+        module=names.get("__name__", "<unknown>"),
+        registry=names.setdefault("__warningregistry__", {}),
+    )
+
+
+def _callers_frame() -> FrameType:
+    """Return the frame of whoever called us; the outermost one where there is no such."""
+    frame = sys._getframe(1)  # noqa: SLF001 - `inspect` reads source files, which takes long
+    while frame.f_back is not None and _is_between(frame):
+        frame = frame.f_back
+    return frame
+
+
+def _is_between(frame: FrameType) -> bool:
+    name = str(frame.f_globals.get("__name__", ""))
+    return name.partition(".")[0] in _NOT_CALLERS
