@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, get_args
 
 from pydantic import SecretStr
 
-from gemini_embed import loop
+from gemini_embed import loop, process
 from gemini_embed.address import address_of
 from gemini_embed.backend import Backend, choose_backend, located, sdk_version
 from gemini_embed.checks import check_combinations, check_numbers
@@ -272,7 +272,7 @@ class GeminiEmbedder:
             rate_limiter=rate_limiter,
             as_lists=as_lists,
         )
-        result: EmbeddingResult = loop.run(self._embed(request))
+        result: EmbeddingResult = loop.run(self._embed, request)
         warn_of_truncated(result.usage)
         return result
 
@@ -301,7 +301,7 @@ class GeminiEmbedder:
             rate_limiter=rate_limiter,
             as_lists=as_lists,
         )
-        result: EmbeddingResult = await loop.arun(self._embed(request))
+        result: EmbeddingResult = await loop.arun(self._embed, request)
         warn_of_truncated(result.usage)
         return result
 
@@ -360,7 +360,7 @@ class GeminiEmbedder:
 
     async def _embed(self, request: Request) -> EmbeddingResult:
         """Runs on the I/O thread, where numpy and the SDK load at the first call."""
-        with loop.importing():
+        with process.importing():
             from gemini_embed.engine import Engine, nothing  # noqa: PLC0415 - see the docstring
             from gemini_embed.transport import Transport, identify  # noqa: PLC0415 - likewise
 
@@ -394,13 +394,17 @@ class GeminiEmbedder:
         Nobody has to: connections close when the embedder goes, or with the process. A `client`
         of the caller's is left open.
         """
-        if self._engine is not None:
-            loop.run(self._close())
+        if self._engine is None or loop.has_ended():
+            return
+        if loop.is_io_thread():  # where a `__del__` may run
+            loop.begin(self._close)
+        else:
+            loop.run(self._close)
 
     async def aclose(self) -> None:
         """Close the connections; the async twin of `close`."""
-        if self._engine is not None:
-            await loop.arun(self._close())
+        if self._engine is not None and not loop.has_ended():
+            await loop.arun(self._close)
 
     async def _close(self) -> None:
         engine, self._engine = self._engine, None

@@ -3,94 +3,165 @@
 All requests are awaited on one daemon thread with an event loop of its own. So a sync caller
 has the concurrency of an async one, a sync call works where a loop is already running, and
 one client serves callers on any thread or loop. The thread starts on first use, and anew
-after a fork, since threads do not survive one.
+after a fork, since threads do not survive one. It stops when the process ends: in an `atexit`
+hook, so that hooks registered after gemini-embed was imported still find it at work.
 """
 
 from __future__ import annotations
 
 import asyncio
 import atexit
-import os
-import threading
+import contextlib
+import sys
 import time
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-from gemini_embed.notices import carried
+from gemini_embed import process, threads
+from gemini_embed.errors import ConfigurationError, GeminiEmbedError
+from gemini_embed.notices import Notices, carried
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator
-
-    from gemini_embed.notices import Notices
+    from collections.abc import Awaitable, Callable, Coroutine
+    from concurrent.futures import Future
 
 T = TypeVar("T")
-
-_LONGEST_IMPORT = 10.0
-"""Seconds a fork waits for an import of the SDK to end."""
 
 _MOMENT = 1e-6
 """Seconds: not zero, which would not be long enough for another thread to wake up."""
 
-_lock = threading.Lock()
-_fork_lock = threading.Lock()
-_fork_held = False
+_LAST_MOMENT = 1.0
+"""Seconds that whatever is under way has to stop, and then connections to close."""
+
+_lock = process.original("threading", "RLock")()  # a `__del__` may ask for it while it is held
 _thread: _IOThread | None = None
-_inherited: list[object] = []
-"""After a fork: what belongs to the parent. Kept for ever, since closing it here would
-take the parent's sockets out of the epoll set that both processes share."""
+_over = False
+_closers: list[Callable[[], Awaitable[None]]] = []
 
 
-class _IOThread(threading.Thread):
+class _IOThread:
     def __init__(self) -> None:
-        super().__init__(name="gemini-embed-io", daemon=True)
         self._stopped = asyncio.Event()
-        self._ready = threading.Event()
         self._failure: BaseException | None = None
-        self.start()
-        self._ready.wait()
-        if self._failure is not None:
-            raise self._failure
+        self._starting, self._running = _held_lock(), _held_lock()
+        process.start_thread(self._run, name="gemini-embed-io")
 
-    def run(self) -> None:
+    def _run(self) -> None:
         try:
-            with asyncio.Runner() as runner:
-                self.loop = runner.get_loop()
-                self._ready.set()
-                runner.run(self._stopped.wait())
-        except BaseException as error:  # noqa: BLE001 - raised where the thread was asked for
+            self._loop = asyncio.new_event_loop()
+            self._loop.set_default_executor(threads.Executor())
+        except BaseException as error:  # noqa: BLE001 - raised where the loop is asked for
             self._failure = error
         finally:
-            self._ready.set()
+            self._starting.release()
+        try:
+            if self._failure is None:
+                self._drive(self._loop)
+        finally:
+            self._running.release()
+
+    def _drive(self, loop: asyncio.AbstractEventLoop) -> None:
+        with contextlib.suppress(BaseException):  # of a callback: who waits hears of it below
+            loop.run_until_complete(self._stopped.wait())
+        loop.run_until_complete(_wind_up())
+        loop.close()
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The event loop, as soon as there is one."""
+        with self._starting:
+            if self._failure is not None:
+                raise _unstartable(self._failure) from self._failure
+            return self._loop
+
+    def is_alive(self) -> bool:
+        return bool(self._running.locked())
 
     def stop(self) -> None:
-        self.loop.call_soon_threadsafe(self._stopped.set)
-        self.join(timeout=1)
+        with contextlib.suppress(RuntimeError):  # it has stopped
+            self.loop.call_soon_threadsafe(self._stopped.set)
+        self._running.acquire(timeout=3 * _LAST_MOMENT)
+
+
+def _held_lock() -> Any:
+    """Return a lock of the system's, held: waiting for one must not start another greenlet."""
+    lock = process.original("_thread", "allocate_lock")()
+    lock.acquire()
+    return lock
+
+
+def _unstartable(error: BaseException) -> GeminiEmbedError:
+    return GeminiEmbedError(f"the I/O thread cannot start: {type(error).__name__}: {error}")
+
+
+async def _wind_up() -> None:
+    """End what is under way, then close what is open."""
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks, timeout=_LAST_MOMENT)
+    for close in _closers:
+        with contextlib.suppress(Exception):  # the process ends; there is nobody to tell
+            await asyncio.wait_for(close(), _LAST_MOMENT)
+    await asyncio.get_running_loop().shutdown_asyncgens()
+
+
+def before_stop(close: Callable[[], Awaitable[None]]) -> None:
+    """Have something closed on the I/O thread before it stops, when no call is under way."""
+    _closers.append(close)
+
+
+def has_ended() -> bool:
+    """Tell whether the process is ending, and the I/O thread has stopped for good."""
+    return _over or sys.is_finalizing()
+
+
+def _check_going_on() -> None:
+    if has_ended():
+        raise GeminiEmbedError("the process is ending; nothing can be embedded any more")
 
 
 def io_loop() -> asyncio.AbstractEventLoop:
-    """Return the event loop of the I/O thread, started if need be."""
+    """Return the event loop of the I/O thread, started if need be.
+
+    Raises:
+        GeminiEmbedError: The process is ending, or the system has no thread or no file left.
+    """
     global _thread  # noqa: PLW0603 - one thread per process is the point of this module
     with _lock:
+        _check_going_on()
         if _thread is None or not _thread.is_alive():
-            _thread = _IOThread()
-        return _thread.loop
+            try:
+                _thread = _IOThread()
+            except RuntimeError as error:
+                raise _unstartable(error) from error
+        thread = _thread
+    return thread.loop
 
 
-def run(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine on the I/O thread and wait for it.
+def is_io_thread() -> bool:
+    """Tell whether the caller is on the I/O thread."""
+    return _running_loop() is io_loop()
+
+
+def begin(function: Callable[..., Coroutine[Any, Any, object]], *args: Any) -> None:
+    """Begin to run a coroutine function on the I/O thread, and do not wait for it."""
+    _begin(function, args, Notices())
+
+
+def run(function: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T:
+    """Run a coroutine function on the I/O thread and wait for it.
 
     An interrupt of the waiting thread (Ctrl-C) cancels it. Context variables of the caller
-    are seen by the coroutine.
+    are seen by it.
     """
-    loop = io_loop()
-    if threading.current_thread() is _thread:
-        coroutine.close()
+    if is_io_thread():
         raise RuntimeError(
             "a sync call from gemini-embed's own I/O thread would wait for itself; "
             "use the async method"
         )
     with carried() as notices:
-        future = asyncio.run_coroutine_threadsafe(_outcome(coroutine, notices), loop)
+        future = _begin(function, args, notices)
         try:
             outcome = future.result()
         except BaseException:
@@ -99,33 +170,68 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
     return outcome()
 
 
-async def arun(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine on the I/O thread and await it from any event loop.
+async def arun(function: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T:
+    """Run a coroutine function on the I/O thread and await it from any loop of asyncio.
 
     Cancelling the awaiting task cancels it.
+
+    Raises:
+        ConfigurationError: Something else than asyncio awaits.
     """
-    loop = io_loop()
-    if asyncio.get_running_loop() is loop:
-        return await coroutine
+    loop = _running_loop()
+    if loop is None:
+        raise ConfigurationError(
+            "async methods need an event loop of asyncio, and none runs here; trio runs the sync "
+            "method on a thread: await trio.to_thread.run_sync(...)"
+        )
+    if loop is io_loop():
+        return await function(*args)
     with carried() as notices:
-        future = asyncio.run_coroutine_threadsafe(_outcome(coroutine, notices), loop)
-        outcome = await asyncio.wrap_future(future)
+        outcome = await asyncio.wrap_future(_begin(function, args, notices))
     return outcome()
 
 
-async def _outcome(coroutine: Coroutine[Any, Any, T], notices: Notices) -> Callable[[], T]:
-    """Return how it ended: an exit that a hook asks for is the caller's, not the I/O thread's."""
+def _begin(
+    function: Callable[..., Coroutine[Any, Any, T]], args: tuple[Any, ...], notices: Notices
+) -> Future[Callable[[], T]]:
+    loop = io_loop()
+    with _lock:  # the I/O thread cannot stop meanwhile, and leave the coroutine behind
+        _check_going_on()
+        return asyncio.run_coroutine_threadsafe(_outcome(function, args, notices), loop)
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+async def _outcome(
+    function: Callable[..., Coroutine[Any, Any, T]], args: tuple[Any, ...], notices: Notices
+) -> Callable[[], T]:
+    """Return how it ended: an exit that a hook asks for is the caller's, not the I/O thread's.
+
+    When the process ends, who still waits is a daemon thread: it ends as such threads do, with
+    no word.
+    """
     notices.keep_here()
     try:
-        value = await coroutine
+        value = await function(*args)
     except (SystemExit, KeyboardInterrupt) as error:
-        ended = error
-
-        def leave() -> T:
-            raise ended
-
-        return leave
+        return _leaving(error)
+    except asyncio.CancelledError:
+        if _over:
+            return _leaving(SystemExit())
+        raise
     return lambda: value
+
+
+def _leaving(error: BaseException) -> Callable[[], NoReturn]:
+    def leave() -> NoReturn:
+        raise error
+
+    return leave
 
 
 def give_way() -> None:
@@ -137,47 +243,20 @@ def give_way() -> None:
     time.sleep(_MOMENT)
 
 
-@contextmanager
-def importing() -> Iterator[None]:
-    """Hold forks off while modules are imported: a child would wait for their locks for ever."""
-    with _fork_lock:
-        yield
-
-
-def keep_from_child(*parents: object) -> None:
-    """Keep, in a forked child, what belongs to the parent from being closed by the child."""
-    _inherited.extend(parents)
-
-
-def _before_fork() -> None:
-    global _fork_held  # noqa: PLW0603 - see above
-    _fork_held = _fork_lock.acquire(timeout=_LONGEST_IMPORT)
-
-
-def _after_fork_in_parent() -> None:
-    if _fork_held:
-        _fork_lock.release()
+def _stop() -> None:
+    global _over
+    with _lock:
+        _over, thread = True, _thread
+    if thread is not None and thread.is_alive():
+        thread.stop()
 
 
 def _after_fork() -> None:
-    global _lock, _fork_lock, _thread  # noqa: PLW0603 - see above; the parent may have held them
-    keep_from_child(_thread)
-    _lock, _fork_lock = threading.Lock(), threading.Lock()
-    _thread = None
+    global _lock, _thread, _over  # noqa: PLW0603 - see above; the parent may have held the lock
+    process.keep_from_child(_thread)
+    _lock = process.original("threading", "RLock")()
+    _thread, _over = None, False
 
 
-def _stop() -> None:
-    if _thread is not None and _thread.is_alive():
-        _thread.stop()
-
-
-def after_fork(hook: Callable[[], None]) -> None:
-    """Call `hook` in every forked child, where the platform forks."""
-    if hasattr(os, "register_at_fork"):  # not on Windows
-        os.register_at_fork(after_in_child=hook)
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent)
-after_fork(_after_fork)
+process.after_fork(_after_fork)
 atexit.register(_stop)

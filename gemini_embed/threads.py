@@ -11,11 +11,11 @@ import atexit
 import contextvars
 import threading
 from collections import deque
-from concurrent.futures import Future, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from gemini_embed import loop
+from gemini_embed import process
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,7 +54,7 @@ class _Workers:
     def _start_another(self) -> None:
         name = f"gemini-embed-worker-{self._count}"
         try:
-            threading.Thread(target=self._work, name=name, daemon=True).start()
+            process.start_thread(self._work, name=name)
         except RuntimeError as error:  # no more threads are to be had: those there are will do it
             if not self._count:
                 self._waiting.pop()[0].set_exception(error)
@@ -102,9 +102,28 @@ def in_thread(work: Callable[..., T], *args: Any) -> asyncio.Future[T]:
     return asyncio.wrap_future(begin(work, *args))
 
 
+class Executor(ThreadPoolExecutor):
+    """The same threads for an event loop, which takes no other kind of executor as its default.
+
+    So all that asyncio or the SDK give to a thread holds nothing up either. Python 3.12 and newer
+    start no thread while the process ends, so a first one starts here.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        begin(int)
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        """Begin work on another thread."""
+        return _workers.begin(partial(fn, *args, **kwargs))
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Do nothing: the threads are everybody's."""
+
+
 def _after_fork() -> None:
     global _workers  # noqa: PLW0603 - the parent's threads are not here
-    loop.keep_from_child(_workers)
+    process.keep_from_child(_workers)
     _workers = _Workers()
 
 
@@ -112,5 +131,5 @@ def _finish() -> None:
     wait(_workers.under_way.copy(), timeout=_LAST_MOMENT)
 
 
-loop.after_fork(_after_fork)
-atexit.register(_finish)  # before the I/O thread stops: it was registered earlier
+process.after_fork(_after_fork)
+atexit.register(_finish)  # after the I/O thread stopped: it is registered later

@@ -7,7 +7,6 @@ the SDK takes more than a second to load.
 from __future__ import annotations
 
 import asyncio
-import atexit
 import contextlib
 import os
 import re
@@ -21,7 +20,7 @@ from google.auth import exceptions as google_auth_errors
 from google.genai import errors as genai_errors
 from google.oauth2 import service_account
 
-from gemini_embed import loop
+from gemini_embed import loop, process
 from gemini_embed.bodies import body_of, content_of, is_certain
 from gemini_embed.errors import (
     AuthenticationError,
@@ -94,7 +93,7 @@ class Transport:
         secrets = {address.api_key, inner, *address.headers.values()}
         self._secrets = {secret for secret in secrets if secret and len(secret) >= _SHORTEST_SECRET}
         if address.client is None:
-            _live.add(self)
+            _open.add(self._connection)
             io_loop = asyncio.get_running_loop()
             weakref.finalize(self, _close_later, self._connection, io_loop).atexit = False
 
@@ -188,16 +187,10 @@ class Transport:
                 error.message = without(secret, error.message)
                 error.details = without(secret, error.details)
 
-    def leave_to_parent(self) -> None:
-        """Let go, in a forked child, of a session that the parent uses: it is not ours to close."""
-        if (session := self._connection.session) is not None and not session.closed:
-            loop.keep_from_child(session.connector)
-            session.detach()
-
     async def aclose(self) -> None:
         """Close the SDK client's connections, unless the client is the caller's own."""
         if self._address.client is None:
-            await self._connection.close()
+            await _close(self._connection)
 
 
 def without(secret: str, value: Any) -> Any:
@@ -225,6 +218,12 @@ class _Connection(NamedTuple):
             await self.session.close()
         await self.client.aio.aclose()
         self.client.close()
+
+    def leave_to_parent(self) -> None:
+        """Let go, in a forked child, of a session that the parent uses: it is not ours to close."""
+        if self.session is not None and not self.session.closed:
+            process.keep_from_child(self.session.connector)
+            self.session.detach()
 
 
 def _prompt_tokens(usage: Any, statistics: Sequence[Any]) -> int | None:
@@ -329,33 +328,29 @@ def _connect(address: Address, identity: dict[str, Any]) -> _Connection:
     return _Connection(client, session, intercepts)
 
 
-_live: weakref.WeakSet[Transport] = weakref.WeakSet()
+_open: set[_Connection] = set()
 
 
 def _close_later(connection: _Connection, io_loop: asyncio.AbstractEventLoop) -> None:
     if io_loop.is_running():
-        asyncio.run_coroutine_threadsafe(connection.close(), io_loop)
+        asyncio.run_coroutine_threadsafe(_close(connection), io_loop)
+
+
+async def _close(connection: _Connection) -> None:
+    await connection.close()
+    _open.discard(connection)
 
 
 async def _close_all() -> None:
-    for transport in list(_live):
-        with contextlib.suppress(Exception):  # the process ends; there is nobody to tell
-            await asyncio.wait_for(transport.aclose(), timeout=1)
-
-
-def _at_exit() -> None:
-    if _live:
-        closing = asyncio.run_coroutine_threadsafe(_close_all(), loop.io_loop())
-        with contextlib.suppress(Exception):  # a loop that is held up must not hold up the exit
-            closing.result(timeout=2)
+    await asyncio.gather(*map(_close, list(_open)), return_exceptions=True)
 
 
 def _after_fork() -> None:
-    loop.keep_from_child(*_live)
-    for transport in _live:
-        transport.leave_to_parent()
-    _live.clear()
+    process.keep_from_child(*_open)
+    for connection in _open:
+        connection.leave_to_parent()
+    _open.clear()
 
 
-loop.after_fork(_after_fork)
-atexit.register(_at_exit)
+process.after_fork(_after_fork)
+loop.before_stop(_close_all)

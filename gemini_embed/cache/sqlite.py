@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakSet
 
-from gemini_embed import loop
+from gemini_embed import process
 from gemini_embed.cache.handle import Handle
 from gemini_embed.errors import ConfigurationError
 from gemini_embed.notices import warn
@@ -108,7 +108,7 @@ class SQLiteCache:
 
     def _leave_to_parent(self) -> None:
         """Begin anew, as in a forked child: the parent's locks and connections are its own."""
-        loop.keep_from_child(*self._handles)
+        process.keep_from_child(*self._handles)
         # A log has one writer at a time; whoever reads does not wait for it.
         self._reader, self._writer = self._handles = Handle(self.path), Handle(self.path)
 
@@ -317,7 +317,7 @@ def _after_fork() -> None:
 
 if hasattr(os, "register_at_fork"):  # not on Windows
     os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent)
-loop.after_fork(_after_fork)
+process.after_fork(_after_fork)
 
 
 def _used_bytes(connection: sqlite3.Connection) -> int:

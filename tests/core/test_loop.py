@@ -33,8 +33,8 @@ async def test_both_bridges_lead_to_one_thread_and_carry_context() -> None:
     """Sync and async callers share one I/O thread, which sees the caller's context variables."""
     VARIABLE.set("mine")
 
-    assert loop.run(where()) == ("gemini-embed-io", "mine")
-    assert await loop.arun(where()) == ("gemini-embed-io", "mine")
+    assert loop.run(where) == ("gemini-embed-io", "mine")
+    assert await loop.arun(where) == ("gemini-embed-io", "mine")
 
 
 async def test_cancelling_the_caller_cancels_the_work() -> None:
@@ -48,7 +48,7 @@ async def test_cancelling_the_caller_cancels_the_work() -> None:
             cancelled.set()
             raise
 
-    task = asyncio.create_task(loop.arun(work()))
+    task = asyncio.create_task(loop.arun(work))
     await asyncio.sleep(0.01)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -61,19 +61,19 @@ def test_a_sync_call_from_the_io_thread_is_refused() -> None:
     """It would wait for itself for ever; the error says what to do."""
 
     async def inside() -> None:
-        loop.run(where())
+        loop.run(where)
 
     with pytest.raises(RuntimeError, match="use the async method"):
-        loop.run(inside())
+        loop.run(inside)
 
 
 def test_an_async_call_from_the_io_thread_works() -> None:
     """A hook may await the embedder."""
 
     async def inside() -> tuple[str, str]:
-        return await loop.arun(where())
+        return await loop.arun(where)
 
-    assert loop.run(inside())[0] == "gemini-embed-io"
+    assert loop.run(inside)[0] == "gemini-embed-io"
 
 
 async def test_a_sync_call_works_inside_a_running_loop(
