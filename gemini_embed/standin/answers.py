@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 MAX_BATCH = 100
 
-_BATCH = "* BatchEmbedContentsRequest.requests"
+_BATCH = "BatchEmbedContentsRequest.requests"
 
 
 def batch(call: Call, body: Any) -> list[Asked]:
@@ -33,15 +33,11 @@ def batch(call: Call, body: Any) -> list[Asked]:
     written = [entries.entry(call, item, where) for item, where in listed]
     model = served(call)
     if not written:  # presumed wording
-        raise bodies.invalid(f"{_BATCH}: requests is not specified\n")
+        raise bodies.invalid_fields(f"{_BATCH}: requests is not specified")
     if len(written) > MAX_BATCH:
-        raise bodies.invalid(f"{_BATCH}: at most {MAX_BATCH} requests can be in one batch\n")
-    for index, one in enumerate(written):
-        # Both presumed wordings; the real service refuses these too.
-        if one.model is None or not one.model.startswith("models/"):
-            raise bodies.invalid(f"{_BATCH}[{index}].model: unexpected model name format\n")
-        if one.model != call.resource:
-            raise bodies.invalid(f"{_BATCH}[{index}].model: must match the model of the batch\n")
+        raise bodies.invalid_fields(f"{_BATCH}: at most {MAX_BATCH} requests can be in one batch")
+    if complaints := [c for one in written if (c := _complaint_of_model(one, call))]:
+        raise bodies.invalid_fields(*complaints)
     return [entries.wanted(model, one) for one in written]
 
 
@@ -54,7 +50,7 @@ def single(call: Call, body: Any) -> list[Asked]:
     written = entries.entry(call, body, "")
     model = served(call)
     if written.model not in (None, call.resource):  # presumed wording
-        raise bodies.invalid("* EmbedContentRequest.model: unexpected model name format\n")
+        raise bodies.invalid_fields("EmbedContentRequest.model: unexpected model name format")
     return [entries.wanted(model, written)]
 
 
@@ -66,13 +62,14 @@ def count_tokens(call: Call, body: Any) -> bytes:
     """
     fields = protojson.message(body, "", ("contents",))
     contents = [
-        " ".join(entries.texts(item, where))
+        (entries.texts(item, where), f"CountTokensRequest.{where}")
         for item, where in protojson.items(fields.get("contents", []), "contents")
     ]
     model = served(call)
     if not contents:
-        raise bodies.invalid("* CountTokensRequest.contents: contents is not specified\n")
-    count = 1 + sum(Asked(model, text, None, None, 1).tokens for text in contents)
+        raise bodies.invalid_fields("CountTokensRequest.contents: contents is not specified")
+    texts = [entries.joined(*content) for content in contents]
+    count = 1 + sum(Asked(model, text, None, None, 1).tokens for text in texts)
     return protojson.printed(
         {"totalTokens": count, "promptTokensDetails": entries.text_tokens(count)}
     )
@@ -82,10 +79,21 @@ def vectors(call: Call, asked: Sequence[Asked], arrays: Sequence[bytes]) -> byte
     """Return the answer to `batchEmbedContents` or `embedContent`; `arrays` are JSON already."""
     members = entries.embeddings(call, arrays)
     if asked[0].model.task == "prefix":  # the older models tell no usage
-        count = sum(one.tokens for one in asked)
+        count = sum(one.counted for one in asked)
         usage = {"promptTokenCount": count, "promptTokenDetails": entries.text_tokens(count)}
         members["usageMetadata"] = protojson.printed(usage)
     return protojson.composed(members)
+
+
+def _complaint_of_model(one: entries.Entry, call: Call) -> str | None:
+    """Return what is wrong with the model that an entry of a batch names, if anything is."""
+    if one.model is None:
+        return f"{one.name}.model: model is not specified"
+    if not one.model.startswith("models/"):
+        return f"{one.name}.model: unexpected model name format"
+    if one.model != call.resource:  # presumed wording
+        return f"{one.name}.model: must match the model of the batch"
+    return None
 
 
 def served(call: Call) -> Model:
@@ -119,11 +127,18 @@ def one_model(version: str, name: str) -> bytes:
 
 
 def _described(model: Model) -> dict[str, Any]:
+    what = "a text" if model.task == "field" else "multimodal content"
     return {
         "name": f"models/{model.name}",
         "version": model.name.rpartition("-")[2],
         "displayName": model.name.replace("-", " ").title(),
+        "description": f"Obtain a distributed representation of {what}.",
         "inputTokenLimit": model.max_input_tokens,
         "outputTokenLimit": 1,
-        "supportedGenerationMethods": ["embedContent", "batchEmbedContents", "countTokens"],
+        "supportedGenerationMethods": [  # Google leaves batchEmbedContents out
+            "embedContent",
+            "countTextTokens",
+            "countTokens",
+            "asyncBatchEmbedContent",
+        ],
     }

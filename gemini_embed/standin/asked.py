@@ -33,6 +33,14 @@ class Asked(NamedTuple):
         return max(1, -(-len(self.text) // 4))
 
     @property
+    def counted(self) -> int:
+        """The tokens that an answer tells: those that are left when the text was cut off.
+
+        So one developer saw it on Vertex AI; of the Gemini API it is presumed.
+        """
+        return min(self.tokens, self.model.max_input_tokens)
+
+    @property
     def too_long(self) -> bool:
         """Whether the service cuts the text off. Here the vector is the whole text's, even so."""
         return self.tokens > self.model.max_input_tokens

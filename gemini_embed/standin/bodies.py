@@ -35,6 +35,11 @@ def invalid(message: str) -> GoogleError:
     return GoogleError(400, "INVALID_ARGUMENT", message)
 
 
+def invalid_fields(*complaints: str) -> GoogleError:
+    """400 for values that make no sense, each named by its path."""
+    return invalid("".join(f"* {complaint}\n" for complaint in complaints))
+
+
 def invalid_payload(message: str, where: str) -> GoogleError:
     """400 for JSON that does not fit the message; `where` is the path of the field."""
     violation = {"field": where, "description": message} if where else {"description": message}
@@ -78,14 +83,19 @@ def bad_key(service: str = SERVICE) -> GoogleError:
 
 
 def not_found(model: str, version: str, method: str) -> GoogleError:
-    """404: unknown or retired model. A batch is told about `embedContent` too."""
+    """404: unknown or retired model. A batch is told about `embedContent` too.
+
+    Google words its end in two ways, and has done so for one and the same request; here each
+    method has the one that it was recorded with last.
+    """
     method = "embedContent" if method == "batchEmbedContents" else method
+    service = "" if method == "countTokens" else "ModelService."
     return GoogleError(
         404,
         "NOT_FOUND",
         f"models/{model} is not found for API version {version}, or is not supported for "
-        f"{method}. Call ListModels to see the list of available models and their supported "
-        "methods.",
+        f"{method}. Call {service}ListModels to see the list of available models and their "
+        "supported methods.",
     )
 
 
@@ -113,13 +123,13 @@ def internal() -> GoogleError:
 
 def quota_exceeded(refusal: Refusal, model: str, *, silent: bool) -> GoogleError:
     """429. A `silent` one tells the delay and no more, as Google's sometimes do."""
-    # Up, never down: who waits as long as the answer says must be let in.
+    # Up, never down: who waits as long as the message says must be let in.
     exact = math.ceil(refusal.delay * 1e9) / 1e9
     message = (
         "You exceeded your current quota, please check your plan and billing details. "
         f"For more information on this error, head to: {_RATE_LIMITS}."
     )
-    retry = {"@type": f"{_TYPE}RetryInfo", "retryDelay": f"{math.ceil(exact)}s"}
+    retry = {"@type": f"{_TYPE}RetryInfo", "retryDelay": f"{int(exact)}s"}  # cut off, as by Google
     if silent:
         message += f" \nPlease retry in {exact:.9f}s."
         return GoogleError(429, "RESOURCE_EXHAUSTED", message, retry)
@@ -135,7 +145,7 @@ def quota_exceeded(refusal: Refusal, model: str, *, silent: bool) -> GoogleError
             "quotaMetric": metric,
             "quotaId": quota_id,
             "quotaDimensions": {"model": known_as, "location": "global"},
-            "quotaValue": str(limit),
+            **({"quotaValue": str(limit)} if limit else {}),  # Google leaves a zero out
         }
         for metric, quota_id, limit in refusal.violations
     ]

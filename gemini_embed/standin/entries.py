@@ -36,14 +36,18 @@ _TASKS: dict[str, TaskType] = {
 
 
 class Entry(NamedTuple):
-    """One request as it is written, before anybody asks whether it makes sense."""
+    """One request as it is written, before anybody asks whether it makes sense.
 
-    parts: list[str] | None
+    A part that holds nothing is None. `name` is what refusals call the request.
+    """
+
+    parts: list[str | None] | None
     model: str | None = None
     task_type: TaskType | None = None
     title: str | None = None
     dimension: int | None = None
     auto_truncate: bool = True
+    name: str = "EmbedContentRequest"
 
 
 def entry(call: Call, item: Any, where: str) -> Entry:
@@ -68,11 +72,12 @@ def entry(call: Call, item: Any, where: str) -> Entry:
         if dimension is None
         else protojson.whole(dimension, f"{inside}output_dimensionality"),
         auto_truncate=protojson.flag(fields.get("autoTruncate", True), f"{inside}auto_truncate"),
+        name=f"BatchEmbedContentsRequest.{where}" if where else "EmbedContentRequest",
     )
 
 
-def texts(content: Any, where: str) -> list[str]:
-    """Return the text of every part of a `Content`.
+def texts(content: Any, where: str) -> list[str | None]:
+    """Return the text of every part of a `Content`; None of a part that holds nothing.
 
     Raises:
         GoogleError: It does not fit the message, or is not text.
@@ -83,7 +88,8 @@ def texts(content: Any, where: str) -> list[str]:
         part = protojson.message(item, place, _PART)
         if part.keys() - {"text"}:
             raise bodies.invalid("The stand-in embeds text only.")
-        found.append(protojson.text(part.get("text", ""), f"{place}.text"))
+        text = part.get("text")
+        found.append(None if text is None else protojson.text(text, f"{place}.text"))
     return found
 
 
@@ -114,22 +120,36 @@ def wanted(model: Model, written: Entry) -> Asked:
     Raises:
         GoogleError: It asks for something that is not to be had.
     """
-    if not written.parts:  # presumed wording
-        raise bodies.invalid("* EmbedContentRequest.content: content is not specified\n")
-    if not all(written.parts):
+    text = joined(written.parts or (), f"{written.name}.content")
+    if not all(written.parts or ()):
         raise bodies.invalid("EmbedContentRequest.content contains an empty Part.")
     if written.dimension is not None and not 1 <= written.dimension <= model.dimension:
         # Presumed wording, and presumed that zero is refused too.
-        raise bodies.invalid(
-            "* EmbedContentRequest.output_dimensionality: must be between 1 and "
-            f"{model.dimension}, got {written.dimension}\n"
+        raise bodies.invalid_fields(
+            f"{written.name}.output_dimensionality: must be between 1 and {model.dimension}, "
+            f"got {written.dimension}"
         )
     if model.task == "field" and written.title and written.task_type != TITLED:
-        raise bodies.invalid(  # presumed wording
-            f"* EmbedContentRequest.title: can only be set when the task type is {TITLED}\n"
+        raise bodies.invalid_fields(  # presumed wording
+            f"{written.name}.title: can only be set when the task type is {TITLED}"
         )
-    text = " ".join(written.parts)
     return understood(model, text, written.task_type, written.title, written.dimension)
+
+
+def joined(parts: Sequence[str | None], where: str) -> str:
+    """Return the text of a `Content`: all of its parts.
+
+    Raises:
+        GoogleError: There is none, or one that holds nothing.
+    """
+    if not parts:  # presumed wording
+        raise bodies.invalid_fields(f"{where}: content is not specified")
+    if None in parts:
+        raise bodies.invalid_fields(
+            f"{where}.parts[{parts.index(None)}].data: required oneof field 'data' must have one "
+            "initialized field"
+        )
+    return " ".join(part for part in parts if part is not None)
 
 
 def understood(

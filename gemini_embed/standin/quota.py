@@ -11,8 +11,15 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 DAY = 86_400.0
-MEANINGLESS_DAILY_DELAY = 18.412144672
+MEANINGLESS_DELAY = 18.412144672
 """Google tells a client whose day is spent to come back after such a time."""
+
+_NO_QUOTA = tuple(
+    f"EmbedContentRequests{period}{scope}PerModel-FreeTier"
+    for period in ("PerDay", "PerMinute")
+    for scope in ("PerProject", "PerUserPerProject")
+)
+"""All that Google says is broken where a model has no quota at all. The order is presumed."""
 
 _METRIC = "generativelanguage.googleapis.com/embed_content_free_tier_"
 _EPSILON = 1e-9  # who waits exactly the told delay must get in, whatever floats round
@@ -35,7 +42,7 @@ class Refusal(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """The quota of every model; None is no limit."""
+    """The quota of every model; None is no limit, and 0 texts are no quota at all."""
 
     requests: int | None = None
     tokens: int | None = None
@@ -83,9 +90,13 @@ class ModelQuota:
         self._requests = _window(limits.requests, limits.window)
         self._tokens = _window(limits.tokens, limits.window)
         self._day = _window(limits.requests_per_day, DAY)
+        self._nothing = 0 in (limits.requests, limits.requests_per_day)
 
     def take(self, texts: int, tokens: int, now: float) -> Refusal | None:
         """Count a batch and return None, or leave it uncounted and return why."""
+        if self._nothing:
+            none = [Violation(f"{_METRIC}requests", quota_id, 0) for quota_id in _NO_QUOTA]
+            return Refusal(none, MEANINGLESS_DELAY)
         violations: list[Violation] = []
         wait = 0.0
         counted = (
@@ -99,7 +110,7 @@ class ModelQuota:
                 continue
             quota_id = f"EmbedContent{name}PerUserPerProjectPerModel-FreeTier"
             violations.append(Violation(_METRIC + metric, quota_id, window.limit))
-            wait = max(wait, MEANINGLESS_DAILY_DELAY if window is self._day else delay)
+            wait = max(wait, MEANINGLESS_DELAY if window is self._day else delay)
         if violations:
             return Refusal(violations, wait)
         for window, amount, _, _ in counted:

@@ -42,8 +42,9 @@ class Standin:
         model: Where vectors come from.
         latency: Seconds from a request to its answer, which making the vectors is part of; may be
             changed while running.
-        requests: Texts per window, of each model; None for no limit. On Vertex AI each project
-            and location has a quota of its own, here and below.
+        requests: Texts per window, of each model; None for no limit, and 0 for no quota at all
+            (`limit: 0`). On Vertex AI each project and location has a quota of its own, here and
+            below.
         tokens: Tokens per window, of each model; estimated as a quarter of the characters.
         window: Length of the sliding window, in seconds.
         requests_per_day: Texts per day, of each model.

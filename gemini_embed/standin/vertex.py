@@ -33,7 +33,7 @@ _OLD_AND_NEW = "gemini-embedding-001"
 _BY_CONTENT = ("embedContent", "batchEmbedContents")
 _INSTANCE = ("content", "taskType", "title", "mimeType")
 _PARAMETERS = ("outputDimensionality", "autoTruncate")
-_BATCH = "* BatchEmbedContentsRequest.requests"
+_BATCH = "BatchEmbedContentsRequest.requests"
 
 
 def predict(call: Call, body: Any, *, instances_001: int = MAX_INSTANCES) -> list[Asked]:
@@ -80,12 +80,12 @@ def batch(call: Call, body: Any) -> list[Asked]:
     model = served(call)
     # All three wordings are presumed: they are the Gemini API's.
     if not written:
-        raise bodies.invalid(f"{_BATCH}: requests is not specified\n")
+        raise bodies.invalid_fields(f"{_BATCH}: requests is not specified")
     if len(written) > MAX_BATCH:
-        raise bodies.invalid(f"{_BATCH}: at most {MAX_BATCH} requests can be in one batch\n")
-    for index, one in enumerate(written):
+        raise bodies.invalid_fields(f"{_BATCH}: at most {MAX_BATCH} requests can be in one batch")
+    for one in written:
         if not _names(one.model, call):
-            raise bodies.invalid(f"{_BATCH}[{index}].model: must match the model of the batch\n")
+            raise bodies.invalid_fields(f"{one.name}.model: must match the model of the batch")
     return [_wanted(model, one) for one in written]
 
 
@@ -98,7 +98,7 @@ def single(call: Call, body: Any) -> list[Asked]:
     written = entries.entry(call, body, "")
     model = served(call)
     if not _names(written.model, call):  # presumed wording
-        raise bodies.invalid("* EmbedContentRequest.model: unexpected model name format\n")
+        raise bodies.invalid_fields("EmbedContentRequest.model: unexpected model name format")
     return [_wanted(model, written)]
 
 
@@ -114,7 +114,7 @@ def vectors(call: Call, asked: Sequence[Asked], arrays: Sequence[bytes]) -> byte
                 "metadata": protojson.printed({"billableCharacterCount": characters}),
             }
         )
-    count = sum(one.tokens for one in asked)
+    count = sum(one.counted for one in asked)
     usage = {
         "promptTokenCount": count,
         "promptTokensDetails": entries.text_tokens(count),
@@ -180,6 +180,6 @@ def _wanted(model: Model, written: entries.Entry) -> Asked:
 
 
 def _prediction(one: Asked, array: bytes) -> bytes:
-    statistics = protojson.printed({"token_count": one.tokens, "truncated": one.too_long})
+    statistics = protojson.printed({"token_count": one.counted, "truncated": one.too_long})
     embeddings = protojson.composed({"values": array, "statistics": statistics})
     return protojson.composed({"embeddings": embeddings})

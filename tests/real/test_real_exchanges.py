@@ -183,7 +183,6 @@ ANSWERED = [
 """Recordings of vectors in the Gemini API's form."""
 
 ASKED = [name for name in ANSWERED if name != IMAGE] + [
-    "TestGoogle.test_embed_error.yaml",
     "TestGoogle.test_count_tokens.yaml",
     "TestGoogle.test_count_tokens_error.yaml",
 ]
@@ -654,6 +653,7 @@ def test_the_standin_refuses_over_a_quota_as_google_did(
 
 
 PROVOKED: dict[str, Callable[[Standin], Exchange]] = {
+    "NEWER wording": lambda server: _embed(server, "a", model="no-such-embedding-model"),
     "Gemini API batch>100": lambda server: _embed(server, *map(str, range(101))),
     "empty text part": lambda server: _embed(server, "hello", ""),
     "no API key sent": lambda server: _embed(server, "hello", key=None),

@@ -98,7 +98,7 @@ def test_the_answer_names_the_quota(ask: Ask) -> None:
             }
         ],
     }
-    assert retry == {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "60s"}
+    assert retry == {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "59s"}
 
 
 def test_daily_quota(ask: Ask) -> None:
@@ -110,7 +110,27 @@ def test_daily_quota(ask: Ask) -> None:
     (violation,) = failure["violations"]
     assert violation["quotaId"] == "EmbedContentRequestsPerDayPerUserPerProjectPerModel-FreeTier"
     assert violation["quotaDimensions"]["model"] == NEW
-    assert retry["retryDelay"] == "19s"
+    assert retry["retryDelay"] == "18s"
+
+
+@pytest.mark.parametrize("limits", [{"requests": 0}, {"requests_per_day": 0}])
+def test_no_quota_at_all(ask: Ask, limits: dict[str, int]) -> None:
+    """A limit of 0 breaks every limit there is, the day's and the minute's."""
+    with Standin(**limits) as server:  # type: ignore[arg-type] # both take a whole number
+        status, answer = ask(server, "a", model=NEW)
+    assert status == 429
+    assert answer["error"]["message"].count(f", limit: 0, model: {NEW}\n") == 4
+    _, failure, _ = answer["error"]["details"]
+    assert {violation["quotaId"] for violation in failure["violations"]} == {
+        f"EmbedContentRequests{name}PerModel-FreeTier"
+        for name in (
+            "PerDayPerProject",
+            "PerMinutePerProject",
+            "PerMinutePerUserPerProject",
+            "PerDayPerUserPerProject",
+        )
+    }
+    assert not any("quotaValue" in violation for violation in failure["violations"])
 
 
 def test_silent_quota(ask: Ask) -> None:
@@ -120,7 +140,7 @@ def test_silent_quota(ask: Ask) -> None:
         status, answer = ask(server, "a")
     assert status == 429
     (retry,) = answer["error"]["details"]
-    assert retry["retryDelay"] == "60s"
+    assert retry["retryDelay"] == "59s"
     assert "Please retry in 59." in answer["error"]["message"]
     assert "limit:" not in answer["error"]["message"]
 

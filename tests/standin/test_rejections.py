@@ -44,18 +44,20 @@ def test_empty_part_fails_the_batch(server: Standin, ask: Ask) -> None:
 @pytest.mark.parametrize("version", ["v1", "v1beta"])
 @pytest.mark.parametrize("model", ["nonexistent-model", "text-embedding-004", "text-embedding-005"])
 def test_model_not_found(server: Standin, ask: Ask, fetch: Fetch, model: str, version: str) -> None:
-    """Unknown, retired and never served models are all the same 404; a batch hears embedContent."""
+    """Unknown, retired and never served models are all the same 404; a batch hears embedContent.
+
+    Both of Google's wordings are heard, each from the method that was last recorded with it.
+    """
     message = (
-        f"models/{model} is not found for API version {version}, or is not supported for "
-        "embedContent. Call ListModels to see the list of available models and their supported "
-        "methods."
+        f"models/{model} is not found for API version {version}, or is not supported for {{}}. "
+        "Call {}ListModels to see the list of available models and their supported methods."
     )
-    expected = error(404, "NOT_FOUND", message)
+    expected = error(404, "NOT_FOUND", message.format("embedContent", "ModelService."))
     assert ask(server, "a", model=model, version=version) == (404, expected)
     url = f"{server.url}/{version}/models/{model}"
     status, _, raw = fetch(f"{url}:countTokens", {"contents": [{"parts": [{"text": "a"}]}]})
-    assert status == 404
-    assert "not supported for countTokens" in json.loads(raw)["error"]["message"]
+    expected = error(404, "NOT_FOUND", message.format("countTokens", ""))
+    assert (status, json.loads(raw)) == (404, expected)
     assert fetch(url, method="GET")[0] == 404
 
 
@@ -155,6 +157,66 @@ def test_json_that_does_not_fit(
 
 
 @pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"model": ...}, "model: model is not specified"),
+        ({"model": OLD}, "model: unexpected model name format"),
+        (
+            {"content": {"parts": [{"text": "a"}, {"text": None}]}},
+            "content.parts[1].data: required oneof field 'data' must have one initialized field",
+        ),
+        (
+            {"content": {"parts": [{}]}},
+            "content.parts[0].data: required oneof field 'data' must have one initialized field",
+        ),
+    ],
+)
+def test_a_bad_entry_is_named_by_its_path(
+    server: Standin, ask: Ask, changes: dict[str, Any], complaint: str
+) -> None:
+    """One entry without a model, or with a part that holds nothing, refuses the batch."""
+    message = f"* BatchEmbedContentsRequest.requests[1].{complaint}\n"
+    assert ask(server, requests=[entry(), entry(**changes)]) == (
+        400,
+        error(400, "INVALID_ARGUMENT", message),
+    )
+
+
+def test_every_entry_without_a_model_is_named(server: Standin, ask: Ask) -> None:
+    """A batch whose entries all lack the model is told so of each."""
+    _, answer = ask(server, requests=[entry(model=...), entry(model=OLD), entry(model=...)])
+    assert answer["error"]["message"] == (
+        "* BatchEmbedContentsRequest.requests[0].model: model is not specified\n"
+        "* BatchEmbedContentsRequest.requests[1].model: unexpected model name format\n"
+        "* BatchEmbedContentsRequest.requests[2].model: model is not specified\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("method", "body", "message"),
+    [
+        (
+            "embedContent",
+            {"content": {"parts": [{}]}},
+            "* EmbedContentRequest.content.parts[0].data: ",
+        ),
+        (
+            "countTokens",
+            {"contents": [{"parts": [{}]}]},
+            "* CountTokensRequest.contents[0].parts[0].data: ",
+        ),
+    ],
+)
+def test_a_part_that_holds_nothing(
+    server: Standin, fetch: Fetch, method: str, body: dict[str, Any], message: str
+) -> None:
+    """No method takes it for an empty text."""
+    status, _, raw = fetch(f"{server.url}/v1/models/{OLD}:{method}", body)
+    assert status == 400
+    assert json.loads(raw)["error"]["message"].startswith(message)
+
+
+@pytest.mark.parametrize(
     "changes",
     [
         {"outputDimensionality": 3073},
@@ -162,12 +224,9 @@ def test_json_that_does_not_fit(
         {"outputDimensionality": -1},
         {"title": "T"},
         {"title": "T", "taskType": "RETRIEVAL_QUERY"},
-        {"model": ...},
-        {"model": OLD},
         {"model": f"models/{NEW}"},
         {"content": ...},
         {"content": {}},
-        {"content": {"parts": [{}]}},
         {"content": {"parts": [{"inlineData": {"mimeType": "image/png", "data": "AA=="}}]}},
     ],
 )
@@ -175,6 +234,18 @@ def test_values_that_make_no_sense(server: Standin, ask: Ask, changes: dict[str,
     """A value out of range, or in the wrong place, refuses the whole batch."""
     status, answer = ask(server, requests=[entry(), entry(**changes)])
     assert (status, answer["error"]["status"]) == (400, "INVALID_ARGUMENT")
+
+
+def test_auto_truncate_only_inside_the_config(server: Standin, ask: Ask, fetch: Fetch) -> None:
+    """The Gemini API knows `autoTruncate` in an entry's `embedContentConfig`, and nowhere else."""
+    assert ask(server, "a", embedContentConfig={"autoTruncate": False})[0] == 200
+    status, answer = ask(server, "a", autoTruncate=False)
+    assert status == 400
+    assert "Unknown name \"autoTruncate\" at 'requests[0]'" in answer["error"]["message"]
+    body = {"requests": [entry()], "autoTruncate": False}
+    status, _, raw = fetch(f"{server.url}/v1/models/{OLD}:batchEmbedContents", body)
+    assert status == 400
+    assert 'Unknown name "autoTruncate": ' in json.loads(raw)["error"]["message"]
 
 
 @pytest.mark.parametrize("raw", [b"", b"{", b'{"requests": []}', b"[]", b'{"x": 1}', b"\xff"])
