@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 from benchmarks.environments import ROOT, clean_environment, python_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from types import TracebackType
 
 _START = 60.0
@@ -25,13 +26,13 @@ class Broken(Exception):  # noqa: N818 - says what became of the process
 class Conversation:
     """A process that answers each line of JSON with one."""
 
-    def __init__(self, python: str, module: str, argument: str) -> None:
+    def __init__(self, python: str, module: str, argument: str, tree: Path = ROOT) -> None:
         self._name = f"{module} {argument}"
         self._errors = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115 - closed by close
         self._process = subprocess.Popen(  # noqa: S603 - our own modules
             [python, "-m", module, argument],
-            cwd=ROOT,
-            env=clean_environment(),
+            cwd=tree,
+            env=clean_environment() | {"PYTHONPATH": str(tree)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
@@ -116,7 +117,7 @@ class Server(Conversation):
 
 
 class Worker(Conversation):
-    """A contestant; see `benchmarks.worker`."""
+    """A contestant; see `benchmarks.worker`. Ours is the one in `tree`."""
 
-    def __init__(self, kind: str) -> None:
-        super().__init__(python_of(kind), "benchmarks.worker", kind)
+    def __init__(self, kind: str, tree: Path = ROOT) -> None:
+        super().__init__(python_of(kind), "benchmarks.worker", kind, tree)

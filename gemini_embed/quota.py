@@ -8,7 +8,6 @@ how its windows roll; so a limit holds here for every stretch of `period` second
 from __future__ import annotations
 
 import math
-from collections import deque
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -102,7 +101,7 @@ class Quota:
         self._period = period
         self._measured = requests is not None or tokens is not None
         self._sent: dict[Sent, None] = {}  # in the order they left
-        self._ended: deque[Sent] = deque()
+        self._ended: dict[Sent, None] = {}  # those of them that ended, in the order they did
         self._texts_used = 0
         self._tokens_used = 0
         self._under_way = 0
@@ -130,8 +129,7 @@ class Quota:
         self._under_way = 0
         for sent in self._sent:
             if sent.ended is None:
-                sent.ended = now
-                self._ended.append(sent)
+                self._end(sent, now)
 
     def room(self, now: float, *, least_tokens: float = 0) -> Room | None:
         """Return what one request may hold now; None where even a single text must wait.
@@ -178,8 +176,7 @@ class Quota:
     def fail(self, sent: Sent, now: float) -> None:
         """Note that a request ended badly; it may have been counted."""
         self._under_way -= 1
-        sent.ended = now
-        self._ended.append(sent)
+        self._end(sent, now)
 
     def accept(self, sent: Sent, now: float, *, tokens: int | None = None) -> None:
         """Note that a request was answered, with the tokens that the service reported."""
@@ -293,19 +290,21 @@ class Quota:
 
     def _first(self) -> Sent | None:
         """Return the request that is forgotten first; None while all are under way."""
-        if not self._strict:
-            return next(iter(self._sent), None)
-        while self._ended and self._ended[0] not in self._sent:
-            self._ended.popleft()
-        return self._ended[0] if self._ended else None
+        return next(iter(self._ended if self._strict else self._sent), None)
 
     def _forget_expired(self, now: float) -> None:
         while (first := self._first()) is not None and self._expiry(first) <= now:
             self._forget(first)
 
+    def _end(self, sent: Sent, now: float) -> None:
+        sent.ended = now
+        if sent in self._sent:
+            self._ended[sent] = None
+
     def _forget(self, sent: Sent) -> None:
         if sent in self._sent:
             del self._sent[sent]
+            self._ended.pop(sent, None)
             self._texts_used -= sent.texts
             self._tokens_used -= sent.tokens
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import math
 import pickle
 from datetime import UTC, datetime
@@ -12,7 +13,7 @@ import pytest
 
 from gemini_embed import GeminiEmbedder, Quota
 from gemini_embed.errors import ConfigurationError, QuotaExceededError
-from gemini_embed.quota import Room, next_reset
+from gemini_embed.quota import Room, Sent, next_reset
 
 
 def refusal(
@@ -151,3 +152,22 @@ def test_one_way_to_say_it() -> None:
 def test_the_day_ends_at_midnight_pacific(now: datetime, reset: datetime) -> None:
     """Summer time included."""
     assert next_reset(now) == reset
+
+
+@pytest.mark.parametrize("limits", [{}, {"requests": 1000}, {"tokens": 1_000_000}])
+def test_a_quota_keeps_what_left_in_the_last_minute_only(limits: dict[str, int]) -> None:
+    """A process that embeds for weeks holds no more than one that embeds for minutes."""
+    quota = Quota(**limits)
+    before = requests_known()
+
+    for second in range(1000):
+        assert quota.room(second) is not None
+        quota.accept(quota.send(1, 1, now=second), now=second + 0.5)
+
+    assert requests_known() - before <= 62
+
+
+def requests_known() -> int:
+    """Return how many requests this process remembers."""
+    gc.collect()
+    return sum(isinstance(one, Sent) for one in gc.get_referrers(Sent))
