@@ -4,14 +4,30 @@ PYTHON ?= python3
 SDK ?=
 # Some of the tests, for instance: make test TESTS=tests/core
 TESTS ?=
-# Another environment than the pinned one: lowest, without-aiohttp, peers, stores. Targets below
-# set it.
+# Another environment than the pinned one: lowest, without-aiohttp, peers, peers-3, stores. Targets
+# below set it.
 VARIANT ?=
-VENV := .venv$(VARIANT:%=-%)$(SDK:%=-sdk-%)
+# What `make bench-pair` compares with.
+BASE ?= HEAD
+# How long `make soak` takes, and each of the two programs of `make fuzz`.
+SOAK_SECONDS ?= 300
+FUZZ_SECONDS ?= 1800
+SEED ?= 0
+
+# Another Python than the usual one has environments of its own.
+ifneq ($(PYTHON),python3)
+# pyenv starts a version only when told which.
+export PYENV_VERSION ?= $(shell pyenv whence $(PYTHON) 2>/dev/null | tail -1)
+PY_VERSION := $(shell PYENV_VERSION=$(PYENV_VERSION) $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+ifeq ($(PY_VERSION),)
+$(error $(PYTHON) does not run here)
+endif
+endif
+VENV := .venv$(PY_VERSION:%=-py%)$(VARIANT:%=-%)$(SDK:%=-sdk-%)
 RUN := $(VENV)/bin
 READY := $(VENV)/.ready
 # uv from the machine if it is there, else one of our own inside the environment.
-UV := $(or $(shell command -v uv 2>/dev/null),$(RUN)/uv)
+UV := $(if $(shell command -v uv 2>/dev/null),uv,$(RUN)/uv)
 MAKEFLAGS += --no-print-directory
 
 # What an environment holds, and what prints the versions of it all.
@@ -22,8 +38,8 @@ PINS := echo '$(SDK:%=google-genai==%)' | $(UV) pip compile --quiet --no-header 
 	--resolution lowest-direct --extra all --extra standin --constraints - pyproject.toml
 # llama-index-core 0.13 at its own import, with the pydantic that the SDK needs.
 export PYTHONWARNINGS := ignore:The 'validate_default' attribute with value True
-else ifeq ($(VARIANT),peers)
-INSTALL += --group peers
+else ifneq ($(filter peers peers-3,$(VARIANT)),)
+INSTALL += --group $(VARIANT)
 else ifeq ($(VARIANT),stores)
 INSTALL += --group stores
 TESTS := tests/stores
@@ -35,16 +51,18 @@ endif
 
 # The versions that `make test-matrix` stands on beside the lowest, and those it shows.
 SDK_2 := 2.34.0
+SDK_3_FIRST := 3.0.0
 SDK_3 := $(shell sed -n 's/^google-genai==//p' constraints.txt)
 
 SHOWN := ^(google-genai|langchain-core|llama-index-core)==
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-lowest test-lowest-frameworks test-matrix test-peers \
-	test-stores test-without-aiohttp lint typecheck format bench record clean
+.PHONY: help setup demo test test-matrix test-sdk-3-first test-peers test-lowest \
+	test-lowest-frameworks test-without-aiohttp test-python3.12 test-python3.13 test-stores lint \
+	typecheck format bench bench-pair soak fuzz record clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY) ## make the virtual environment
 
@@ -68,10 +86,16 @@ test: $(READY) ## run all tests: no network, no key
 	@echo "$(VENV):" $$($(UV) pip freeze --quiet --python $(RUN)/python | grep -E '$(SHOWN)')
 	@$(RUN)/python -m pytest $(TESTS)
 
-test-matrix: test test-peers test-lowest test-lowest-frameworks test-without-aiohttp ## run `test` and:
+test-matrix: test test-sdk-3-first test-peers test-lowest test-lowest-frameworks \
+	test-without-aiohttp test-python3.12 test-python3.13
+test-matrix: ## run `test` and:
 
-test-peers: ##   with google-genai 2, beside both official integrations
+test-sdk-3-first: ##   with the first google-genai 3
+	@$(MAKE) test SDK=$(SDK_3_FIRST)
+
+test-peers: ##   beside the official integrations: both with google-genai 2, LangChain's with 3
 	@$(MAKE) test VARIANT=peers SDK=$(SDK_2)
+	@$(MAKE) test VARIANT=peers-3 TESTS=tests/peers
 
 test-lowest: ##   with the lowest versions that pyproject.toml allows
 	@$(MAKE) test VARIANT=lowest
@@ -82,6 +106,17 @@ test-lowest-frameworks: ##   with these, but google-genai 3
 test-without-aiohttp: $(READY) ##   those for environments that lack aiohttp, with google-genai 3 and 2
 	@GEMINI_EMBED_STANDIN_PYTHON=$(RUN)/python $(MAKE) test VARIANT=without-aiohttp
 	@GEMINI_EMBED_STANDIN_PYTHON=$(RUN)/python $(MAKE) test VARIANT=without-aiohttp SDK=$(SDK_2)
+
+test-python3.12: ##   with Python 3.12, where the machine has it
+	@$(call where_it_runs,python3.12)
+
+test-python3.13: ##   with Python 3.13, likewise
+	@$(call where_it_runs,python3.13)
+
+define where_it_runs
+if PYENV_VERSION=$$(pyenv whence $(1) 2>/dev/null | tail -1) $(1) -c '' 2>/dev/null; \
+	then $(MAKE) test PYTHON=$(1); else echo "$(1) is not on this machine"; fi
+endef
 
 test-stores: ## run the tests with real vector stores, and the notebook (1.5 GB of packages)
 	@$(MAKE) test VARIANT=stores
@@ -100,6 +135,16 @@ format: $(READY) ## format, and mend what can be mended
 bench: $(READY) ## measure beside the SDK and the official integrations (BENCH=--quick for a look)
 	@VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --constraints constraints.txt --group bench
 	@$(RUN)/python -m benchmarks.compare $(BENCH)
+
+bench-pair: $(READY) ## measure what a change costs: make bench-pair BASE=main (BENCH="--pairs 9" for a look)
+	@$(RUN)/python -m benchmarks.pair --base $(BASE) $(BENCH)
+
+soak: $(READY) ## embed for SOAK_SECONDS (300), and see whether the process grows
+	@$(RUN)/python -m benchmarks.soak --seconds $(SOAK_SECONDS)
+
+fuzz: $(READY) ## look for wrong vectors in mutated answers and damaged cache files, FUZZ_SECONDS each (1800)
+	@$(RUN)/python tests/fuzz/answers.py --seconds $(FUZZ_SECONDS) --seed $(SEED)
+	@$(RUN)/python tests/fuzz/cache_files.py --seconds $(FUZZ_SECONDS) --seed $(SEED)
 
 record: $(READY) ## record the cassettes again: from Google with a key set, else from the stand-in
 	@rm -rf tests/recorded/cassettes
