@@ -217,6 +217,13 @@ class Call:
             if end < len(rows):
                 give_way()
 
+    def stop_late(self) -> None:
+        """End it at its deadline: an error, unless every text has its vector."""
+        if not self._done.all():
+            self.stop(too_late(self.last_failure))
+        if self._memory is not None:
+            self._memory.tell_late()
+
     def close(self) -> None:
         """Take the progress bar down, and look nothing up any more."""
         if self._memory is not None:

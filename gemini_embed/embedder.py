@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from google.auth.credentials import Credentials
 
     from gemini_embed.cache import Cache
+    from gemini_embed.cache.guard import GuardedCache
     from gemini_embed.engine import Engine
     from gemini_embed.results import EmbeddingResult
 
@@ -166,7 +167,7 @@ class GeminiEmbedder:
         self._purpose = parse_task_type(self.task_type)
         check_dimension(self._row, self.output_dimensionality)
         warn_of_status(self._row, backend.name)
-        self._cache: Cache | None = None
+        self._cache: GuardedCache | None = None
         if self.cache is not None and self.cache is not False:
             from gemini_embed.cache import cache_of  # noqa: PLC0415 - loads sqlite3
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from gemini_embed.call import Call, located, too_late
+from gemini_embed.call import Call, located
 from gemini_embed.errors import (
     DailyQuotaError,
     GeminiEmbedError,
@@ -86,7 +86,7 @@ class Engine:
                     for _ in range(min(self._lane.width, len(call))):
                         group.create_task(self._see_to(self._work(call), call))
         except TimeoutError:
-            call.stop(too_late(call.last_failure))
+            call.stop_late()
         finally:
             call.close()
         return call.result()

@@ -9,26 +9,24 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from concurrent.futures import CancelledError, Future, wait
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from concurrent.futures import Future, wait
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from gemini_embed.cache import cache_keys
-from gemini_embed.errors import ConfigurationError
-from gemini_embed.notices import warn
+from gemini_embed.cache.guard import CacheFailure
+from gemini_embed.cache.values import Opened, opened, sealed
 from gemini_embed.threads import begin, in_thread
-from gemini_embed.vectors import as_served, recalled
+from gemini_embed.vectors import as_served
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
     from gemini_embed.request import Request
     from gemini_embed.tasks import WireText
-
-T = TypeVar("T")
 
 _RECALLED_AT_ONCE = 1000
 """Texts looked up in one go, and again while these are put in place: some megabytes of vectors."""
@@ -60,15 +58,16 @@ class Memory:
         self._model = request.model
         self._service = request.service
         self._dimension = request.sent_dimension
-        self._usable = True
-        self._used = False
+        self._readable = self._writable = True
         self._quick = False  # the last time
+        self._keeping = 0
+        self._damaged = 0
         self._keys: dict[WireText, str] = {}  # hashed once
         self._pieces = deque(
             wires[start : start + _RECALLED_AT_ONCE]
             for start in range(0, len(wires), _RECALLED_AT_ONCE)
         )
-        self._looked_up = _in_thread(self._recall, self._pieces[0])
+        self._looked_up = in_thread(self._recall, self._pieces[0])
 
     @property
     def is_through(self) -> bool:
@@ -77,12 +76,23 @@ class Memory:
 
     async def recall(self) -> Recalled:
         """Return which of the next requests are known; those after them are looked up meanwhile."""
-        nothing: tuple[list[int], NDArray[np.float32]] = ([], np.empty((0, self._dimension), "f4"))
-        found, block = await self._outcome(self._looked_up, nothing)
-        piece = self._pieces.popleft()
-        if self._pieces and self._usable:
-            self._looked_up = _in_thread(self._recall, self._pieces[0])
+        piece, found, block = self._pieces[0], list[int](), np.empty((0, self._dimension), "f4")
+        if self._readable:
+            try:
+                found, block = await self._looked_up
+            except CacheFailure:
+                self._readable = self._writable = False
+        self._pieces.popleft()
+        if self._pieces and self._readable:
+            self._looked_up = in_thread(self._recall, self._pieces[0])
+        elif self._damaged:
+            self._cache.tell_damaged(self._damaged)
         return Recalled(piece, found, block)
+
+    def tell_late(self) -> None:
+        """Tell what the cache has not done, when the call can wait no longer."""
+        if self._pieces or self._keeping:
+            self._cache.tell_late(reading=bool(self._pieces))
 
     def close(self) -> None:
         """Look nothing up any more."""
@@ -93,8 +103,13 @@ class Memory:
 
         The sender waits for it: were it killed, only what is under way would be paid for twice.
         """
-        if self._usable:
-            await self._outcome(self._kept(wires, block), None)
+        if self._writable:
+            self._keeping += 1
+            try:
+                await self._kept(wires, block)
+            except CacheFailure:
+                self._writable = False
+            self._keeping -= 1  # not where the call ends meanwhile: see `tell_late`
 
     async def _kept(self, wires: Sequence[WireText], block: NDArray[np.float32]) -> None:
         outcome: Future[None] = Future()
@@ -103,7 +118,7 @@ class Memory:
         def keep() -> None:
             began = time.perf_counter()
             try:
-                _run(self._keep, wires, block)
+                self._keep(wires, block)
             except BaseException as error:  # noqa: BLE001 - raised where it is waited for
                 outcome.set_exception(error)
             else:
@@ -120,56 +135,24 @@ class Memory:
 
     def _keep(self, wires: Sequence[WireText], block: NDArray[np.float32]) -> None:
         keys = [self._keys[wire] for wire in wires]
-        vectors = (vector.tobytes() for vector in block)
-        self._cache.set_many(list(zip(keys, vectors, strict=True)))
+        self._cache.set_many(list(zip(keys, sealed(keys, block), strict=True)))
 
     def _recall(self, wires: Sequence[WireText]) -> tuple[list[int], NDArray[np.float32]]:
-        found, block = self._look_up(wires, self._dimension)
+        found, block, damaged = self._look_up(wires, self._dimension)
         native = self._model.dimension
-        if not self._model.nested or self._dimension == native or len(found) == len(wires):
-            return found, block
-        # A smaller vector is the beginning of the full one.
-        known = set(found)
-        rest = [i for i in range(len(wires)) if i not in known]
-        more, full = self._look_up([wires[i] for i in rest], native)
-        shorter = as_served(full, self._dimension, model=self._model)
-        return found + [rest[i] for i in more], np.concatenate([block, shorter])
+        if self._model.nested and self._dimension != native and len(found) < len(wires):
+            # A smaller vector is the beginning of the full one.
+            known = set(found)
+            rest = [i for i in range(len(wires)) if i not in known]
+            more, full, spoilt = self._look_up([wires[i] for i in rest], native)
+            found += [rest[i] for i in more]
+            damaged += [rest[i] for i in spoilt]
+            block = np.concatenate([block, as_served(full, self._dimension, model=self._model)])
+        self._damaged += len(set(damaged).difference(found))
+        return found, block
 
-    def _look_up(
-        self, wires: Sequence[WireText], dimension: int
-    ) -> tuple[list[int], NDArray[np.float32]]:
+    def _look_up(self, wires: Sequence[WireText], dimension: int) -> Opened:
         keys = cache_keys(wires, model=self._model.name, dimension=dimension, service=self._service)
         if dimension == self._dimension:
             self._keys.update(zip(wires, keys, strict=True))
-        return recalled(self._cache.get_many(keys), dimension=dimension)
-
-    async def _outcome(self, work: Awaitable[T], otherwise: T) -> T:
-        if not self._usable:
-            return otherwise
-        try:
-            return await work
-        except Exception as error:
-            usable, self._usable = self._usable, False
-            if isinstance(error, ConfigurationError) and not self._used:
-                raise
-            if usable:
-                warn(
-                    "the cache is not used for the rest of this call: "
-                    f"{type(error).__name__}: {error}"
-                )
-            return otherwise
-        finally:
-            self._used = True
-
-
-def _in_thread(work: Callable[..., T], *args: Any) -> asyncio.Future[T]:
-    """Begin work on another thread, at once. Unlike a task's, its exit is its caller's alone."""
-    return in_thread(_run, work, *args)
-
-
-def _run(work: Callable[..., T], *args: Any) -> T:
-    """Do what a cache does. What asyncio has a meaning of its own for is an error as any other."""
-    try:
-        return work(*args)
-    except (asyncio.CancelledError, CancelledError, StopIteration) as error:
-        raise RuntimeError(f"{type(error).__name__} in the cache") from error
+        return opened(keys, self._cache.get_many(keys), dimension=dimension)

@@ -11,7 +11,7 @@ from gemini_embed.models import TEXTS_PER_REQUEST, Route
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from gemini_embed.cache import Cache
+    from gemini_embed.cache.guard import GuardedCache
     from gemini_embed.models import Model, Normalize
     from gemini_embed.tasks import Role, WireText
 
@@ -34,7 +34,7 @@ class Request:
     max_retries: int
     deadline: float | None
     began: float = 0.0
-    cache: Cache | None = None
+    cache: GuardedCache | None = None
     service: str | None = None
     full: bool = False
     as_lists: bool = False

@@ -36,13 +36,13 @@ def checked(
             )
     with np.errstate(over="ignore"):  # too large for float32 becomes infinite, found below
         block = np.array(rows, dtype=np.float32).reshape(count, dimension)
-    for row in map(int, np.flatnonzero(~_sound(block))):
+    for row in map(int, np.flatnonzero(~sound(block))):
         what = "holds a number that is not finite" if block[row].any() else "is all zeros"
         raise BadResponseError(f"vector {row} of the answer {what}")
     return block
 
 
-def _sound(block: NDArray[np.float32]) -> NDArray[np.bool_]:
+def sound(block: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Tell of each row whether it has a direction: finite, and not all zeros."""
     # One pass finds both: a sum of squares is zero, or not finite, just where a vector is.
     squares = np.einsum("ij,ij->i", block, block, dtype=np.float64)
@@ -57,19 +57,6 @@ def as_served(block: NDArray[np.float32], n: int, *, model: Model) -> NDArray[np
     """
     prefix = block[:, :n]
     return unit(prefix) if model.normalized == "always" else prefix
-
-
-def recalled(
-    values: Sequence[bytes | None], *, dimension: int
-) -> tuple[list[int], NDArray[np.float32]]:
-    """Return which of some kept values are vectors, and these as one array."""
-    good = [i for i, value in enumerate(values) if value and len(value) == 4 * dimension]
-    block = np.frombuffer(b"".join(values[i] or b"" for i in good), np.float32)
-    block = block.reshape(len(good), dimension)
-    sound = _sound(block)
-    if sound.all():
-        return good, block
-    return [i for i, ok in zip(good, sound, strict=True) if ok], block[sound]
 
 
 def unit(block: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from llama_index.core.storage.kvstore.types import BaseKVStore
 
@@ -26,7 +26,7 @@ class KVStoreCache:
     def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
         """Return the value of each key, in order, None where there is none."""
         found = [self.store.get(key, collection=self.collection) for key in keys]
-        return [None if value is None else b64decode(value["vector"]) for value in found]
+        return [None if value is None else _bytes(value) for value in found]
 
     def set_many(self, pairs: Sequence[tuple[str, bytes]]) -> None:
         """Keep values under their keys."""
@@ -35,3 +35,11 @@ class KVStoreCache:
 
     def __deepcopy__(self, memo: object) -> KVStoreCache:
         return self  # a copied embedder shares the store
+
+
+def _bytes(value: Mapping[str, Any]) -> bytes:
+    """Return what was kept; nothing that could be a vector where the text was damaged."""
+    try:
+        return b64decode(value["vector"])
+    except (KeyError, TypeError, ValueError):
+        return b""

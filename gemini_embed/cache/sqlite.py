@@ -44,7 +44,10 @@ _VALUES = (
     f"SELECT id, key, value, {_USED} FROM vectors LEFT JOIN uses USING (id)"  # noqa: S608 - constants
     " WHERE id IN ({marks})"
 )
-_INSERT = "INSERT OR IGNORE INTO vectors (key, value) VALUES {marks}"
+_INSERT = (  # the same vector again is no write; a damaged one goes
+    "INSERT INTO vectors (key, value) VALUES {marks} ON CONFLICT (key) DO UPDATE"
+    " SET value = excluded.value WHERE value IS NOT excluded.value"
+)
 _DAY = 86_400
 
 

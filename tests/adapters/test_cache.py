@@ -103,6 +103,23 @@ def test_a_key_value_store_persists(server: Standin, tmp_path: Path) -> None:
         llamaindex(server, cache=True, embeddings_cache=store)
 
 
+@pytest.mark.parametrize("spoilt", [{"vector": "AAAA!"}, {"vector": "AAAAA"}, {"vector": 7}, {}])
+def test_a_damaged_text_in_a_key_value_store_is_asked_for_again(
+    spoilt: dict[str, Any], server: Standin
+) -> None:
+    """What is no base64, or no vector, is told of and mended; what else is there is used."""
+    store = SimpleKVStore()
+    made = llamaindex(server, cache=KVStoreCache(store))
+    right = made.get_text_embedding_batch(["a", "b"])
+    store.put(next(iter(store.get_all("gemini_embed"))), spoilt, collection="gemini_embed")
+
+    with pytest.warns(UserWarning, match="damaged vectors in the cache KVStoreCache: 1"):
+        assert made.get_text_embedding_batch(["a", "b"]) == right
+
+    assert made.get_text_embedding_batch(["a", "b"]) == right
+    assert len(server.log) == 2
+
+
 def test_tuning_the_traffic_embeds_nothing_again(server: Standin) -> None:
     """The pipeline's own cache is hit after a change of timeouts, and missed after one of shape."""
     nodes = [TextNode(text=f"text {i}", id_=str(i)) for i in range(5)]

@@ -6,6 +6,7 @@ import asyncio
 import multiprocessing
 import os
 import pickle
+import re
 import signal
 import sqlite3
 import subprocess
@@ -174,7 +175,7 @@ def test_however_a_cache_fails_it_costs_no_vector(
     when: str, error: type[BaseException], embedder: Maker
 ) -> None:
     """Errors that asyncio takes for its own are a warning as any other, and nothing hangs."""
-    with pytest.warns(UserWarning, match="the cache is not used"):
+    with pytest.warns(UserWarning, match="the cache (is not used|keeps nothing)"):
         result = embedder(cache=Failing(error, when=when)).embed(TEXTS, role="document")
 
     assert (result.vectors == embedder().embed(TEXTS, role="document").vectors).all()
@@ -285,7 +286,101 @@ def test_a_bad_cache_never_costs_or_spoils_a_vector(
     wires = [f"title: none | text: {text}" for text in TEXTS]
     assert (vectors == vectors_of(server, wires, model=TWO)).all()
     told = [str(one.message) for one in caught if "cache" in str(one.message)]
-    assert len(told) == (1 if type(cache) is Broken else 0)
+    assert len(told) == 1
+    assert ("no route" if type(cache) is Broken else "250; their texts") in told[0]
+
+
+class Kept(dict[str, bytes]):
+    """A cache in memory, for tests to look into."""
+
+    def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
+        return [self.get(key) for key in keys]
+
+    def set_many(self, pairs: Sequence[tuple[str, bytes]]) -> None:
+        self.update(pairs)
+
+
+def test_what_is_not_as_it_was_kept_is_asked_for_again(server: Standin, embedder: Maker) -> None:
+    """A flipped bit, another text's vector: told once a call, never served, and mended."""
+    cache = Kept()
+    right = embedder(cache=cache).embed(TEXTS, role="document").vectors
+    keys = list(cache)
+    flipped = bytearray(cache[keys[0]])
+    flipped[100] ^= 1
+    cache[keys[0]] = bytes(flipped)
+    cache[keys[1]], cache[keys[2]] = cache[keys[2]], cache[keys[1]]
+    sent = len(server.log)
+
+    with pytest.warns(UserWarning, match="damaged vectors in the cache Kept: 3") as told:
+        again = embedder(cache=cache).embed(TEXTS, role="document").vectors
+
+    assert len(told) == 1
+    assert (again == right).all()
+    assert [len(texts) for texts in sent_texts(server)[sent:]] == [3]
+    assert (embedder(cache=cache).embed(TEXTS, role="document").vectors == right).all()
+    assert len(server.log) == sent + 1
+
+
+def test_a_damaged_row_of_the_file_is_mended(server: Standin, embedder: Maker, path: Path) -> None:
+    """The file that comes with the project keeps the fresh vector in the damaged one's place."""
+    right = embedder(cache=path).embed(["a"], role="query").vectors
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE vectors SET value = zeroblob(length(value)) WHERE value <> ''")
+    connection.close()
+
+    with pytest.warns(UserWarning, match=re.escape(f"damaged vectors in the cache {path}: 1")):
+        again = embedder(cache=path).embed(["a"], role="query").vectors
+
+    assert (again == right).all()
+    assert (embedder(cache=path).embed(["a"], role="query").vectors == right).all()
+    assert len(server.log) == 2
+
+
+def test_a_damaged_vector_of_the_models_own_size_is_told_of(
+    server: Standin, embedder: Maker
+) -> None:
+    """It would have served the smaller one; the next call has that from the cache."""
+    cache = Kept()
+    embedder(cache=cache).embed(["a"], role="query")
+    (key,) = cache
+    cache[key] = b"\1" + cache[key][1:]
+    small = embedder(cache=cache, output_dimensionality=128)
+
+    with pytest.warns(UserWarning, match="damaged vectors .*: 1"):
+        first = small.embed(["a"], role="query").vectors
+
+    assert (small.embed(["a"], role="query").vectors == first).all()
+    assert len(server.log) == 2
+
+
+def test_vectors_that_were_kept_before_there_were_seals_are_used(
+    server: Standin, embedder: Maker
+) -> None:
+    """A file of an older release goes on being worth what was paid for it."""
+    cache = Kept()
+    right = embedder(cache=cache).embed(TEXTS, role="document").vectors
+    cache.update({key: value[: 4 * 3072] for key, value in cache.items()})
+    sent = len(server.log)
+
+    assert (embedder(cache=cache).embed(TEXTS, role="document").vectors == right).all()
+    assert len(server.log) == sent
+
+
+class Short(Kept):
+    """A cache that leaves out what it does not know."""
+
+    def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
+        return [value for value in super().get_many(keys) if value is not None]
+
+
+def test_a_cache_that_returns_too_few_values_is_not_used(embedder: Maker) -> None:
+    """Which value is whose could not be told."""
+    cache = Short()
+
+    with pytest.warns(UserWarning, match="0 values came back for 250 keys"):
+        vectors = embedder(cache=cache).embed(TEXTS, role="document").vectors
+
+    assert (vectors == embedder().embed(TEXTS, role="document").vectors).all()
 
 
 class Leaving(Broken):

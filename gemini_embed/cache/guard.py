@@ -1,0 +1,93 @@
+"""A cache whose troubles cost no vector, and are told once each."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from concurrent.futures import CancelledError
+from typing import TYPE_CHECKING, TypeVar
+
+from gemini_embed.errors import ConfigurationError
+from gemini_embed.notices import warn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from gemini_embed.cache.keys import Cache
+
+T = TypeVar("T")
+
+_READING = "the cache is not used for the rest of this call"
+_WRITING = "the cache keeps nothing for the rest of this call"
+
+
+class CacheFailure(Exception):  # noqa: N818 - not raised to users, who get the warning
+    """A cache failed. It was told of."""
+
+
+class GuardedCache:
+    """A cache whose troubles are told once each: until it works again, not anew.
+
+    What it cannot do is left undone for the rest of a call; the next call tries again.
+    """
+
+    def __init__(self, cache: Cache) -> None:
+        self._cache = cache
+        self._lock = threading.Lock()
+        self._troubles: set[str] = set()
+
+    def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
+        """Return the value of each key, in order, None where there is none.
+
+        Raises:
+            CacheFailure: It cannot be read.
+            ConfigurationError: It can never be.
+        """
+        return self._do(_READING, self._values, keys)
+
+    def _values(self, keys: Sequence[str]) -> list[bytes | None]:
+        values = self._cache.get_many(keys)
+        if len(values) != len(keys):
+            raise ValueError(f"{len(values)} values came back for {len(keys)} keys")
+        return values
+
+    def set_many(self, pairs: Sequence[tuple[str, bytes]]) -> None:
+        """Keep values under their keys.
+
+        Raises:
+            CacheFailure: They cannot be kept.
+            ConfigurationError: None can ever be.
+        """
+        self._do(_WRITING, self._cache.set_many, pairs)
+
+    def tell_late(self, *, reading: bool) -> None:
+        """Tell that a call could not wait any longer."""
+        error = TimeoutError("no answer by the call's deadline")
+        self._failure(_READING if reading else _WRITING, error)
+
+    def tell_damaged(self, count: int) -> None:
+        """Tell of values that are not what was kept."""
+        name = getattr(self._cache, "path", type(self._cache).__name__)
+        warn(f"damaged vectors in the cache {name}: {count}; their texts are asked for again")
+
+    def _do(self, what: str, work: Callable[..., T], *args: object) -> T:
+        try:
+            outcome = work(*args)
+        except ConfigurationError:
+            raise
+        except (Exception, asyncio.CancelledError, CancelledError) as error:
+            raise self._failure(what, error) from error
+        with self._lock:
+            self._troubles.discard(what)
+        return outcome
+
+    def _failure(self, what: str, error: BaseException) -> CacheFailure:
+        with self._lock:
+            is_new = what not in self._troubles
+            self._troubles.add(what)
+        if is_new:
+            warn(
+                f"{what}. {type(self._cache).__name__}: {type(error).__name__}: {error}. The next "
+                "call tries again, and tells nothing new while this lasts"
+            )
+        return CacheFailure(what)
