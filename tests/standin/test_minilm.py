@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import math
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pytest
 
 from gemini_embed.standin import Standin
-from gemini_embed.standin.minilm import MiniLMVectors, readable
+from gemini_embed.standin.minilm import MiniLMVectors, Written, written
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from numpy.typing import NDArray
+
+    from gemini_embed.tasks import TaskType
+
     Ask = Callable[..., tuple[int, dict[str, Any]]]
 
-NEW = "gemini-embedding-2"
+OLD, NEW = "gemini-embedding-001", "gemini-embedding-2"
 
 
 @pytest.fixture(scope="module")
@@ -66,18 +71,88 @@ def test_served_over_http(server: Standin, ask: Ask) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "title", "read"),
+    ("text", "title", "read", "prefix"),
     [
-        ("task: search result | query: copy", None, "copy"),
-        ("title: none | text: copy", None, "copy"),
-        ("title: Files | text: copy | paste", None, "Files\ncopy | paste"),
-        ("copy", "Files", "Files\ncopy"),
-        ("title: nothing else", None, "title: nothing else"),
+        ("task: search result | query: copy", None, "copy", "task: search result | query: "),
+        ("title: none | text: copy", None, "copy", "document"),
+        ("title: Files | text: copy | paste", None, "Files\ncopy | paste", "document"),
+        ("copy", "Files", "Files\ncopy", None),
+        ("title: nothing else", None, "title: nothing else", None),
     ],
 )
-def test_googles_prefixes_are_not_read(text: str, title: str | None, read: str) -> None:
+def test_googles_prefixes_are_not_read(
+    text: str, title: str | None, read: str, prefix: str | None
+) -> None:
     """The local model reads the text without Google's prefix, and a title with it."""
-    assert readable(text, title) == read
+    assert written(text, title) == Written(read, prefix)
+
+
+class Way(NamedTuple):
+    """A way of asking for a text: a model, and what is said besides the text."""
+
+    model: str
+    task_type: TaskType | None = None
+    title: str | None = None
+    prefix: str = ""
+
+
+WAYS = [
+    Way(OLD),
+    Way(OLD, "RETRIEVAL_QUERY"),
+    Way(OLD, "CLUSTERING"),
+    Way(OLD, "RETRIEVAL_DOCUMENT"),
+    Way(OLD, "RETRIEVAL_DOCUMENT", "Files"),
+    Way(OLD, "RETRIEVAL_DOCUMENT", "Letters"),
+    Way(NEW),
+    Way(NEW, prefix="task: search result | query: "),
+    Way(NEW, prefix="task: clustering | query: "),
+    Way(NEW, prefix="title: none | text: "),
+    Way(NEW, prefix="title: Files | text: "),
+]
+
+
+def asked_for(server: Standin, text: str, way: Way) -> NDArray[np.float64]:
+    title = way.title
+    return np.array(server.vector(way.prefix + text, way.task_type, way.model, title=title))
+
+
+@pytest.mark.parametrize(("one", "other"), list(itertools.combinations(WAYS, 2)))
+def test_a_text_asked_for_in_two_ways_has_two_vectors(
+    server: Standin, one: Way, other: Way
+) -> None:
+    """Whoever mixes tasks, titles, prefixes or models sees it in the numbers."""
+    here, there = (asked_for(server, "copy a file", way) for way in (one, other))
+    assert 0.5 < here @ there < 0.98
+
+
+def test_cosines_of_texts_asked_for_alike_do_not_depend_on_the_way(server: Standin) -> None:
+    """No task changes a ranking among its own texts."""
+    untitled = [way for way in WAYS if way.title is None and "Files" not in way.prefix]
+    cosines = [
+        asked_for(server, "copy a file", way) @ asked_for(server, "bake bread", way)
+        for way in untitled
+    ]
+    assert np.ptp(cosines) < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("query", "document"),
+    [
+        (Way(OLD, "RETRIEVAL_QUERY"), Way(OLD, "RETRIEVAL_DOCUMENT")),
+        (
+            Way(NEW, prefix="task: search result | query: "),
+            Way(NEW, prefix="title: none | text: "),
+        ),
+    ],
+)
+def test_queries_find_documents(server: Standin, query: Way, document: Way) -> None:
+    """Across the two sides of a task, what means the same is still near."""
+    asked = asked_for(server, "copy a file", query)
+    same, other = (
+        asked @ asked_for(server, text, document)
+        for text in ("duplicate a document on disk", "bake bread")
+    )
+    assert same > other + 0.2
 
 
 def test_long_texts(server: Standin) -> None:
