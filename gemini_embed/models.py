@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Literal
 
 from gemini_embed.errors import ConfigurationError
@@ -24,6 +25,9 @@ Status = Literal["available", "preview", "retired", "never"]
 
 Normalize = Literal["auto"] | bool
 """Whether vectors are brought to unit length here; `"auto"`: where the service does not."""
+
+_NOTICE = 183
+"""Days before a model's end that its users are warned: half a year to embed an index again."""
 
 SMALLEST_ADVISED_DIMENSION = 128
 """Below it Google promises nothing, though the service answers."""
@@ -76,6 +80,7 @@ class Model:
         vertex_location: Where on Vertex AI to ask for it when nothing else is said.
         vertex_only_in: The only locations there that serve it; empty where many do.
         shutdown: The day Google shut it down on the Gemini API, or will; None where none is set.
+        vertex_shutdown: The same on Vertex AI.
         successor: What to move to. Vectors of two models cannot be mixed.
     """
 
@@ -92,6 +97,7 @@ class Model:
     vertex_location: str = "us-central1"
     vertex_only_in: tuple[str, ...] = ()
     shutdown: str | None = None
+    vertex_shutdown: str | None = None
     successor: str | None = None
 
 
@@ -143,6 +149,7 @@ MODELS: dict[str, Model] = {
             vertex_routes={(2, 0): _PREDICT_001, (3, 4): _BATCH},
             vertex_location="global",
             shutdown="2028-05-14",
+            vertex_shutdown="2028-05-20",
             successor=NEWEST,
         ),
         Model(
@@ -168,6 +175,8 @@ MODELS: dict[str, Model] = {
             gemini="never",
             vertex="available",
             vertex_routes={(2, 0): _PREDICT, (3, 4): _PREDICT},
+            vertex_shutdown="2027-04-01",
+            successor="gemini-embedding-001",
         ),
         Model(
             name="text-embedding-004",
@@ -180,6 +189,7 @@ MODELS: dict[str, Model] = {
             vertex="available",
             vertex_routes={(2, 0): _PREDICT, (3, 4): _PREDICT},
             shutdown="2026-01-14",
+            vertex_shutdown="2027-04-01",
             successor="gemini-embedding-001",
         ),
         Model(
@@ -192,6 +202,8 @@ MODELS: dict[str, Model] = {
             gemini="never",
             vertex="available",
             vertex_routes={(2, 0): _PREDICT, (3, 4): _PREDICT},
+            vertex_shutdown="2027-04-01",
+            successor="gemini-embedding-001",
         ),
         Model(
             name="embedding-001",
@@ -287,24 +299,47 @@ def route_of(model: Model, backend: BackendName, *, sdk_version: tuple[int, int]
     return model.vertex_routes[max(known)] if known else _ONE_BY_ONE
 
 
-def warn_of_status(model: Model, backend: BackendName) -> None:
-    """Warn once where the service no longer serves a model, or never did."""
-    status = status_of(model, backend)
+_NAMES: dict[BackendName, str] = {"gemini": "the Gemini API", "vertex": "Vertex AI"}
+
+
+def end_of(model: Model, backend: BackendName) -> str | None:
+    """Return the day Google shut a model down on a service, or will, where one is set."""
+    return model.shutdown if backend == "gemini" else model.vertex_shutdown
+
+
+def is_over(model: Model, backend: BackendName, *, today: date | None = None) -> bool:
+    """Tell whether the day a service shuts a model down has come, by the table or the calendar."""
+    return status_of(model, backend) == "retired" or _days_left(model, backend, today) < 0
+
+
+def warn_of_status(model: Model, backend: BackendName, *, today: date | None = None) -> None:
+    """Warn once where the service no longer serves a model, soon will not, or never did."""
+    status, end = status_of(model, backend), end_of(model, backend)
+    moving = (
+        f"Move to {model.successor} and embed the index again: vectors of two models cannot be "
+        "mixed"
+    )
     if status == "retired":
-        warn(
-            f"Google shut {model.name} down on {model.shutdown}; requests will fail. Move to "
-            f"{model.successor} and embed the index again: vectors of two models cannot be mixed"
-        )
+        warn(f"Google shut {model.name} down on {end}; requests will fail. {moving}")
     elif status == "never":
         warn(f"{model.name} is {served_by(model)}; requests will fail")
+    elif (left := _days_left(model, backend, today)) <= _NOTICE:
+        verb = "shuts" if left >= 0 else "was to shut"  # it has moved such a day before
+        warn(f"Google {verb} {model.name} down on {_NAMES[backend]} on {end}. {moving}")
+
+
+def _days_left(model: Model, backend: BackendName, today: date | None) -> float:
+    end = end_of(model, backend)
+    if end is None:
+        return math.inf
+    return (date.fromisoformat(end) - (today or datetime.now(UTC).date())).days
 
 
 def served_by(model: Model) -> str:
     """Return, in words, which service serves a model that the other one does not."""
-    names: dict[BackendName, str] = {"gemini": "the Gemini API", "vertex": "Vertex AI"}
-    for backend, name in names.items():
+    for backend, name in _NAMES.items():
         if status_of(model, backend) in ("available", "preview"):
-            other = names["vertex" if backend == "gemini" else "gemini"]
+            other = _NAMES["vertex" if backend == "gemini" else "gemini"]
             return f"served by {name}, not by {other}"
     return "not served any more" + (f"; move to {model.successor}" if model.successor else "")
 

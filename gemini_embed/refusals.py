@@ -21,7 +21,7 @@ from gemini_embed.errors import (
     RequestError,
     ServiceUnavailableError,
 )
-from gemini_embed.models import NEWEST, served_by, status_of
+from gemini_embed.models import NEWEST, end_of, is_over, served_by, status_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -143,9 +143,10 @@ def _quota_error(
 def of_model(error: ModelNotFoundError, model: Model, backend: Backend) -> ModelNotFoundError:
     """Return the error of a model that the service does not know, saying what to do about it."""
     status = status_of(model, backend.name)
-    if status == "retired":
+    if is_over(model, backend.name):
         retired = ModelRetiredError(
-            f"Google shut {model.name} down on {model.shutdown}. Move to {model.successor}"
+            f"Google shut {model.name} down on {end_of(model, backend.name)}. "
+            f"Move to {model.successor}"
             + ("" if model.successor == NEWEST else f" (or {NEWEST}, the newest)")
             + " and embed the whole index again: vectors of two models cannot be mixed. "
             f"The service said: {error}",

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+import tomllib
 from importlib import metadata, resources
+from pathlib import Path
 
 import pytest
 
@@ -79,6 +82,24 @@ def test_an_adapter_without_its_framework_says_what_to_install(
 def test_each_package_is_typed(package: str) -> None:
     """Type checkers read our annotations."""
     assert resources.files(package).joinpath("py.typed").is_file()
+
+
+def test_the_package_page_links_to_no_file_that_is_not_there() -> None:
+    """An index shows the README without the repository: a link to a file of it would be dead."""
+    root = Path(__file__).parent.parent
+    hatch = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]
+    rule = hatch["metadata"]["hooks"]["fancy-pypi-readme"]["substitutions"][0]
+    shipped = tuple(
+        name.removeprefix("/") for name in hatch["build"]["targets"]["sdist"]["include"]
+    )
+    readme = (root / "README.md").read_text(encoding="utf-8")
+
+    page = re.sub(rule["pattern"], rule["replacement"], readme)
+
+    assert all(link.startswith("https://") for link in re.findall(r"\]\(([^)]*)\)", page))
+    named = {match[2] for match in re.finditer(rule["pattern"], readme)}
+    assert "docs/coming-over.md" in named
+    assert all((root / name).is_file() and name.startswith(shipped) for name in named)
 
 
 def test_both_sdk_generations_are_allowed() -> None:

@@ -17,7 +17,8 @@ from gemini_embed.models import MODELS
 if TYPE_CHECKING:
     from gemini_embed.standin import Standin
 
-README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
@@ -56,3 +57,26 @@ def test_every_option_error_and_model_is_in_the_tables() -> None:
 
     missing = {name for name in options | names | {*MODELS} if f"`{name}`" not in README}
     assert missing <= {"GeminiEmbedError", "gemini-embedding-exp"}
+
+
+@pytest.mark.parametrize("name", sorted({*MODELS} - {"gemini-embedding-exp"}))
+def test_the_table_of_models_has_every_end(name: str) -> None:
+    """The days Google shuts a model down stand beside the service they are about."""
+    row = next(line for line in README.splitlines() if line.startswith("|") and f"`{name}`" in line)
+    gemini, vertex = (re.findall(r"\d{4}-\d\d-\d\d", cell) for cell in row.split("|")[5:7])
+
+    ends = [MODELS[name].shutdown], [MODELS[name].vertex_shutdown]
+    assert (gemini or [None], vertex or [None]) == ends
+
+
+@pytest.mark.parametrize("package", ["google-genai", "langchain-core", "llama-index-core"])
+def test_the_versions_that_are_tested_are_the_pinned_ones(package: str) -> None:
+    """The table of what is tested follows the pins."""
+    pins = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    heads, plain = (
+        [cell.strip() for cell in line.split("|")]
+        for line in README.splitlines()
+        if line.startswith(("| `make` |", "| `test`"))
+    )
+
+    assert f"{package}=={plain[heads.index(package)]}" in pins

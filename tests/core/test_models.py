@@ -1,9 +1,23 @@
 from __future__ import annotations
 
+import warnings
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
 import pytest
 
 from gemini_embed.errors import ConfigurationError
-from gemini_embed.models import MODELS, bare_name, check_dimension, find_model, warn_of_status
+from gemini_embed.models import (
+    MODELS,
+    bare_name,
+    check_dimension,
+    find_model,
+    is_over,
+    warn_of_status,
+)
+
+if TYPE_CHECKING:
+    from gemini_embed.backend import BackendName
 
 
 @pytest.mark.parametrize("name", sorted(MODELS))
@@ -90,6 +104,37 @@ def test_a_model_the_gemini_api_does_not_serve_warns(model: str, said: str) -> N
     """Building an embedder for a dead model says so before anything is sent."""
     with pytest.warns(UserWarning, match=said):
         warn_of_status(MODELS[model], "gemini")
+
+
+def test_every_end_on_vertex_ai_has_a_successor() -> None:
+    """Whoever is told of an end is told where to go."""
+    ending = [row for row in MODELS.values() if row.vertex_shutdown]
+
+    assert {row.name for row in ending} >= {"text-embedding-005", "gemini-embedding-001"}
+    assert all(row.successor for row in ending)
+
+
+@pytest.mark.parametrize(
+    ("model", "backend", "end"),
+    [
+        ("text-embedding-005", "vertex", "2027-04-01"),
+        ("gemini-embedding-001", "vertex", "2028-05-20"),
+        ("gemini-embedding-001", "gemini", "2028-05-14"),
+    ],
+)
+def test_the_end_of_a_model_is_told_half_a_year_before(
+    model: str, backend: BackendName, end: str
+) -> None:
+    """An index has to be embedded again by then, so its owner hears of it in time, not before."""
+    day, row = date.fromisoformat(end), MODELS[model]
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warn_of_status(row, backend, today=day - timedelta(days=184))
+    for today, verb in ((day - timedelta(days=183), "shuts"), (day + timedelta(1), "was to shut")):
+        with pytest.warns(UserWarning, match=f"{verb} {model} down on .* on {end}. Move to"):
+            warn_of_status(row, backend, today=today)
+    assert [is_over(row, backend, today=day + timedelta(days)) for days in (0, 1)] == [False, True]
 
 
 def test_bare_name_leaves_other_names_alone() -> None:
