@@ -4,7 +4,7 @@
 GeminiEmbedError
 ├─ ConfigurationError (ValueError)    no key, impossible dimension, ...: before any request
 ├─ InvalidInputError (ValueError)     which text, and why: before any request
-├─ RequestError                       the service refused; raised from the SDK's own error
+├─ RequestError                       the service refused
 │  ├─ AuthenticationError             the key or the credentials were not accepted
 │  ├─ QuotaExceededError              429, after the last retry
 │  │  └─ DailyQuotaError              the day's quota is spent; waiting minutes does not help
@@ -20,7 +20,7 @@ raised because of another keeps it as `__cause__`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     from numpy import float32
     from numpy.typing import NDArray
+
+E = TypeVar("E", bound="RequestError")
 
 
 class GeminiEmbedError(Exception):
@@ -46,7 +48,7 @@ class GeminiEmbedError(Exception):
         indexes: Sequence[int] = (),
         partial: Mapping[int, NDArray[float32]] | None = None,
     ) -> None:
-        super().__init__(message)
+        Exception.__init__(self, message)  # the next class may be the SDK's: see `sdk_errors`
         self.indexes: tuple[int, ...] = tuple(indexes)
         self.partial: dict[int, NDArray[float32]] = dict(partial or {})
 
@@ -77,8 +79,12 @@ class InvalidInputError(GeminiEmbedError, ValueError):
 class RequestError(GeminiEmbedError):
     """The service refused a request, or could not be reached.
 
+    Where Google's SDK raised an error for it, this one is an instance of that class as well
+    (`google.genai.errors.ClientError` or `ServerError`), with its `code` and its `details`.
+
     Attributes:
-        status: HTTP status, or None where no answer came.
+        status: HTTP status, or None where no answer came. The SDK calls it `code`, which it has
+            as well, and calls `status` what is `reason` here.
         reason: Google's status name, for instance `"INVALID_ARGUMENT"`.
         message: What the service said, word for word.
         retry_after: Seconds the service asked to wait, or None.
@@ -99,6 +105,14 @@ class RequestError(GeminiEmbedError):
         self.status = status
         self.reason = reason
         self.message = service_message
+
+    def recast(self, error_class: type[E], message: str) -> E:
+        """Return an error of another class with what the service said, and the same cause."""
+        made = error_class(
+            message, status=self.status, reason=self.reason, service_message=self.message
+        )
+        made.__cause__ = self.__cause__
+        return made
 
 
 class AuthenticationError(RequestError):

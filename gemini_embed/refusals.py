@@ -144,18 +144,15 @@ def of_model(error: ModelNotFoundError, model: Model, backend: Backend) -> Model
     """Return the error of a model that the service does not know, saying what to do about it."""
     status = status_of(model, backend.name)
     if is_over(model, backend.name):
-        retired = ModelRetiredError(
+        retired = error.recast(
+            ModelRetiredError,
             f"Google shut {model.name} down on {end_of(model, backend.name)}. "
             f"Move to {model.successor}"
             + ("" if model.successor == NEWEST else f" (or {NEWEST}, the newest)")
             + " and embed the whole index again: vectors of two models cannot be mixed. "
             f"The service said: {error}",
-            status=error.status,
-            reason=error.reason,
-            service_message=error.message,
         )
         retired.successor = model.successor
-        retired.__cause__ = error.__cause__
         error = retired
     elif status == "never":
         error.args = (f"{model.name} is {served_by(model)}. {error}",)

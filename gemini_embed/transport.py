@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import re
 import weakref
+from itertools import chain
 from os import PathLike
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -28,7 +28,9 @@ from gemini_embed.errors import (
     ConfigurationError,
     ServiceUnavailableError,
 )
+from gemini_embed.redaction import Secrets, of_sdk_client, secrets_of
 from gemini_embed.refusals import refusal
+from gemini_embed.sdk_errors import as_sdk_error
 
 try:
     from gemini_embed import interception
@@ -38,7 +40,7 @@ except ModuleNotFoundError as error:
     interception = None  # type: ignore[assignment] # the extra `fast` is not installed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from contextlib import AbstractContextManager
 
     import numpy as np
@@ -56,12 +58,6 @@ _CONNECTION_LIBRARIES = frozenset({"aiohttp", "anyio", "httpcore", "httpcore2", 
 _SCOPES = ["https://www.googleapis.com/auth/cloud-platform"]
 
 _LONGEST_SHOWN = 300
-
-_USER_INFO = re.compile(r"//[^/@\s]*@")
-"""Name and password in the address of a proxy."""
-
-_SHORTEST_SECRET = 8
-"""A stand-in takes any key, and a short one would be found in ordinary words."""
 
 
 class Answer(NamedTuple):
@@ -89,9 +85,6 @@ class Transport:
         self._address = address
         self._connection = _connect(address, identity)
         self._client = self._connection.client
-        inner = getattr(self._inner, "api_key", None)
-        secrets = {address.api_key, inner, *address.headers.values()}
-        self._secrets = {secret for secret in secrets if secret and len(secret) >= _SHORTEST_SECRET}
         if address.client is None:
             _open.add(self._connection)
             io_loop = asyncio.get_running_loop()
@@ -128,6 +121,7 @@ class Transport:
                 shown = batch.wires[:2]  # the SDK only has to see that there are several
         contents: Any = [content_of(wire) for wire in shown]
         rows: Sequence[Sequence[float] | NDArray[np.float32]]
+        failure = None
         try:
             with self._anticipated() as kept:
                 async with asyncio.timeout(self._address.timeout):
@@ -136,8 +130,10 @@ class Transport:
                         contents=contents,
                         config={key: value for key, value in config.items() if value is not None},  # type: ignore[arg-type] # the SDK takes any mapping of these
                     )
-        except Exception as error:
-            raise self._translated(error) from error
+        except Exception as error:  # noqa: BLE001 - whatever it is, it becomes one of ours
+            failure = self._translated(error)
+        if failure is not None:
+            raise failure  # out here, where what the SDK raised does not become its context
         embeddings = response.embeddings or ()
         rows = kept.pop() if kept else [embedding.values or () for embedding in embeddings]
         statistics = [embedding.statistics for embedding in embeddings]
@@ -155,55 +151,38 @@ class Transport:
         return contextlib.nullcontext([])
 
     def _translated(self, error: Exception) -> GeminiEmbedError:
-        """Return our error for what the SDK raised."""
-        self._redact(error)
+        """Return our error for what the SDK raised, with that as its cause; neither has secrets."""
+        headers = getattr(getattr(error, "response", None), "headers", None)
+        secrets = Secrets(chain(secrets_of(self._address), of_sdk_client(self._client)))
+        clean = secrets.cleaned(error)
+        translated = self._meaning(error, headers, told=f"{type(error).__name__}: {clean}")
+        translated.__cause__ = clean
+        return translated
+
+    def _meaning(
+        self, error: Exception, headers: Mapping[str, str] | None, *, told: str
+    ) -> GeminiEmbedError:
         if isinstance(error, genai_errors.APIError):
-            headers = getattr(error.response, "headers", None)
-            return refusal(error.code, error.details, headers, identity=self._address.identity)
+            identity = self._address.identity
+            refused = refusal(error.code, error.details, headers, identity=identity)
+            return as_sdk_error(refused, error.with_traceback(None))
         if isinstance(error, TimeoutError):
             return ServiceUnavailableError(f"no answer within {self._address.timeout} s")
         if getattr(error, "retryable", False) or isinstance(
             error, google_auth_errors.TransportError
         ):
-            return ServiceUnavailableError(f"no access token was to be had: {error}")
+            return ServiceUnavailableError(f"no access token was to be had: {told}")
         if isinstance(error, google_auth_errors.GoogleAuthError):
-            return AuthenticationError(f"no access token ({self._address.identity}): {error}")
+            return AuthenticationError(f"no access token ({self._address.identity}): {told}")
         library = type(error).__module__.partition(".")[0]
         if isinstance(error, OSError) or library in _CONNECTION_LIBRARIES:
-            told = _USER_INFO.sub("//", f"{type(error).__name__}: {error}")
             return ServiceUnavailableError(f"the connection failed: {told}")
-        shown = f"{type(error).__name__}: {error}"[:_LONGEST_SHOWN]
-        return BadResponseError(f"the answer could not be read: {shown}")
-
-    def _redact(self, error: Exception) -> None:
-        """Take secrets out of an SDK error: Google quotes a key that is suspended."""
-        token = getattr(getattr(self._inner, "_credentials", None), "token", None)
-        fetched = {token} if token and len(token) >= _SHORTEST_SECRET else set()
-        for secret in self._secrets | fetched:
-            if secret not in f"{error} {error!r}":
-                continue
-            error.args = tuple(without(secret, argument) for argument in error.args)
-            if isinstance(error, genai_errors.APIError):
-                error.message = without(secret, error.message)
-                error.details = without(secret, error.details)
+        return BadResponseError(f"the answer could not be read: {told[:_LONGEST_SHOWN]}")
 
     async def aclose(self) -> None:
         """Close the SDK client's connections, unless the client is the caller's own."""
         if self._address.client is None:
             await _close(self._connection)
-
-
-def without(secret: str, value: Any) -> Any:
-    """Return a JSON value with the secret replaced wherever a string in it holds it."""
-    match value:
-        case str():
-            return value.replace(secret, "[secret]")
-        case dict():
-            return {name: without(secret, item) for name, item in value.items()}
-        case list():
-            return [without(secret, item) for item in value]
-        case _:
-            return value
 
 
 class _Connection(NamedTuple):
@@ -265,10 +244,11 @@ def _on_vertex(address: Address) -> dict[str, Any]:
         try:
             found, project = google.auth.default(scopes=_SCOPES)
         except google_auth_errors.GoogleAuthError as error:
+            clean = Secrets(secrets_of(address)).cleaned(error)
             raise ConfigurationError(
-                f"{backend}: no credentials were given, and none found: {error}. Pass api_key, or "
+                f"{backend}: no credentials were given, and none found: {clean}. Pass api_key, or "
                 "credentials and project, or set up Application Default Credentials"
-            ) from error
+            ) from clean
         credentials = credentials or found
     if credentials is not None and not project:
         raise ConfigurationError(f"{backend}: credentials need a project; pass project")
@@ -288,10 +268,11 @@ def _from_file(path: str | PathLike[str]) -> Any:
             os.fspath(path), scopes=_SCOPES
         )
     except (OSError, ValueError, google_auth_errors.GoogleAuthError) as error:
+        clean = Secrets(()).cleaned(error)  # what was read of the file goes
         raise ConfigurationError(
-            f"{path} cannot be read as a service account's file: {error}. Credentials of another "
+            f"{path} cannot be read as a service account's file: {clean}. Credentials of another "
             "kind can be passed as an object, or named by GOOGLE_APPLICATION_CREDENTIALS"
-        ) from error
+        ) from clean
 
 
 def _connect(address: Address, identity: dict[str, Any]) -> _Connection:
@@ -320,11 +301,12 @@ def _connect(address: Address, identity: dict[str, Any]) -> _Connection:
             **identity,
             http_options={k: v for k, v in options.items() if v is not None},  # type: ignore[arg-type] # a mapping of HttpOptions' fields
         )
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever it does not like
         if session is not None:
             session.detach()  # it has no connections yet
-        told = f"{type(error).__name__}: {error}"
-        raise ConfigurationError(f"the SDK does not take these options: {told}") from error
+        clean = Secrets(secrets_of(address)).cleaned(error)
+        told = f"{type(error).__name__}: {clean}"
+        raise ConfigurationError(f"the SDK does not take these options: {told}") from clean
     return _Connection(client, session, intercepts)
 
 
