@@ -3,9 +3,73 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import Any, Self
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from gemini_embed.embedder import GeminiEmbedder
+from gemini_embed.errors import ConfigurationError
+from gemini_embed.options import check_picklable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from pydantic.fields import FieldInfo
+
+_FROM_ELSEWHERE = {
+    "api_base": "base_url",
+    "chunk_size": "batch_size",
+    "default_headers": "additional_headers",
+    "headers": "additional_headers",
+    "request_timeout": "timeout",
+    "show_progress_bar": "show_progress",
+}
+"""What other embedding classes call it -> what it is called here."""
+
+
+def refuse_unknown(
+    given: Iterable[str],
+    known: Iterable[str],
+    *,
+    owner: str,
+    refused: Mapping[str, str] | None = None,
+) -> None:
+    """Refuse an option nobody reads, which would otherwise change nothing in silence.
+
+    Args:
+        given: The names as the caller wrote them.
+        known: The names there are.
+        owner: Whose options, for the message.
+        refused: Names that mean something elsewhere, and what to do instead.
+
+    Raises:
+        ConfigurationError: Names the first unknown one and the nearest known one.
+    """
+    known = set(known)
+    for name in given:
+        if name in known:
+            continue
+        if refused and name in refused:
+            raise ConfigurationError(f"{owner} does not take {name!r}: {refused[name]}")
+        near = [_FROM_ELSEWHERE[name]] if _FROM_ELSEWHERE.get(name) in known else []
+        near = near or get_close_matches(name, sorted(known), n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(sorted(known))}"
+        raise ConfigurationError(f"{owner} has no option {name!r}{hint}")
+
+
+def one_value(spellings: Mapping[str, Any]) -> Any:
+    """Return the one value that several spellings of an option agree on, None where none is given.
+
+    Raises:
+        ConfigurationError: Two spellings with different values; the values are not shown,
+            since one of them may be a key.
+    """
+    given = {name: value for name, value in spellings.items() if value is not None}
+    values = iter(given.values())
+    first = next(values, None)
+    if any(value != first for value in values):
+        raise ConfigurationError(f"{' and '.join(given)} mean the same and have different values")
+    return first
+
 
 OPTIONS = frozenset(field.name for field in fields(GeminiEmbedder))
 """The names of all options, for adapters."""
@@ -29,10 +93,52 @@ def embedder_for(options: dict[str, Any], last: GeminiEmbedder | None) -> Gemini
     return made
 
 
-class Closing:
-    """`close`, `aclose` and both kinds of `with`, for a class that keeps its core in `_core`."""
+def is_dump_of_first_release(options: Mapping[str, Any]) -> bool:
+    """Tell whether options are those that a dump or a pickle of release 0.1 holds.
+
+    It wrote all of these always; later ones write `on_surrogate`, too.
+    """
+    always = {"normalize", "task_prefix", "on_blank"}
+    return always <= options.keys() and "on_surrogate" not in options
+
+
+class Adapted:
+    """What both adapters, which are pydantic models, have from the core they keep in `_core`."""
 
     _core: GeminiEmbedder | None
+    model_fields: ClassVar[dict[str, FieldInfo]]
+
+    @property
+    def _embedder(self) -> GeminiEmbedder:
+        """The core for the options as they are now: fields may be assigned at any time."""
+        raise NotImplementedError
+
+    @classmethod
+    def _default(cls, name: str) -> Any:
+        """Return the default of a field: a subclass may have one of its own."""
+        return cls.model_fields[name].get_default(call_default_factory=True)
+
+    @property
+    def fingerprint(self) -> str:
+        """All that shapes a vector but the text: `GeminiEmbedder.fingerprint`."""
+        return self._embedder.fingerprint
+
+    @property
+    def former_fingerprints(self) -> tuple[str, ...]:
+        """What release 0.1 called the same settings; `check_fingerprint` takes it, too."""
+        return self._embedder.former_fingerprints
+
+    def __repr_args__(self) -> Iterable[tuple[str, object]]:
+        """Show the model and the service, and no secret."""
+        try:
+            return self._embedder.shown
+        except Exception:  # noqa: BLE001 - half built, or options that cannot work
+            return []
+
+    def __getstate__(self) -> dict[Any, Any]:
+        check_picklable(self.client)  # type: ignore[attr-defined] # a field of both
+        state: dict[Any, Any] = super().__getstate__()  # type: ignore[assignment] # pydantic's
+        return state
 
     def close(self) -> None:
         """Close the connections: see `gemini_embed.GeminiEmbedder.close`."""

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
-from gemini_embed.backend import names_location
-from gemini_embed.credentials import find_key, is_own, key_source
+from gemini_embed.backend import names_location, own_address
+from gemini_embed.credentials import find_key
+from gemini_embed.service_address import gateway_of, sent_to
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
     from google import genai
 
     from gemini_embed.backend import Backend
-    from gemini_embed.embedder import GeminiEmbedder
+    from gemini_embed.credentials import Key
+    from gemini_embed.options import Options
+    from gemini_embed.service_address import ServiceAddress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +33,7 @@ class Address:
             Application Default Credentials, on Vertex AI without a key.
         identity: As whom, for error messages: where key or credentials came from.
         timeout: Seconds for one attempt, whole; None for no limit.
-        base_url: Instead of Google's.
+        base_url: Instead of the SDK's own choice.
         api_version: Instead of the SDK's own choice.
         headers: Sent with every request.
         client_args: Given to the SDK's HTTP library.
@@ -51,40 +54,51 @@ class Address:
     fast_decode: bool = True
 
 
-def address_of(embedder: GeminiEmbedder, backend: Backend) -> Address:
-    """Return the address of an embedder; a key in the environment is read now at the latest."""
-    key = find_key(embedder.api_key)
-    if backend.name == "vertex" and key is not None and not is_own(key):
+def address_of(options: Options, backend: Backend, elsewhere: ServiceAddress | None) -> Address:
+    """Return the address of an embedder; a key in the environment is read now at the latest.
+
+    Args:
+        options: The embedder's options.
+        backend: The service.
+        elsewhere: Another address than Google's own choice.
+    """
+    key = find_key(options.api_key)
+    if backend.name == "vertex" and key is not None and not key.is_own:
         # The SDK's order: a key of the environment comes last.
-        if backend.project or embedder.credentials or names_location(embedder.location):
+        if backend.project or options.credentials or names_location(options.location):
             key = None
         else:
             backend = replace(backend, location=None)  # express mode: the key says where
+    base_url, api_version = None, options.api_version
+    if elsewhere is not None:
+        base_url, api_version = sent_to(elsewhere, api_version)
+    elif gateway_of(backend.name) is not None:  # set since: the SDK would go there
+        base_url = own_address(backend)
     return Address(
         backend=backend,
         api_key=key.get_secret_value() if key else None,
-        credentials=embedder.credentials,
-        identity=_identity(embedder, backend, key),
-        timeout=embedder.timeout,
-        base_url=embedder.base_url,
-        api_version=embedder.api_version,
+        credentials=options.credentials,
+        identity=_identity(options, backend, key),
+        timeout=options.timeout,
+        base_url=base_url,
+        api_version=api_version,
         headers={
             name: value.get_secret_value() if isinstance(value, SecretStr) else value
-            for name, value in (embedder.additional_headers or {}).items()
+            for name, value in (options.additional_headers or {}).items()
         },
-        client_args=embedder.client_args,
-        client=embedder.client,
-        fast_decode=embedder.fast_decode,
+        client_args=options.client_args,
+        client=options.client,
+        fast_decode=options.fast_decode,
     )
 
 
-def _identity(embedder: GeminiEmbedder, backend: Backend, key: SecretStr | None) -> str:
-    if embedder.client:
+def _identity(options: Options, backend: Backend, key: Key | None) -> str:
+    if options.client:
         who = "key from the client"
-    elif embedder.credentials is not None:
+    elif options.credentials is not None:
         who = "credentials from the credentials argument"
-    elif key is None and backend.name == "vertex":
-        who = "Application Default Credentials"
+    elif key is None:
+        who = "Application Default Credentials" if backend.name == "vertex" else "no key"
     else:
-        who = f"key from {key_source(key)}"
+        who = f"key from {key.source}"
     return f"{who}, for {backend}" if backend.name == "vertex" else who

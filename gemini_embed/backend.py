@@ -22,10 +22,6 @@ BackendName = Literal["gemini", "vertex"]
 _SWITCHES = ("GOOGLE_GENAI_USE_ENTERPRISE", "GOOGLE_GENAI_USE_VERTEXAI")
 """Turn Vertex AI on or off; the SDK's order."""
 
-_BASE_URLS: dict[BackendName, str] = {
-    "gemini": "GOOGLE_GEMINI_BASE_URL",
-    "vertex": "GOOGLE_VERTEX_BASE_URL",
-}
 _ON = frozenset({"true", "1", "yes", "on"})
 _OFF = frozenset({"false", "0", "no", "off"})
 
@@ -52,11 +48,6 @@ class Backend:
         where = {"project": self.project, "location": self.location}
         told = "".join(f", {name} {value}" for name, value in where.items() if value)
         return f"Vertex AI{told} ({self.why})"
-
-    @property
-    def gateway(self) -> str | None:
-        """Another address than Google's that the environment names."""
-        return os.environ.get(_BASE_URLS[self.name]) or None
 
 
 def choose_backend(
@@ -108,6 +99,19 @@ def located(
         project=project or os.environ.get("GOOGLE_CLOUD_PROJECT") or None,
         location=location or os.environ.get("GOOGLE_CLOUD_LOCATION") or model.vertex_location,
     )
+
+
+def own_address(backend: Backend) -> str:
+    """Return Google's own address of a service, as the SDK chooses it."""
+    if backend.name == "gemini":
+        return "https://generativelanguage.googleapis.com"
+    match backend.location:
+        case None | "global":
+            return "https://aiplatform.googleapis.com"
+        case "us" | "eu":
+            return f"https://aiplatform.{backend.location}.rep.googleapis.com"
+        case _:
+            return f"https://{backend.location}-aiplatform.googleapis.com"
 
 
 def names_location(location: str | None) -> bool:

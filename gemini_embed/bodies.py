@@ -37,7 +37,7 @@ def content_of(wire: WireText) -> dict[str, Any]:
 
 
 def _on_gemini(wire: WireText, request: Request) -> dict[str, Any]:
-    name = request.model.name
+    name = request.sent_model
     return {
         "model": name if name.startswith(("models/", "tunedModels/")) else f"models/{name}",
         "content": content_of(wire),

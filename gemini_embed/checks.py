@@ -1,74 +1,178 @@
-"""Whether the options of an embedder can work, told where they are given. Performs no I/O."""
+"""What one option may be: each check takes an option's name and value, and returns the value.
+
+Performs no I/O. A check raises ConfigurationError, which names the option, for anything else, so
+that a mistake shows where it was made and never as a hang or another library's error.
+"""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, get_args
+import operator
+import os
+from collections.abc import Callable, Mapping
+from numbers import Real
+from typing import Any
 
-from gemini_embed.credentials import find_key, is_own
+from pydantic import SecretStr
+
+from gemini_embed.credentials import check_header
 from gemini_embed.errors import ConfigurationError
-from gemini_embed.inputs import OnBlank
 
-if TYPE_CHECKING:
-    from gemini_embed.embedder import GeminiEmbedder
+Check = Callable[[str, Any], Any]
 
-_OF_VERTEX = ("vertexai", "project", "location", "credentials")
+_TOKEN = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+"""What the name of a header may consist of (RFC 9110, 5.6.2)."""
+
+_LONGEST_SECONDS = 1e9
+"""Thirty years: clocks and timers still take it."""
+
+_LONGEST_SHOWN = 30
+"""Letters or digits: what is longer may be a key in the wrong place."""
 
 
-def check_numbers(options: GeminiEmbedder) -> None:
-    """Refuse numbers that cannot work: a mistake must not show up as a hang."""
-    for name, least in (("batch_size", 1), ("max_concurrency", 1), ("max_retries", 0)):
-        value = getattr(options, name)
-        if name != "max_concurrency" and value is None:
-            continue
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise ConfigurationError(f"{name} must be a whole number from {least}, not {value!r}")
-    for name in ("timeout", "deadline"):
-        value = getattr(options, name)
-        if value is not None and not _is_number(value, above=0):
+def optional(check: Check) -> Check:
+    """Return a check that lets None pass, too."""
+    return lambda name, value: None if value is None else check(name, value)
+
+
+def text(name: str, value: object) -> str:
+    """Take a string that is not blank, without white space around it."""
+    if not isinstance(value, str):
+        raise _not(name, "a string", value)
+    if not value.strip():
+        raise ConfigurationError(f"{name} must not be empty")
+    return value.strip()
+
+
+def text_or_blank(name: str, value: object) -> str | None:
+    """Take a string; a blank one, from an empty variable perhaps, counts as none."""
+    return text(name, value) if not isinstance(value, str) or value.strip() else None
+
+
+def flag(name: str, value: object) -> bool:
+    """Take True or False."""
+    if not isinstance(value, bool):
+        raise _not(name, "True or False", value)
+    return value
+
+
+def one_of(*choices: object) -> Check:
+    """Return a check that takes one of these values."""
+
+    def check(name: str, value: object) -> object:
+        if any(type(value) is type(choice) and value == choice for choice in choices):
+            return value
+        raise _not(name, " or ".join(map(_shown, choices)), value)
+
+    return check
+
+
+def whole(least: int) -> Check:
+    """Return a check that takes a whole number, of numpy's kinds too, from `least` on."""
+
+    def check(name: str, value: object) -> int:
+        try:
+            number = None if isinstance(value, bool) else operator.index(value)  # type: ignore[arg-type] # whatever it is
+        except TypeError:
+            number = None
+        if number is None or number < least:
+            raise _not(name, f"a whole number from {least}", value)
+        return number
+
+    return check
+
+
+def number(least: float) -> Check:
+    """Return a check that takes a finite number from `least` on."""
+
+    def check(name: str, value: object) -> float:
+        found = _finite(value)
+        if found is None or found < least:
+            raise _not(name, f"at least {least:g}", value)
+        return found
+
+    return check
+
+
+def seconds(name: str, value: object) -> float:
+    """Take a number of seconds above 0."""
+    found = _finite(value)
+    if found is None or not 0 < found <= _LONGEST_SECONDS:
+        raise _not(name, "more than 0 seconds, or None for no limit", value)
+    return found
+
+
+def a_callable(name: str, value: object) -> object:
+    """Take what can be called."""
+    if not callable(value):
+        raise _not(name, "callable", value)
+    return value
+
+
+def has(*attributes: str, what: str) -> Check:
+    """Return a check that takes an object with these attributes."""
+
+    def check(name: str, value: object) -> object:
+        if isinstance(value, type) or not all(hasattr(value, one) for one in attributes):
+            raise _not(name, what, value)
+        return value
+
+    return check
+
+
+def path_or(check: Check) -> Check:
+    """Return a check that takes a path, or else what `check` takes."""
+
+    def either(name: str, value: object) -> object:
+        if isinstance(value, bytes) or not isinstance(value, str | os.PathLike):
+            return check(name, value)
+        return text(name, value) if isinstance(value, str) else value
+
+    return either
+
+
+def headers(name: str, value: object) -> dict[str, SecretStr]:
+    """Take headers by name, and make secrets of their values."""
+    checked: dict[str, SecretStr] = {}
+    for header, held in mapping(name, value).items():
+        if not header or not _TOKEN.issuperset(header):
+            raise ConfigurationError(f"{name}: {header!r} cannot be the name of a header")
+        if not isinstance(held, str | SecretStr):
             raise ConfigurationError(
-                f"{name} must be more than 0 seconds, or None for no limit: {value!r}"
+                f"{name}: the value of {header!r} must be a string, not {type(held).__name__}"
             )
-    if not _is_number(options.retry_exponential_base, above=0.999):
-        raise ConfigurationError(
-            f"retry_exponential_base must be at least 1: {options.retry_exponential_base!r}"
-        )
-    waits = (options.retry_min_seconds, options.retry_max_seconds)
-    if not all(_is_number(wait, above=-1) for wait in waits) or not 0 <= waits[0] <= waits[1]:
-        raise ConfigurationError(
-            "retry_min_seconds must be from 0 to retry_max_seconds: "
-            f"{options.retry_min_seconds}, {options.retry_max_seconds}"
-        )
+        checked[header] = held if isinstance(held, SecretStr) else SecretStr(held)
+        check_header(checked[header], f"{name}: the value of {header!r}")
+    return checked
 
 
-def check_combinations(options: GeminiEmbedder) -> None:
-    """Refuse options that contradict each other, or mean nothing."""
-    if options.on_retry is not None and not callable(options.on_retry):
-        raise ConfigurationError("on_retry must be callable")
-    alone = ("base_url", "api_version", "additional_headers", "client_args")
-    if options.client and (given := [name for name in alone if getattr(options, name)]):
-        raise ConfigurationError(
-            f"client is used as it is; give {', '.join(given)} to the client instead"
-        )
-    if options.client and (given := [n for n in _OF_VERTEX if getattr(options, n) is not None]):
-        raise ConfigurationError(f"client is used as it is; it says {', '.join(given)} itself")
-    if options.vertexai is not None and not isinstance(options.vertexai, bool):
-        raise ConfigurationError(f"vertexai must be True or False, not {options.vertexai!r}")
-    if options.credentials is not None and is_own(find_key(options.api_key)):
-        raise ConfigurationError("give either api_key or credentials, not both")
-    if options.quota and (options.requests_per_minute or options.tokens_per_minute):
-        raise ConfigurationError("give either quota or requests_per_minute and tokens_per_minute")
-    if options.normalize not in ("auto", True, False):
-        raise ConfigurationError(
-            f'normalize must be "auto", True or False, not {options.normalize!r}'
-        )
-    if options.on_blank not in get_args(OnBlank):
-        raise ConfigurationError(
-            f'on_blank must be "error" or "placeholder", not {options.on_blank!r}'
-        )
-    if options.base_url is not None and not options.base_url.startswith(("http://", "https://")):
-        raise ConfigurationError("base_url must begin with http:// or https://")
+def mapping(name: str, value: object) -> Mapping[str, Any]:
+    """Take a mapping whose keys are strings."""
+    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+        raise _not(name, "a mapping of strings to values", value)
+    return value
 
 
-def _is_number(value: object, *, above: float) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value) and value > above
+def _finite(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return None
+    try:
+        found = float(value)
+    except OverflowError:
+        return None
+    return found if math.isfinite(found) else None
+
+
+def _not(name: str, what: str, value: object) -> ConfigurationError:
+    return ConfigurationError(f"{name} must be {what}, not {_shown(value)}")
+
+
+def _shown(value: object) -> str:
+    """Return a simple value as it was written; of others the type alone: they may hold a key."""
+    if value is None or isinstance(value, bool | float):
+        return repr(value)
+    if isinstance(value, int) and abs(value) < 10**_LONGEST_SHOWN:
+        return repr(value)
+    if isinstance(value, str) and len(value) < _LONGEST_SHOWN:
+        return f'"{value}"'
+    return f"a value of type {type(value).__name__}"

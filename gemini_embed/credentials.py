@@ -14,40 +14,52 @@ KEY_VARIABLES = ("GOOGLE_API_KEY", "GEMINI_API_KEY")
 _ARGUMENT = "the api_key argument"
 
 
-def find_key(given: str | SecretStr | None) -> SecretStr | None:
+class Key(SecretStr):
+    """A key that knows where it came from, through copies and pickles too.
+
+    Attributes:
+        source: The variable that held it, or the argument it was given as.
+    """
+
+    def __init__(self, secret: str, source: str = _ARGUMENT) -> None:
+        super().__init__(secret)
+        self.source = source
+
+    def __eq__(self, other: object) -> bool:
+        # Not SecretStr's own, for which a subclass's secret differs from an equal SecretStr.
+        return isinstance(other, SecretStr) and self.get_secret_value() == other.get_secret_value()
+
+    __hash__ = SecretStr.__hash__
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it was given, and not found in the environment."""
+        return self.source == _ARGUMENT
+
+
+def find_key(given: str | SecretStr | None) -> Key | None:
     """Return the key given, or the one in the environment, stripped; an empty one is none.
 
     Raises:
-        ConfigurationError: It holds what no header can, from copying perhaps.
+        ConfigurationError: It is no string, or holds what no header can, from copying perhaps.
     """
-    candidates = (given, *(os.environ.get(name) for name in KEY_VARIABLES))
-    key = next((key for candidate in candidates if (key := _stripped(candidate))), None)
+    found = (_named(os.environ.get(name), name) for name in KEY_VARIABLES)
+    key = next((key for key in (_named(given, _ARGUMENT), *found) if key is not None), None)
     if key is not None:
-        check_header(key.get_secret_value(), "the API key")
+        check_header(key, "the API key")
     return key
 
 
-def check_header(value: str, what: str) -> None:
+def _named(given: str | SecretStr | None, source: str) -> Key | None:
+    if given is not None and not isinstance(given, str | SecretStr):
+        raise ConfigurationError(f"api_key must be a string, not {type(given).__name__}")
+    if isinstance(given, Key):
+        source = given.source
+    plain = given.get_secret_value() if isinstance(given, SecretStr) else given or ""
+    return Key(plain.strip(), source) if plain.strip() else None
+
+
+def check_header(value: SecretStr, what: str) -> None:
     """Refuse what no header can hold, without showing it."""
-    if not (value.isascii() and value.isprintable()):
+    if not (value.get_secret_value().isascii() and value.get_secret_value().isprintable()):
         raise ConfigurationError(f"{what} holds characters that no header can")
-
-
-def _stripped(value: str | SecretStr | None) -> SecretStr | None:
-    text = value.get_secret_value() if isinstance(value, SecretStr) else value
-    if text is not None and not isinstance(text, str):
-        raise ConfigurationError(f"api_key must be a string, not {type(text).__name__}")
-    return SecretStr(text.strip()) if text and text.strip() else None
-
-
-def is_own(key: SecretStr | None) -> bool:
-    """Tell whether a key was given, and not found in the environment."""
-    return key is not None and key_source(key) == _ARGUMENT
-
-
-def key_source(key: SecretStr | None) -> str:
-    """Return where a key comes from, in words."""
-    for name in KEY_VARIABLES:
-        if key is not None and key == _stripped(os.environ.get(name)):
-            return name
-    return _ARGUMENT

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import re
 import time
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, Self, get_args
-
-from pydantic import SecretStr
 
 from gemini_embed import loop, process
 from gemini_embed.address import address_of
 from gemini_embed.backend import Backend, choose_backend, located, sdk_version
-from gemini_embed.checks import check_combinations, check_numbers
-from gemini_embed.credentials import check_header, find_key, is_own
+from gemini_embed.checks import one_of, optional, whole
+from gemini_embed.credentials import find_key
 from gemini_embed.errors import ConfigurationError
 from gemini_embed.fingerprint import fingerprint
-from gemini_embed.inputs import OnBlank, check_texts, check_titles
+from gemini_embed.inputs import check_texts, check_titles
 from gemini_embed.models import (
     TEXTS_PER_REQUEST,
-    Normalize,
     check_dimension,
     find_model,
     must_normalize,
@@ -27,142 +23,60 @@ from gemini_embed.models import (
     warn_of_status,
 )
 from gemini_embed.notices import warn
-from gemini_embed.options import check_picklable
+from gemini_embed.options import Options, check_picklable, meant_by_first_release
 from gemini_embed.quota import Quota
 from gemini_embed.request import Request
 from gemini_embed.results import warn_of_truncated
-from gemini_embed.retry import MAX_RETRIES, Backoff, Retry
+from gemini_embed.retry import MAX_RETRIES, Backoff
+from gemini_embed.service_address import (
+    Service,
+    address_of_client,
+    gateway_of,
+    read_address,
+    service_of,
+)
 from gemini_embed.tasks import TITLED, Role, parse_task_type, task_for, wire_text
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-    from os import PathLike
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
 
-    from google import genai
-    from google.auth.credentials import Credentials
-
-    from gemini_embed.cache import Cache
     from gemini_embed.cache.guard import GuardedCache
     from gemini_embed.engine import Engine
     from gemini_embed.results import EmbeddingResult
+    from gemini_embed.service_address import ServiceAddress
 
 
-@dataclass(kw_only=True, eq=False, repr=False)
-class GeminiEmbedder:
+class GeminiEmbedder(Options):
     """Embeds texts with Google's Gemini Embedding models.
 
     Building one touches no network and needs no key yet. It may be used from any number of
     threads and event loops at once; its limits hold for all of them together. It pickles
     (with its key in clear), copies, and survives a fork: only the options travel.
 
-    Attributes:
-        model: Model id, `models/` in front or not.
-        api_key: Google API key. Default: `GOOGLE_API_KEY`, then `GEMINI_API_KEY`, read when
-            the embedder is built, or at the first call if they are not set by then. On Vertex AI
-            a key without a project is express mode.
-        vertexai: Ask Vertex AI rather than the Gemini API. Default: as
-            `GOOGLE_GENAI_USE_VERTEXAI` says (true or false), else where `project` or
-            `credentials` are given.
-        project: Google Cloud project. Default: `GOOGLE_CLOUD_PROJECT`.
-        location: Its region. Default: `GOOGLE_CLOUD_LOCATION`, else one that serves the model.
-        credentials: Credentials of google-auth, or the path of a service account's file. Default
-            on Vertex AI, without a key: Application Default Credentials.
-        task_type: What the index is for, in Google's words and any case. None means
-            retrieval: queries as RETRIEVAL_QUERY, documents as RETRIEVAL_DOCUMENT, which is
-            also what either of these two means here.
-        output_dimensionality: Numbers per vector, 1 to the model's own (3072 for the Gemini
-            models). Default: the model's own.
-        normalize: Bring vectors to unit length: `"auto"` where the service does not.
-        task_prefix: Whether the models that read the task from the text (gemini-embedding-2)
-            get Google's prefix. False sends texts bare, to match an index built without.
-        on_blank: What to do with an empty or white-space text: `"error"`, or `"placeholder"`
-            to embed the text `(blank)` instead.
-        batch_size: Texts per request, at most (and by default) 100, the service's limit.
-        max_concurrency: Requests under way at once, over all callers of this embedder.
-        timeout: Seconds one attempt may take as a whole; None for no limit.
-        deadline: Seconds a whole call may take, waits for a quota included; None for no limit.
-        max_retries: Further attempts at a request after the first failed in a way that may
-            pass: 5xx, broken connections, timeouts, unreadable or incomplete answers. Default:
-            6, and 2 for queries. Waiting for a quota is not a retry.
-        retry_min_seconds: Bound of the first random wait, where the service names none.
-        retry_max_seconds: The largest such bound.
-        retry_exponential_base: What the bound is multiplied by each time.
-        on_retry: Called with a `Retry` for everything that is tried again, on the I/O thread;
-            it must be quick, and what it raises ends the call.
-        quota: A `Quota`, to share one among embedders. Default: one of its own.
-        requests_per_minute: Short for `Quota(requests=...)`: texts, as the service counts.
-        tokens_per_minute: Short for `Quota(tokens=...)`. A limit that is not given is learned.
-        cache: Where vectors are kept and looked up: True for a per-user file, a path for a file
-            of that name, or an object with `get_many` and `set_many`. Default: nowhere.
-        cache_full_dimension: Ask for and keep the model's full dimension, and cut vectors to
-            `output_dimensionality` here: any dimension is then free later.
-        base_url: Another address than Google's, for gateways and the stand-in.
-        api_version: Another API version than the SDK's choice.
-        additional_headers: Sent with every request; treated as secrets.
-        client_args: Options for the SDK's HTTP library (`HttpOptions.async_client_args`).
-        fast_decode: Read the numbers of answers with pysimdjson, where it is installed (the extra
-            `fast`) and `client` is not given. The vectors are the same either way.
-        client: A ready `google.genai.Client`, used as it is; it cannot be pickled.
+    Every option stands, with its default and its meaning, in `gemini_embed.options.Options`.
 
     Raises:
-        ConfigurationError: Unknown model, task type or dimension, impossible numbers.
+        ConfigurationError: Unknown model, task type or dimension, a value of another type, or
+            options that contradict each other.
     """
 
-    model: str = "gemini-embedding-2"
-    api_key: str | SecretStr | None = None
-    vertexai: bool | None = None
-    project: str | None = None
-    location: str | None = None
-    credentials: Credentials | str | PathLike[str] | None = None
-    task_type: str | None = None
-    output_dimensionality: int | None = None
-    normalize: Normalize = "auto"
-    task_prefix: bool = True
-    on_blank: OnBlank = "error"
-    batch_size: int | None = None
-    max_concurrency: int = 8
-    timeout: float | None = 60.0
-    deadline: float | None = None
-    max_retries: int | None = None
-    retry_min_seconds: float = 1.0
-    retry_max_seconds: float = 60.0
-    retry_exponential_base: float = 2.0
-    on_retry: Callable[[Retry], None] | None = None
-    quota: Quota | None = None
-    requests_per_minute: int | None = None
-    tokens_per_minute: int | None = None
-    cache: bool | str | PathLike[str] | Cache | None = None
-    cache_full_dimension: bool = False
-    base_url: str | None = None
-    api_version: str | None = None
-    additional_headers: Mapping[str, str | SecretStr] | None = None
-    client_args: Mapping[str, Any] | None = None
-    fast_decode: bool = True
-    client: genai.Client | None = None
-
     def __post_init__(self) -> None:
-        check_numbers(self)
-        check_combinations(self)
-        self.api_key = find_key(self.api_key)
-        if self.additional_headers is not None:
-            headers = {
-                name: value if isinstance(value, SecretStr) else SecretStr(value)
-                for name, value in self.additional_headers.items()
-            }
-            for name, secret in headers.items():
-                check_header(secret.get_secret_value(), f"the value of header {name!r}")
-            self.additional_headers = headers
+        super().__post_init__()
         backend = self._chosen_backend()
-        elsewhere = self.base_url or self.client or backend.gateway
-        self._row = find_model(self.model, any_name=bool(elsewhere))
+        self._elsewhere = self._find_address(backend)
+        self._settled: Service | None = None
+        self._row = find_model(
+            self.model, behaves_like=self.behaves_like, elsewhere=self._is_elsewhere
+        )
+        key = find_key(self.api_key)
         self._backend = located(
             backend,
             self._row,
             project=self.project,
             location=self.location,
-            express=is_own(self.api_key),
+            express=key is not None and key.is_own,
         )
-        if backend.name == "vertex" and not is_own(self.api_key):
+        if backend.name == "vertex" and key is not None and not key.is_own:
             self.api_key = None  # the environment's: looked for again when it is needed
         self._purpose = parse_task_type(self.task_type)
         check_dimension(self._row, self.output_dimensionality)
@@ -172,18 +86,43 @@ class GeminiEmbedder:
             from gemini_embed.cache import cache_of  # noqa: PLC0415 - loads sqlite3
 
             self._cache = cache_of(self.cache)
+            if self.client and not (self._elsewhere or self.service_name):
+                raise ConfigurationError(
+                    "cache needs service_name here: this client does not say which service it asks"
+                )
         if self.cache_full_dimension and not (self._cache and self._row.nested):
             raise ConfigurationError(
                 "cache_full_dimension needs a cache, and a model whose smaller vectors are the "
                 "beginning of the full one"
             )
-        self._service = (
-            "a client of the caller's" if self.client else self.base_url or backend.gateway
-        )
         self._quota = self.quota or Quota(self.requests_per_minute, self.tokens_per_minute)
         self._engine: Engine | None = None
         self._given: dict[str, Any] | None = None
         self._built = True
+
+    def _find_address(self, backend: Backend) -> ServiceAddress | None:
+        if self.client is not None:
+            return address_of_client(self.client)
+        return read_address(self.base_url, "base_url") or gateway_of(backend.name)
+
+    @property
+    def _is_elsewhere(self) -> bool:
+        """Whether another service than Google's own is asked."""
+        if self._elsewhere is None:
+            return self.client is not None
+        return not self._elsewhere.is_google
+
+    @property
+    def _service(self) -> Service:
+        """The service, as keys and fingerprints name it: settled when it is first needed.
+
+        An address that the environment names may still come until then, as a key may.
+        """
+        if self._settled is None:
+            if self._elsewhere is None:
+                self._elsewhere = self._find_address(self._backend)
+            self._settled = service_of(self, self._row, self._elsewhere)
+        return self._settled
 
     def _chosen_backend(self) -> Backend:
         if self.client is not None:
@@ -212,16 +151,24 @@ class GeminiEmbedder:
         Stable across processes and releases; for the embedder's own settings, not for what a
         single call asks for. Keep it beside an index, and compare with `check_fingerprint`.
         """
+        return self._fingerprint(self._row.name, self._service.name)
+
+    @property
+    def former_fingerprints(self) -> tuple[str, ...]:
+        """What release 0.1 called the same settings; `check_fingerprint` takes it, too."""
+        return tuple(self._fingerprint(*former) for former in self._service.former)
+
+    def _fingerprint(self, name: str, service: str | None) -> str:
         dimension = self.output_dimensionality or self._row.dimension
         whole = self._row.normalized == "always" or dimension == self._row.dimension
         return fingerprint(
-            self._row,
+            replace(self._row, name=name),
             dimension=dimension,
             purpose=self._purpose,
             task_prefix=self.task_prefix,
             normalized=whole
             or must_normalize(self.normalize, model=self._row, dimension=dimension),
-            service=self._service,
+            service=service,
         )
 
     def embed(
@@ -320,17 +267,14 @@ class GeminiEmbedder:
         as_lists: bool,
     ) -> Request:
         """Check one call, and turn its texts into what is sent."""
-        if role not in get_args(Role):
-            raise ConfigurationError(f'role must be "query" or "document", not {role!r}')
-        if batch_size is not None and (not isinstance(batch_size, int) or batch_size < 1):
-            raise ConfigurationError(
-                f"batch_size must be a whole number from 1, not {batch_size!r}"
-            )
+        one_of(*get_args(Role))("role", role)
+        batch_size = _whole("batch_size", batch_size)
+        output_dimensionality = _whole("output_dimensionality", output_dimensionality)
         check_dimension(self._row, output_dimensionality)
         literal = parse_task_type(task_type)
         task = task_for(role, purpose=self._purpose, literal=literal)
-        checked = check_texts(texts, on_blank=self.on_blank)
-        named = check_titles(titles, len(checked))
+        checked = check_texts(texts, on_blank=self.on_blank, on_surrogate=self.on_surrogate)
+        named = check_titles(titles, len(checked), on_surrogate=self.on_surrogate)
         if task != TITLED and any(named):
             warn(f"titles are ignored: {task} takes none")
         route = route_of(self._row, self._backend.name, sdk_version=sdk_version())
@@ -354,7 +298,9 @@ class GeminiEmbedder:
             deadline=self.deadline,
             began=time.monotonic(),
             cache=self._cache,
-            service=self._service,
+            service=self._service.name,
+            former=self._service.former,
+            sent_as=self._service.sent_model,
             full=self.cache_full_dimension,
             as_lists=as_lists,
         )
@@ -371,7 +317,7 @@ class GeminiEmbedder:
             left = request.deadline - (time.monotonic() - request.began)
             request = replace(request, deadline=max(left, 0))
         if not self._has_engine():
-            address = address_of(self, self._backend)
+            address = address_of(self, self._backend, self._elsewhere)
             identity = await identify(address)
         if not self._has_engine():  # others may have come first while credentials were looked for
             self._engine = Engine(
@@ -425,15 +371,22 @@ class GeminiEmbedder:
         await self.aclose()
 
     def __repr__(self) -> str:
-        shown = {
+        shown = ", ".join(f"{name}={value!r}" for name, value in self.shown)
+        return f"{type(self).__name__}({shown})"
+
+    @property
+    def shown(self) -> list[tuple[str, object]]:
+        """What a repr shows: which model, for what, and which service."""
+        elsewhere = self._elsewhere and self._elsewhere.normal
+        values = {
             "model": self.model,
+            "behaves_like": self.behaves_like,
             "task_type": self.task_type,
             "output_dimensionality": self.output_dimensionality,
             "backend": str(self._backend),
-            "base_url": self.base_url and re.sub(r"//[^/@]*@", "//", self.base_url),
+            "base_url": elsewhere,
         }
-        given = ", ".join(f"{name}={value!r}" for name, value in shown.items() if value is not None)
-        return f"{type(self).__name__}({given})"
+        return [(name, value) for name, value in values.items() if value is not None]
 
     def __copy__(self) -> GeminiEmbedder:
         return replace(self)
@@ -444,8 +397,16 @@ class GeminiEmbedder:
     def __reduce__(self) -> tuple[Any, ...]:
         check_picklable(self.client)
         options = {field.name: getattr(self, field.name) for field in fields(self)}
-        return _rebuild, (type(self), options)
+        return _restored, (type(self), options)
+
+
+_whole = optional(whole(1))
+
+
+def _restored(cls: type[GeminiEmbedder], options: dict[str, Any]) -> GeminiEmbedder:
+    return cls(**options)
 
 
 def _rebuild(cls: type[GeminiEmbedder], options: dict[str, Any]) -> GeminiEmbedder:
-    return cls(**options)
+    """Read a pickle of release 0.1."""
+    return cls(**options, behaves_like=meant_by_first_release(options["model"]))

@@ -18,9 +18,15 @@ if TYPE_CHECKING:
     from gemini_embed.models import Model
     from gemini_embed.tasks import TaskType
 
+_HASH = re.compile(r"[0-9a-f]{8}")
+
 _RETRIEVAL = {None, "RETRIEVAL_QUERY", "RETRIEVAL_DOCUMENT"}
 
+_SERVICE_MARK = "-at-"
+
 _ADVICE = {
+    "service": "its vectors are others; where it is the same service at another address, set "
+    "service_name to its name or earlier address",
     "model": "vectors of two models cannot be mixed",
     "dimension": "set output_dimensionality to match",
     "task_type": "set task_type to match",
@@ -65,7 +71,7 @@ def fingerprint(
     """
     name = model.name
     if service is not None:
-        name += "-at-" + hashlib.blake2b(service.encode(), digest_size=4).hexdigest()
+        name += _SERVICE_MARK + hashlib.blake2b(service.encode(), digest_size=4).hexdigest()
     parts = _Parts(
         model=name,
         dimension=str(dimension),
@@ -88,18 +94,28 @@ def check_fingerprint(stored: str | None, embedder: HasFingerprint) -> None:
         FingerprintMismatchError: Says what differs, and what to do.
     """
     current = embedder.fingerprint
-    if stored is None or stored == current:
+    if stored is None or stored in {current, *getattr(embedder, "former_fingerprints", ())}:
         return
-    theirs, ours = stored.rsplit(".", 4), current.rsplit(".", 4)
-    if len(theirs) != len(_Parts._fields):
-        raise FingerprintMismatchError(f"{stored!r} is not a fingerprint of gemini-embed")
+    theirs, ours = _parts_of(stored), _parts_of(current)
     differences = [
-        f"{field} is {our!r} and was {their!r} ({_ADVICE[field]})"
-        for field, our, their in zip(_Parts._fields, ours, theirs, strict=True)
-        if our != their
+        f"{field} is {our!r} and was {theirs[field]!r} ({_ADVICE[field]})"
+        for field, our in ours.items()
+        if our != theirs[field]
     ]
     raise FingerprintMismatchError(
         "this embedder's vectors do not belong in this index: "
         + "; ".join(differences)
         + ". Otherwise embed the index again"
     )
+
+
+def _parts_of(fingerprint: str) -> dict[str, str]:
+    """Return the parts of a fingerprint by their names, the service beside the model."""
+    parts = fingerprint.rsplit(".", 4)
+    if len(parts) != len(_Parts._fields):
+        raise FingerprintMismatchError(f"{fingerprint!r} is not a fingerprint of gemini-embed")
+    named = dict(zip(_Parts._fields, parts, strict=True))
+    model, _, service = named["model"].rpartition(_SERVICE_MARK)
+    if not _HASH.fullmatch(service) or not model:
+        model, service = named["model"], "Google"
+    return {**named, "model": model, "service": service}

@@ -2,18 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable
 from typing import Literal
 
 from gemini_embed.errors import ConfigurationError, InvalidInputError
 
 OnBlank = Literal["error", "placeholder"]
+OnSurrogate = Literal["error", "replace"]
 
 BLANK_PLACEHOLDER = "(blank)"
 """What `on_blank="placeholder"` embeds instead of an empty or white-space text."""
 
 
-def check_texts(texts: Iterable[str], *, on_blank: OnBlank = "error") -> list[str]:
+_HALF = re.compile("[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]")
+"""Half of a surrogate pair: no Unicode, and nothing that UTF-8 can hold."""
+
+
+def as_list(texts: Iterable[str]) -> list[str]:
+    """Return texts as a list: of a generator, a set, the values of a dict.
+
+    Raises:
+        ConfigurationError: It is one string, or nothing that holds texts.
+    """
+    if isinstance(texts, str | bytes | bytearray) or not isinstance(texts, Iterable):
+        raise ConfigurationError(
+            f"texts must be a list of strings, not {type(texts).__name__}; "
+            "for one text, pass a list of one"
+        )
+    return list(texts)
+
+
+def check_texts(
+    texts: Iterable[str], *, on_blank: OnBlank = "error", on_surrogate: OnSurrogate = "error"
+) -> list[str]:
     """Return the texts as a list, each fit to be embedded.
 
     Raises:
@@ -22,27 +44,15 @@ def check_texts(texts: Iterable[str], *, on_blank: OnBlank = "error") -> list[st
             only, which the service answers with an error for the whole batch), or not valid
             Unicode. Nothing was sent.
     """
-    if isinstance(texts, str) or not isinstance(texts, Iterable):
-        raise ConfigurationError(
-            f"texts must be a list of strings, not {type(texts).__name__}; "
-            "for one text, pass a list of one"
-        )
-    checked = list(texts)
-    for index, text in enumerate(checked):
-        if (reason := _flaw(text)) is None:
-            continue
-        if reason == "blank" and on_blank == "placeholder":
-            checked[index] = BLANK_PLACEHOLDER
-            continue
-        raise InvalidInputError(
-            f"text {index} is {_EXPLAINED[reason].format(type=type(text).__name__)}",
-            index=index,
-            reason=reason,
-        )
-    return checked
+    return [
+        _checked(text, "text", index, on_blank=on_blank, on_surrogate=on_surrogate)
+        for index, text in enumerate(as_list(texts))
+    ]
 
 
-def check_titles(titles: Sequence[str | None] | None, count: int) -> list[str | None]:
+def check_titles(
+    titles: Iterable[str | None] | None, count: int, *, on_surrogate: OnSurrogate = "error"
+) -> list[str | None]:
     """Return one title, or None, for each of `count` texts.
 
     Raises:
@@ -51,42 +61,64 @@ def check_titles(titles: Sequence[str | None] | None, count: int) -> list[str | 
     """
     if titles is None:
         return [None] * count
-    titles = titles if isinstance(titles, str) else list(titles)
-    if isinstance(titles, str) or len(titles) != count:
+    if isinstance(titles, str | bytes) or not isinstance(titles, Iterable):
+        raise ConfigurationError(
+            f"titles must be a list with one title (or None) per text, not {type(titles).__name__}"
+        )
+    listed = list(titles)
+    if len(listed) != count:
         raise ConfigurationError(
             f"titles must be a list with one title (or None) per text: {count} texts, "
-            + ("one string" if isinstance(titles, str) else f"{len(titles)} titles")
+            f"{len(listed)} titles"
         )
-    for index, title in enumerate(titles):
-        reason = None if title is None else _flaw(title)
-        if reason not in {None, "blank"}:
-            raise InvalidInputError(
-                f"the title of text {index} is "
-                + _EXPLAINED[str(reason)].format(type=type(title).__name__),
-                index=index,
-                reason=str(reason),
-            )
-    return titles
+    return [
+        title
+        if title is None
+        else _checked(title, "the title of text", index, on_surrogate=on_surrogate)
+        for index, title in enumerate(listed)
+    ]
 
 
-_EXPLAINED = {
-    "not a string": "not a string but {type}",
-    "blank": (
-        "blank (empty or white space only), which has no embedding; drop it, or set "
-        f'on_blank="placeholder" to embed {BLANK_PLACEHOLDER!r} instead'
-    ),
-    "not valid Unicode": "not valid Unicode: it holds half of a surrogate pair",
-}
-
-
-def _flaw(text: object) -> str | None:
+def _checked(
+    text: str,
+    what: str,
+    index: int,
+    *,
+    on_blank: OnBlank | None = None,
+    on_surrogate: OnSurrogate,
+) -> str:
+    """Return a text fit to be sent; without `on_blank`, a blank one is."""
     if not isinstance(text, str):
-        return "not a string"
-    if not text or text.isspace():
-        return "blank"
-    if not text.isascii():
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            return "not valid Unicode"
-    return None
+        raise InvalidInputError(
+            f"{what} {index} is not a string but {type(text).__name__}",
+            index=index,
+            reason="not a string",
+        )
+    if on_blank is not None and (not text or text.isspace()):
+        if on_blank == "placeholder":
+            return BLANK_PLACEHOLDER
+        raise InvalidInputError(
+            f"{what} {index} is blank (empty or white space only), which has no embedding; drop "
+            f'it, or set on_blank="placeholder" to embed {BLANK_PLACEHOLDER!r} instead',
+            index=index,
+            reason="blank",
+        )
+    if text.isascii() or _is_unicode(text):
+        return text
+    half = _HALF.search(text)
+    if half is None or on_surrogate == "replace":  # whole pairs, as UTF-16 has them
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    raise InvalidInputError(
+        f"{what} {index} is not valid Unicode: character {half.start()} is half of a surrogate "
+        'pair; mend it, or set on_surrogate="replace" to embed U+FFFD in its place',
+        index=index,
+        reason="not valid Unicode",
+    )
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

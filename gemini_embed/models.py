@@ -222,41 +222,88 @@ MODELS: dict[str, Model] = {
 MODELS["gemini-embedding-exp"] = replace(
     MODELS["gemini-embedding-exp-03-07"], name="gemini-embedding-exp"
 )
+_KNOWN = f"known models: {', '.join(sorted(MODELS))}"
 
 _PREFIXES = ("publishers/google/models/", "models/")
 
 
 def bare_name(name: str) -> str:
-    """Return the model id without the resource path that may stand in front of it."""
+    """Return a model's name without Google's resource path that may stand in front of it."""
     for prefix in _PREFIXES:
         name = name.removeprefix(prefix)
     return name
 
 
-def find_model(name: str, *, any_name: bool = False) -> Model:
-    """Return the row of `name`, `models/` in front or not.
+def known_id(name: str) -> str | None:
+    """Return the known id that a name ends in, whatever path stands in front; None for others.
 
-    A name that is not in the table but begins like Google's newer ones follows the newest
-    row, with one warning: a new release must not break a chain. `any_name` extends that to
-    every name, for gateways (`base_url`) that have names of their own.
+    The id is the whole last part of the path, a version (`@001`) apart: `google/ID`,
+    `projects/.../models/ID`, but not `my-ID`.
+    """
+    last = _last_part(name)
+    return last if last in MODELS and not name.startswith("tunedModels/") else None
+
+
+def _last_part(name: str) -> str:
+    return name.rpartition("/")[2].partition("@")[0]
+
+
+def find_model(name: str, *, behaves_like: str | None = None, elsewhere: bool = False) -> Model:
+    """Return the row of a model.
+
+    A name that is not in the table but begins like Google's newer ones follows the newest row on
+    Google's own service, with one warning: a new release must not break a chain.
+
+    Args:
+        name: The model's name; a path that ends in a known id is that id.
+        behaves_like: The known model whose row another name follows.
+        elsewhere: Whether another service than Google's own is asked, whose names are its own.
 
     Raises:
-        ConfigurationError: Unknown name; the text lists the known ones.
+        ConfigurationError: Unknown name, and no word of which model it behaves like; or a
+            `behaves_like` that is unknown or contradicts a known name.
+    """
+    like = None if behaves_like is None else known_id(behaves_like)
+    if behaves_like is not None and like is None:
+        raise ConfigurationError(f"behaves_like={behaves_like!r} is not a known model; {_KNOWN}")
+    known = known_id(name)
+    if known is not None:
+        if like not in {None, known}:
+            raise ConfigurationError(
+                f"{name!r} is {known}; leave behaves_like={behaves_like!r} out"
+            )
+        return MODELS[known]
+    if like is not None:
+        return _renamed(MODELS[like], bare_name(name))
+    if elsewhere or not _last_part(name).startswith("gemini-embedding-"):
+        raise ConfigurationError(
+            f"unknown model {name!r}; {_KNOWN}. A name of a gateway's own, or of a tuned model, "
+            f'needs the model that it stands for, for instance behaves_like="{NEWEST}"'
+        )
+    warn(
+        f"{_last_part(name)!r} is not a model this release knows; it is treated like {NEWEST} "
+        f"(dimension {MODELS[NEWEST].dimension}, task told by a prefix in the text)"
+    )
+    return _renamed(MODELS[NEWEST], _last_part(name))
+
+
+def _renamed(row: Model, name: str) -> Model:
+    """Return the row for a name of which Google has announced nothing."""
+    return replace(
+        row, name=name, gemini="available", vertex="available", shutdown=None, successor=None
+    )
+
+
+def former_name(name: str, row: Model, *, elsewhere: bool) -> str | None:
+    """Return what release 0.1 called a model in keys and fingerprints.
+
+    None where it embedded otherwise then: it took every path that it did not know for the newest
+    model's, behind a gateway.
     """
     bare = bare_name(name)
-    if row := MODELS.get(bare):
-        return row
-    if not (any_name or bare.startswith("gemini-embedding-")):
-        raise ConfigurationError(
-            f"unknown model {name!r}; known models: {', '.join(sorted(MODELS))}. "
-            "Set base_url (or client) to use a gateway's own name."
-        )
-    newest = MODELS[NEWEST]
-    warn(
-        f"{bare!r} is not a model this release knows; it is treated like {NEWEST} "
-        f"(dimension {newest.dimension}, task told by a prefix in the text)"
-    )
-    return replace(newest, name=bare)
+    then = MODELS.get(bare) or _renamed(MODELS[NEWEST], bare)
+    same = (then.task, then.dimension, then.normalized) == (row.task, row.dimension, row.normalized)
+    return bare if same and (elsewhere or bare == row.name) else None
 
 
 def check_dimension(model: Model, dimension: int | None) -> None:

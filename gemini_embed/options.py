@@ -1,72 +1,254 @@
-"""Names of options: several spellings of one thing, and names nobody knows. Performs no I/O.
+"""Every option of an embedder, once: its type, its default, what it means and what it may be.
 
-For the adapters, whose users come from several other classes.
+Performs no I/O.
 """
 
 from __future__ import annotations
 
-from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, get_args
 
+from gemini_embed import checks
+from gemini_embed.checks import optional, whole
+from gemini_embed.credentials import find_key
 from gemini_embed.errors import ConfigurationError
+from gemini_embed.inputs import OnBlank, OnSurrogate
+from gemini_embed.models import NEWEST, known_id
+from gemini_embed.notices import warn
+from gemini_embed.quota import Quota
+from gemini_embed.service_address import read_address, sent_to
+from gemini_embed.tasks import parse_task_type
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Mapping
+    from os import PathLike
 
-FROM_ELSEWHERE = {
-    "api_base": "base_url",
-    "chunk_size": "batch_size",
-    "default_headers": "additional_headers",
-    "headers": "additional_headers",
-    "request_timeout": "timeout",
-    "show_progress_bar": "show_progress",
-}
-"""What other embedding classes call it -> what it is called here."""
+    from google import genai
+    from google.auth.credentials import Credentials
+    from pydantic import SecretStr
 
-
-def refuse_unknown(
-    given: Iterable[str],
-    known: Iterable[str],
-    *,
-    owner: str,
-    refused: Mapping[str, str] | None = None,
-) -> None:
-    """Refuse an option nobody reads, which would otherwise change nothing in silence.
-
-    Args:
-        given: The names as the caller wrote them.
-        known: The names there are.
-        owner: Whose options, for the message.
-        refused: Names that mean something elsewhere, and what to do instead.
-
-    Raises:
-        ConfigurationError: Names the first unknown one and the nearest known one.
-    """
-    known = set(known)
-    for name in given:
-        if name in known:
-            continue
-        if refused and name in refused:
-            raise ConfigurationError(f"{owner} does not take {name!r}: {refused[name]}")
-        near = [FROM_ELSEWHERE[name]] if FROM_ELSEWHERE.get(name) in known else []
-        near = near or get_close_matches(name, sorted(known), n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(sorted(known))}"
-        raise ConfigurationError(f"{owner} has no option {name!r}{hint}")
+    from gemini_embed.cache import Cache
+    from gemini_embed.checks import Check
+    from gemini_embed.models import Normalize
+    from gemini_embed.retry import Retry
 
 
-def one_value(spellings: Mapping[str, Any]) -> Any:
-    """Return the one value that several spellings of an option agree on, None where none is given.
+def _is(check: Check) -> dict[str, Check]:
+    """Return the metadata that puts a check beside a field."""
+    return {"check": check}
 
-    Raises:
-        ConfigurationError: Two spellings with different values; the values are not shown,
-            since one of them may be a key.
-    """
-    given = {name: value for name, value in spellings.items() if value is not None}
-    values = iter(given.values())
-    first = next(values, None)
-    if any(value != first for value in values):
-        raise ConfigurationError(f"{' and '.join(given)} mean the same and have different values")
-    return first
+
+def _quota(name: str, value: object) -> Quota:
+    if not isinstance(value, Quota):
+        raise ConfigurationError(f"{name} must be a Quota, not a {type(value).__name__}")
+    return value
+
+
+def _cache(name: str, value: object) -> object:
+    if not isinstance(value, bool) and not (
+        hasattr(value, "get_many") and hasattr(value, "set_many")
+    ):
+        raise ConfigurationError(
+            f"{name} must be True, a path, or an object with get_many and set_many, "
+            f"not {type(value).__name__}"
+        )
+    return value
+
+
+def _base_url(name: str, value: object) -> str | None:
+    text = checks.text_or_blank(name, value)
+    read_address(text, name)
+    return text
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class Options:
+    """The options of a `GeminiEmbedder`; both adapters take them under the same names."""
+
+    model: str = field(default="gemini-embedding-2", metadata=_is(checks.text))
+    """Model id, a path such as `models/` or `google/` in front or not."""
+
+    behaves_like: str | None = field(default=None, metadata=_is(optional(checks.text)))
+    """The known model that a gateway's own model name stands for: its dimension, task and length
+    are then those. Needed for a name that is not a known id; refused for one that is."""
+
+    api_key: str | SecretStr | None = field(default=None, metadata=_is(lambda _, v: find_key(v)))
+    """Google API key. Default: `GOOGLE_API_KEY`, then `GEMINI_API_KEY`, read when the embedder is
+    built, or at the first call if they are not set by then. On Vertex AI a key without a project
+    is express mode."""
+
+    vertexai: bool | None = field(default=None, metadata=_is(optional(checks.flag)))
+    """Ask Vertex AI rather than the Gemini API. Default: as `GOOGLE_GENAI_USE_VERTEXAI` says (true
+    or false), else where `project` or `credentials` are given."""
+
+    project: str | None = field(default=None, metadata=_is(optional(checks.text_or_blank)))
+    """Google Cloud project. Default: `GOOGLE_CLOUD_PROJECT`."""
+
+    location: str | None = field(default=None, metadata=_is(optional(checks.text_or_blank)))
+    """Its region. Default: `GOOGLE_CLOUD_LOCATION`, else one that serves the model."""
+
+    credentials: Credentials | str | PathLike[str] | None = field(
+        default=None,
+        metadata=_is(
+            optional(
+                checks.path_or(
+                    checks.has(
+                        "before_request",
+                        what="credentials of google-auth, or the path of a service account's file",
+                    )
+                )
+            )
+        ),
+    )
+    """Credentials of google-auth, or the path of a service account's file. Default on Vertex AI,
+    without a key: Application Default Credentials."""
+
+    task_type: str | None = field(default=None, metadata=_is(lambda _, v: parse_task_type(v) and v))
+    """What the index is for, in Google's words and any case. None means retrieval: queries as
+    RETRIEVAL_QUERY, documents as RETRIEVAL_DOCUMENT, which is also what either of these two means
+    here."""
+
+    output_dimensionality: int | None = field(default=None, metadata=_is(optional(whole(1))))
+    """Numbers per vector, 1 to the model's own (3072 for the Gemini models). Default: the model's
+    own."""
+
+    normalize: Normalize = field(default="auto", metadata=_is(checks.one_of("auto", True, False)))
+    """Bring vectors to unit length: `"auto"` where the service does not."""
+
+    task_prefix: bool = field(default=True, metadata=_is(checks.flag))
+    """Whether the models that read the task from the text (gemini-embedding-2) get Google's
+    prefix. False sends texts bare, to match an index built without."""
+
+    on_blank: OnBlank = field(default="error", metadata=_is(checks.one_of(*get_args(OnBlank))))
+    """What to do with an empty or white-space text: `"error"`, or `"placeholder"` to embed the
+    text `(blank)` instead."""
+
+    on_surrogate: OnSurrogate = field(
+        default="error", metadata=_is(checks.one_of(*get_args(OnSurrogate)))
+    )
+    """What to do with half of a surrogate pair, which is no Unicode and cannot be sent: `"error"`,
+    or `"replace"` to embed U+FFFD in its place. A whole pair is joined."""
+
+    batch_size: int | None = field(default=None, metadata=_is(optional(whole(1))))
+    """Texts per request, at most (and by default) 100, the service's limit."""
+
+    max_concurrency: int = field(default=8, metadata=_is(whole(1)))
+    """Requests under way at once, over all callers of this embedder."""
+
+    timeout: float | None = field(default=60.0, metadata=_is(optional(checks.seconds)))
+    """Seconds one attempt may take as a whole; None for no limit."""
+
+    deadline: float | None = field(default=None, metadata=_is(optional(checks.seconds)))
+    """Seconds a whole call may take, waits for a quota included; None for no limit."""
+
+    max_retries: int | None = field(default=None, metadata=_is(optional(whole(0))))
+    """Further attempts at a request after the first failed in a way that may pass: 5xx, broken
+    connections, timeouts, unreadable or incomplete answers. Default: 6, and 2 for queries. Waiting
+    for a quota is not a retry."""
+
+    retry_min_seconds: float = field(default=1.0, metadata=_is(checks.number(0)))
+    """Bound of the first random wait, where the service names none."""
+
+    retry_max_seconds: float = field(default=60.0, metadata=_is(checks.number(0)))
+    """The largest such bound."""
+
+    retry_exponential_base: float = field(default=2.0, metadata=_is(checks.number(1)))
+    """What the bound is multiplied by each time."""
+
+    on_retry: Callable[[Retry], None] | None = field(
+        default=None, metadata=_is(optional(checks.a_callable))
+    )
+    """Called with a `Retry` for everything that is tried again, on the I/O thread; it must be
+    quick, and what it raises ends the call."""
+
+    quota: Quota | None = field(default=None, metadata=_is(optional(_quota)))
+    """A `Quota`, to share one among embedders. Default: one of its own."""
+
+    requests_per_minute: int | None = field(default=None, metadata=_is(optional(whole(1))))
+    """Short for `Quota(requests=...)`: texts, as the service counts."""
+
+    tokens_per_minute: int | None = field(default=None, metadata=_is(optional(whole(1))))
+    """Short for `Quota(tokens=...)`. A limit that is not given is learned."""
+
+    cache: bool | str | PathLike[str] | Cache | None = field(
+        default=None, metadata=_is(optional(checks.path_or(_cache)))
+    )
+    """Where vectors are kept and looked up: True for a per-user file, a path for a file of that
+    name, or an object with `get_many` and `set_many`. Default: nowhere."""
+
+    cache_full_dimension: bool = field(default=False, metadata=_is(checks.flag))
+    """Ask for and keep the model's full dimension, and cut vectors to `output_dimensionality`
+    here: any dimension is then free later."""
+
+    base_url: str | None = field(default=None, metadata=_is(optional(_base_url)))
+    """Another address than Google's, for gateways and the stand-in. Default:
+    `GOOGLE_GEMINI_BASE_URL`, or `GOOGLE_VERTEX_BASE_URL` on Vertex AI, read when the embedder is
+    built, or at its first use if they are not set by then. A version at its end (`/v1beta`) is
+    taken for the `api_version`, if none is given."""
+
+    service_name: str | None = field(default=None, metadata=_is(optional(checks.text)))
+    """What cache keys and fingerprints call the service behind `base_url` or `client`. Default:
+    its address. With a name of its own, or its earlier address, a gateway that moves keeps its
+    index and its cache."""
+
+    api_version: str | None = field(default=None, metadata=_is(optional(checks.text_or_blank)))
+    """Another API version than the SDK's choice."""
+
+    additional_headers: Mapping[str, str | SecretStr] | None = field(
+        default=None, metadata=_is(optional(checks.headers))
+    )
+    """Sent with every request; treated as secrets."""
+
+    client_args: Mapping[str, Any] | None = field(
+        default=None, metadata=_is(optional(checks.mapping))
+    )
+    """Options for the SDK's HTTP library (`HttpOptions.async_client_args`)."""
+
+    fast_decode: bool = field(default=True, metadata=_is(checks.flag))
+    """Read the numbers of answers with pysimdjson, where it is installed (the extra `fast`) and
+    `client` is not given. The vectors are the same either way."""
+
+    client: genai.Client | None = field(
+        default=None, metadata=_is(optional(checks.has("aio", what="a google.genai.Client")))
+    )
+    """A ready `google.genai.Client`, used as it is; it cannot be pickled."""
+
+    def __post_init__(self) -> None:
+        for option in fields(self):
+            check: Check = option.metadata["check"]
+            setattr(self, option.name, check(option.name, getattr(self, option.name)))
+        _check_combinations(self)
+
+
+_OF_VERTEX = ("vertexai", "project", "location", "credentials")
+_OF_A_CLIENT = ("base_url", "api_version", "additional_headers", "client_args")
+
+
+def _check_combinations(options: Options) -> None:
+    """Refuse options that contradict each other, or mean nothing together."""
+    if options.client and (given := _given(options, _OF_A_CLIENT)):
+        raise ConfigurationError(
+            f"client is used as it is; give {', '.join(given)} to the client instead"
+        )
+    if options.client and (given := _given(options, _OF_VERTEX)):
+        raise ConfigurationError(f"client is used as it is; it says {', '.join(given)} itself")
+    key = find_key(options.api_key)
+    if options.credentials is not None and key is not None and key.is_own:
+        raise ConfigurationError("give either api_key or credentials, not both")
+    if options.quota and (options.requests_per_minute or options.tokens_per_minute):
+        raise ConfigurationError("give either quota or requests_per_minute and tokens_per_minute")
+    if options.retry_min_seconds > options.retry_max_seconds:
+        raise ConfigurationError(
+            "retry_min_seconds must be from 0 to retry_max_seconds: "
+            f"{options.retry_min_seconds}, {options.retry_max_seconds}"
+        )
+    address = read_address(options.base_url, "base_url")
+    if address:
+        sent_to(address, options.api_version)
+
+
+def _given(options: Options, names: tuple[str, ...]) -> list[str]:
+    return [name for name in names if getattr(options, name) is not None]
 
 
 def check_picklable(client: object) -> None:
@@ -80,3 +262,17 @@ def check_picklable(client: object) -> None:
             "an embedder built with client=... cannot be pickled: the SDK's client holds "
             "connections. Pass api_key, base_url, ... instead"
         )
+
+
+def meant_by_first_release(name: object) -> str | None:
+    """Return what model a name stands for in a pickle or dump that release 0.1 wrote.
+
+    It took a gateway's own model name for one of the newest model, without being told.
+    """
+    if not isinstance(name, str) or known_id(name):
+        return None
+    warn(
+        f"{name!r} was saved without behaves_like, and is taken for a name of {NEWEST}, as when it "
+        f'was saved; build it anew with behaves_like="{NEWEST}"'
+    )
+    return NEWEST

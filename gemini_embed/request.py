@@ -36,10 +36,17 @@ class Request:
     began: float = 0.0
     cache: GuardedCache | None = None
     service: str | None = None
+    former: Sequence[tuple[str, str | None]] = ()
+    sent_as: str | None = None
     full: bool = False
     as_lists: bool = False
     backend: Backend = _GEMINI
     route: Route = _BATCH
+
+    @property
+    def sent_model(self) -> str:
+        """The model's name as the service is told it."""
+        return self.sent_as or self.model.name
 
     @property
     def dimension(self) -> int:

@@ -126,7 +126,7 @@ class Transport:
             with self._anticipated() as kept:
                 async with asyncio.timeout(self._address.timeout):
                     response = await self._client.aio.models.embed_content(
-                        model=request.model.name,
+                        model=request.sent_model,
                         contents=contents,
                         config={key: value for key, value in config.items() if value is not None},  # type: ignore[arg-type] # the SDK takes any mapping of these
                     )
@@ -239,8 +239,7 @@ def _on_vertex(address: Address) -> dict[str, Any]:
     if isinstance(credentials, str | PathLike):
         credentials = _from_file(credentials)
     project = backend.project or getattr(credentials, "project_id", None)
-    elsewhere = address.base_url or backend.gateway
-    if not (project or address.api_key or elsewhere):
+    if not (project or address.api_key or address.base_url):
         try:
             found, project = google.auth.default(scopes=_SCOPES)
         except google_auth_errors.GoogleAuthError as error:

@@ -13,11 +13,18 @@ from langchain_core.load.serializable import (
 )
 from pydantic import ConfigDict, Field, PrivateAttr, SecretStr
 
-from gemini_embed.adapter import OPTIONS, Closing, embedder_for
+from gemini_embed.adapter import (
+    OPTIONS,
+    Adapted,
+    embedder_for,
+    is_dump_of_first_release,
+    one_value,
+    refuse_unknown,
+)
 from gemini_embed.credentials import find_key
-from gemini_embed.inputs import OnBlank  # noqa: TC001 - pydantic reads the annotations
+from gemini_embed.inputs import OnBlank, OnSurrogate  # noqa: TC001 - pydantic reads the annotations
 from gemini_embed.models import Normalize  # noqa: TC001 - likewise
-from gemini_embed.options import check_picklable, one_value, refuse_unknown
+from gemini_embed.options import meant_by_first_release
 from gemini_embed.quota import Quota  # noqa: TC001 - likewise
 from gemini_embed.results import lists_of
 from gemini_embed.retry import Retry  # noqa: TC001 - likewise
@@ -30,7 +37,7 @@ if TYPE_CHECKING:
 _SPELLINGS = {"api_key": "google_api_key", "dimensions": "output_dimensionality"}
 
 
-class GeminiEmbeddings(Closing, Serializable, Embeddings):
+class GeminiEmbeddings(Adapted, Serializable, Embeddings):
     """Google's Gemini Embedding models as a LangChain `Embeddings`.
 
     Every option is the option of that name of `gemini_embed.GeminiEmbedder`, with the same
@@ -56,16 +63,18 @@ class GeminiEmbeddings(Closing, Serializable, Embeddings):
     """
 
     model: str = "gemini-embedding-2"
-    google_api_key: SecretStr | None = Field(default=None, repr=False)
+    behaves_like: str | None = None
+    google_api_key: SecretStr | None = None
     vertexai: bool | None = None
     project: str | None = None
     location: str | None = None
-    credentials: Any = Field(default=None, repr=False, exclude=True)
+    credentials: Any = Field(default=None, exclude=True)
     task_type: str | None = None
     output_dimensionality: int | None = None
     normalize: Normalize = "auto"
     task_prefix: bool = True
     on_blank: OnBlank = "error"
+    on_surrogate: OnSurrogate = "error"
     batch_size: int | None = None
     max_concurrency: int = 8
     timeout: float | None = 60.0
@@ -74,18 +83,19 @@ class GeminiEmbeddings(Closing, Serializable, Embeddings):
     retry_min_seconds: float = 1.0
     retry_max_seconds: float = 60.0
     retry_exponential_base: float = 2.0
-    on_retry: Callable[[Retry], None] | None = Field(default=None, repr=False, exclude=True)
+    on_retry: Callable[[Retry], None] | None = Field(default=None, exclude=True)
     quota: Quota | None = Field(default=None, exclude=True)
     requests_per_minute: int | None = None
     tokens_per_minute: int | None = None
     cache: Any = Field(default=None, exclude=True)
     cache_full_dimension: bool = False
     base_url: str | None = None
+    service_name: str | None = None
     api_version: str | None = None
-    additional_headers: dict[str, SecretStr] | None = Field(default=None, repr=False, exclude=True)
-    client_args: dict[str, Any] | None = Field(default=None, repr=False, exclude=True)
+    additional_headers: dict[str, SecretStr] | None = Field(default=None, exclude=True)
+    client_args: dict[str, Any] | None = Field(default=None, exclude=True)
     fast_decode: bool = True
-    client: Any = Field(default=None, repr=False, exclude=True)
+    client: Any = Field(default=None, exclude=True)
     request_options: dict[str, Any] | None = None
     show_progress: bool = False
 
@@ -118,9 +128,13 @@ class GeminiEmbeddings(Closing, Serializable, Embeddings):
             )
             if timeout is not None:
                 options["timeout"] = timeout
-            options["google_api_key"] = find_key(options.get("google_api_key"))
-            if options.get("credentials") is not None:
+            for name in ("google_api_key", "credentials"):
+                options.setdefault(name, self._default(name))
+            options["google_api_key"] = find_key(options["google_api_key"])
+            if options["credentials"] is not None:
                 options.setdefault("vertexai", True)  # a dump leaves the credentials out
+            if is_dump_of_first_release(options):
+                options["behaves_like"] = meant_by_first_release(options.get("model"))
             super().__init__(**options)
             self.google_api_key = self._embedder.api_key  # refuses now what cannot work
 
@@ -146,11 +160,6 @@ class GeminiEmbeddings(Closing, Serializable, Embeddings):
         options = renamed | {name: getattr(self, name) for name in same}
         self._core = embedder_for(options, self._core)
         return self._core
-
-    @property
-    def fingerprint(self) -> str:
-        """All that shapes a vector but the text: `GeminiEmbedder.fingerprint`."""
-        return self._embedder.fingerprint
 
     @property
     def cache_namespace(self) -> str:
@@ -261,6 +270,10 @@ class GeminiEmbeddings(Closing, Serializable, Embeddings):
         )
         return lists_of(result)[0]
 
-    def __getstate__(self) -> dict[Any, Any]:
-        check_picklable(self.client)
-        return super().__getstate__()
+    def __setstate__(self, state: dict[Any, Any]) -> None:
+        """Take what `__getstate__` returned, or release 0.1's, which knew fewer options."""
+        held = dict(state["__dict__"])
+        if is_dump_of_first_release(held):
+            held["behaves_like"] = meant_by_first_release(held["model"])
+        held |= {name: self._default(name) for name in type(self).model_fields.keys() - held.keys()}
+        super().__setstate__({**state, "__dict__": held})

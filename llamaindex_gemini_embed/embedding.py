@@ -8,12 +8,20 @@ from typing import TYPE_CHECKING, Any
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from pydantic import ConfigDict, Field, PrivateAttr, SecretStr
 
-from gemini_embed.adapter import OPTIONS, Closing, embedder_for
+from gemini_embed.adapter import (
+    OPTIONS,
+    Adapted,
+    embedder_for,
+    is_dump_of_first_release,
+    one_value,
+    refuse_unknown,
+)
+from gemini_embed.checks import whole
 from gemini_embed.credentials import find_key
 from gemini_embed.errors import ConfigurationError
-from gemini_embed.inputs import OnBlank  # noqa: TC001 - pydantic reads the annotations
+from gemini_embed.inputs import OnBlank, OnSurrogate, as_list
 from gemini_embed.models import NEWEST, TEXTS_PER_REQUEST, Normalize
-from gemini_embed.options import check_picklable, one_value, refuse_unknown
+from gemini_embed.options import meant_by_first_release
 from gemini_embed.quota import Quota  # noqa: TC001 - likewise
 from gemini_embed.results import lists_of
 from gemini_embed.retry import Retry  # noqa: TC001 - likewise
@@ -33,13 +41,16 @@ if TYPE_CHECKING:
 
     from gemini_embed.embedder import GeminiEmbedder
 
+_NOT_GIVEN: Any = object()
+"""For `timeout`, where None has a meaning of its own."""
+
 _OWNER = "GeminiEmbedding"
 _REFUSED = {
     "debug_config": "it belongs to the SDK's own replay tests; pass a ready client=... instead",
 }
 
 
-class GeminiEmbedding(Closing, BaseEmbedding):
+class GeminiEmbedding(Adapted, BaseEmbedding):
     """Google's Gemini Embedding models as a LlamaIndex `BaseEmbedding`.
 
     The positional options are those of `llama_index.embeddings.google_genai`, in its order;
@@ -93,18 +104,21 @@ class GeminiEmbedding(Closing, BaseEmbedding):
 
     # What shapes a vector is dumped, and so is part of the key of an ingestion pipeline's
     # cache; what only shapes the traffic is not, and pickling alone carries it.
+    model_name: str = NEWEST
+    behaves_like: str | None = None
     task_type: str | None = None
     output_dimensionality: int | None = None
     normalize: Normalize = "auto"
     task_prefix: bool = True
     on_blank: OnBlank = "error"
+    on_surrogate: OnSurrogate = "error"
     embedding_config: dict[str, Any] | None = None
     title_metadata_key: str | None = None
-    api_key: SecretStr | None = Field(default=None, exclude=True, repr=False)
+    api_key: SecretStr | None = Field(default=None, exclude=True)
     vertexai: bool | None = None
     project: str | None = None
     location: str | None = None
-    credentials: Any = Field(default=None, exclude=True, repr=False)
+    credentials: Any = Field(default=None, exclude=True)
     embed_batch_size: int = Field(default=TEXTS_PER_REQUEST, gt=0, exclude=True)
     num_workers: int | None = Field(default=None, exclude=True)
     max_concurrency: int = Field(default=8, exclude=True)
@@ -114,18 +128,19 @@ class GeminiEmbedding(Closing, BaseEmbedding):
     retry_min_seconds: float = Field(default=1.0, exclude=True)
     retry_max_seconds: float = Field(default=60.0, exclude=True)
     retry_exponential_base: float = Field(default=2.0, exclude=True)
-    on_retry: Callable[[Retry], None] | None = Field(default=None, exclude=True, repr=False)
+    on_retry: Callable[[Retry], None] | None = Field(default=None, exclude=True)
     quota: Quota | None = Field(default=None, exclude=True)
     requests_per_minute: int | None = Field(default=None, exclude=True)
     tokens_per_minute: int | None = Field(default=None, exclude=True)
     cache: Any = Field(default=None, exclude=True)
     cache_full_dimension: bool = Field(default=False, exclude=True)
     base_url: str | None = None
+    service_name: str | None = None
     api_version: str | None = None
-    additional_headers: dict[str, SecretStr] | None = Field(default=None, exclude=True, repr=False)
-    client_args: dict[str, Any] | None = Field(default=None, exclude=True, repr=False)
+    additional_headers: dict[str, SecretStr] | None = Field(default=None, exclude=True)
+    client_args: dict[str, Any] | None = Field(default=None, exclude=True)
     fast_decode: bool = Field(default=True, exclude=True)
-    client: Any = Field(default=None, exclude=True, repr=False)
+    client: Any = Field(default=None, exclude=True)
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
@@ -142,10 +157,10 @@ class GeminiEmbedding(Closing, BaseEmbedding):
         embed_batch_size: int | None = None,
         callback_manager: CallbackManager | None = None,
         retries: int | None = None,
-        timeout: float | None = 60.0,
-        retry_min_seconds: float = 1.0,
-        retry_max_seconds: float = 60.0,
-        retry_exponential_base: float = 2.0,
+        timeout: float | None = _NOT_GIVEN,
+        retry_min_seconds: float | None = None,
+        retry_max_seconds: float | None = None,
+        retry_exponential_base: float | None = None,
         *,
         model: str | None = None,
         batch_size: int | None = None,
@@ -160,6 +175,9 @@ class GeminiEmbedding(Closing, BaseEmbedding):
         client_args: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> None:
+        options.pop("class_name", None)  # a dump of ours, or of the class we stand in for
+        if is_dump_of_first_release(options):
+            options["behaves_like"] = meant_by_first_release(model_name)
         embeddings_cache = options.pop("embeddings_cache", None)
         refused = {"debug_config": debug_config}
         spellings = {"model", "batch_size", "retries", "http_options"}
@@ -173,7 +191,9 @@ class GeminiEmbedding(Closing, BaseEmbedding):
         config = from_embedding_config(embedding_config)
         http = from_http_options(http_options)
         vertex = from_vertexai_config(vertexai_config)
-        attempts = None if retries is None else max(retries, 1) - 1
+        attempts = None if retries is None else max(whole(0)("retries", retries), 1) - 1
+        if num_workers is None and max_concurrency is None:
+            num_workers = self._default("num_workers")
         spelled: dict[str, dict[str, Any]] = {
             "model_name": {"model_name": model_name, "model": model},
             "embed_batch_size": {"embed_batch_size": embed_batch_size, "batch_size": batch_size},
@@ -206,35 +226,33 @@ class GeminiEmbedding(Closing, BaseEmbedding):
                 name: options.pop(name, None),
                 f"vertexai_config.{name}": vertex.get(name),
             }
-        if spelled["credentials"]["credentials"] is not None:
-            spelled["vertexai"].setdefault("credentials", True)  # a dump leaves them out
         if embeddings_cache is not None:
             spelled["cache"] = {
                 "cache": options.pop("cache", None),
                 "embeddings_cache": KVStoreCache(embeddings_cache),
             }
+        spelled["timeout"] = {
+            "timeout": None if timeout is _NOT_GIVEN else timeout,
+            "http_options.timeout": http.get("timeout"),
+        }
         values = {name: one_value(spellings) for name, spellings in spelled.items()}
+        values |= {
+            "embedding_config": {"title": config["title"]} if "title" in config else None,
+            "callback_manager": callback_manager,
+            "num_workers": num_workers,
+            "retry_min_seconds": retry_min_seconds,
+            "retry_max_seconds": retry_max_seconds,
+            "retry_exponential_base": retry_exponential_base,
+        }
+        # Only what was given: a subclass may have defaults of its own.
         options |= {name: value for name, value in values.items() if value is not None}
-        options["timeout"] = timeout
-        if "timeout" in http:
-            default = type(self).model_fields["timeout"].default
-            options["timeout"] = one_value(
-                {
-                    "timeout": None if timeout == default else timeout,
-                    "http_options.timeout": http["timeout"],
-                }
-            )
-        options.setdefault("model_name", NEWEST)
-        super().__init__(
-            api_key=find_key(api_key),
-            embedding_config={"title": config["title"]} if "title" in config else None,
-            callback_manager=callback_manager,
-            num_workers=num_workers,
-            retry_min_seconds=retry_min_seconds,
-            retry_max_seconds=retry_max_seconds,
-            retry_exponential_base=retry_exponential_base,
-            **options,
-        )
+        if timeout is None:
+            options.setdefault("timeout", None)
+        options.setdefault("credentials", self._default("credentials"))
+        if options["credentials"] is not None:
+            options.setdefault("vertexai", True)  # a dump leaves the credentials out
+        key = self._default("api_key") if api_key is None else api_key
+        super().__init__(api_key=find_key(key), **options)
         self.api_key = self._embedder.api_key  # type: ignore[assignment] # a secret by now
 
     @classmethod
@@ -260,11 +278,6 @@ class GeminiEmbedding(Closing, BaseEmbedding):
         if name == "num_workers" and value is not None:
             self.max_concurrency = value
         super().__setattr__(name, value)
-
-    @property
-    def fingerprint(self) -> str:
-        """All that shapes a vector but the text: `GeminiEmbedder.fingerprint`."""
-        return self._embedder.fingerprint
 
     def _get_query_embedding(self, query: str) -> list[float]:
         result = self._embedder.embed(
@@ -324,6 +337,7 @@ class GeminiEmbedding(Closing, BaseEmbedding):
             InvalidInputError: Says which text of the whole list is blank or not text.
             GeminiEmbedError: What the service did wrong; `error.partial` holds what is done.
         """
+        texts = as_list(texts)
         with observed(self, texts) as embeddings:
             result = self._embedder.embed(
                 texts,
@@ -345,6 +359,7 @@ class GeminiEmbedding(Closing, BaseEmbedding):
         **kwargs: Any,  # noqa: ARG002 - see get_text_embedding_batch
     ) -> list[list[float]]:
         """Return one vector per text, in order; the async twin of `get_text_embedding_batch`."""
+        texts = as_list(texts)
         with observed(self, texts) as embeddings:
             result = await self._embedder.aembed(
                 texts,
@@ -398,7 +413,3 @@ class GeminiEmbedding(Closing, BaseEmbedding):
         """Return the call's own titles, or the configured one for every text."""
         title = (self.embedding_config or {}).get("title")
         return titles if titles is not None or title is None else [title] * len(texts)
-
-    def __getstate__(self) -> dict[str, Any]:
-        check_picklable(self.client)
-        return super().__getstate__()

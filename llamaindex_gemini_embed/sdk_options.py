@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from gemini_embed.adapter import refuse_unknown
+from gemini_embed.checks import number
 from gemini_embed.errors import ConfigurationError
-from gemini_embed.options import refuse_unknown
 
 _TEXT_ONLY = "only texts are embedded here"
 
@@ -67,7 +68,7 @@ def from_http_options(http_options: Any) -> dict[str, Any]:
     if "headers" in given:
         options["additional_headers"] = given["headers"]
     if "timeout" in given:  # the SDK's unit is the millisecond
-        options["timeout"] = given["timeout"] / 1000
+        options["timeout"] = number(0)("http_options.timeout", given["timeout"]) / 1000
     if client_args := given.get("async_client_args") or given.get("client_args"):
         options["client_args"] = client_args
     return options

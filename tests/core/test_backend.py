@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from google import genai
 
 from gemini_embed import ConfigurationError, GeminiEmbedder
 from gemini_embed.backend import choose_backend
@@ -60,7 +61,10 @@ def test_the_service_follows_options_then_environment(
         ({"location": "us-central1"}, "location belongs to Vertex AI"),
         ({"vertexai": "yes"}, "vertexai must be True or False"),
         ({"credentials": "c", "api_key": "k"}, "either api_key or credentials"),
-        ({"client": object(), "project": "p"}, "client is used as it is; it says project itself"),
+        (
+            {"client": genai.Client(api_key="k"), "project": "p"},
+            "client is used as it is; it says project itself",
+        ),
     ],
 )
 def test_options_that_contradict_each_other_are_refused(options: dict[str, Any], said: str) -> None:

@@ -67,7 +67,7 @@ def test_as_many_titles_as_texts() -> None:
     assert check_titles(["t", None], 2) == ["t", None]
     with pytest.raises(ConfigurationError, match="3 texts, 2 titles"):
         check_titles(["a", "b"], 3)
-    with pytest.raises(ConfigurationError, match="one string"):
+    with pytest.raises(ConfigurationError, match="per text, not str"):
         check_titles("ab", 2)
 
 

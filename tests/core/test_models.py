@@ -58,9 +58,39 @@ def test_any_other_unknown_name_is_refused_with_the_known_ones() -> None:
 
 
 def test_a_gateway_may_have_its_own_names() -> None:
-    """Behind a base_url any name goes, with a warning that says how it is treated."""
-    with pytest.warns(UserWarning, match="our-embeddings"):
-        assert find_model("our-embeddings", any_name=True).name == "our-embeddings"
+    """With the model that it stands for, any name goes; what Google announced is not of it."""
+    row = find_model("our-embeddings", behaves_like="gemini-embedding-exp-03-07", elsewhere=True)
+
+    assert (row.name, row.task, row.dimension) == ("our-embeddings", "field", 3072)
+    assert (row.gemini, row.shutdown, row.successor) == ("available", None, None)
+
+
+@pytest.mark.parametrize(
+    "name", ["our-embeddings", "my-gemini-embedding-001", "gemini-embedding-9"]
+)
+def test_a_gateways_own_name_is_not_guessed_at(name: str) -> None:
+    """What it stands for decides dimension and task, so the error says the line to add."""
+    with pytest.raises(ConfigurationError, match='behaves_like="gemini-embedding-2"'):
+        find_model(name, elsewhere=True)
+
+
+@pytest.mark.parametrize("name", sorted(MODELS))
+@pytest.mark.parametrize(
+    "front", ["google/", "gemini/", "projects/p/locations/l/publishers/google/models/"]
+)
+def test_a_path_that_ends_in_a_known_id_is_that_id(front: str, name: str) -> None:
+    """However a provider or Vertex AI spells it, and with a version behind it."""
+    assert find_model(front + name, elsewhere=True) is MODELS[name]
+    assert find_model(f"{front}{name}@001") is MODELS[name]
+
+
+def test_what_a_name_behaves_like_is_known_and_no_contradiction() -> None:
+    """An unknown one cannot help, and a known name needs none."""
+    with pytest.raises(ConfigurationError, match="'ada' is not a known model; known models: "):
+        find_model("our-embeddings", behaves_like="ada")
+    with pytest.raises(ConfigurationError, match="'gemini-embedding-001' is gemini-embedding-001"):
+        find_model("gemini-embedding-001", behaves_like="gemini-embedding-2")
+    assert find_model("google/gemini-embedding-2", behaves_like="models/gemini-embedding-2")
 
 
 @pytest.mark.parametrize(

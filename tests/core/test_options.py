@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from gemini_embed.adapter import one_value, refuse_unknown
 from gemini_embed.errors import ConfigurationError
-from gemini_embed.options import one_value, refuse_unknown
 
 KNOWN = ["batch_size", "timeout", "model", "show_progress"]
 

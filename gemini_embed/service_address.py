@@ -1,0 +1,193 @@
+"""Another address than Google's: read once, brought to one form, and named in keys.
+
+Performs no I/O but for the environment.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import SplitResult, urlsplit
+
+from gemini_embed.errors import ConfigurationError
+from gemini_embed.models import bare_name, former_name
+
+if TYPE_CHECKING:
+    from gemini_embed.backend import BackendName
+    from gemini_embed.models import Model
+    from gemini_embed.options import Options
+
+_SCHEMES = {"http": 80, "https": 443}
+
+_VERSION = re.compile(r"/(v\d+(?:alpha|beta)?\d*)/*$")
+"""An API version at the end of an address, where other libraries expect it."""
+
+_HOST = re.compile(r"[\w.-]+|\[[0-9a-f:.%\w]+\]", re.IGNORECASE)
+
+_GOOGLE = re.compile(
+    r"https://(generativelanguage|([a-z0-9-]+-)?aiplatform|aiplatform\.[a-z]+\.rep)"
+    r"(\.mtls)?\.googleapis\.com"
+)
+"""The Gemini API's and Vertex AI's own, in normal form."""
+
+_A_CLIENT = "a client of the caller's"
+
+VARIABLES: dict[BackendName, str] = {
+    "gemini": "GOOGLE_GEMINI_BASE_URL",
+    "vertex": "GOOGLE_VERTEX_BASE_URL",
+}
+"""Where the SDK looks for an address that no option gives."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceAddress:
+    """Where requests go instead of Google's own choice of address.
+
+    Attributes:
+        written: As the caller wrote it.
+        url: Without an API version and a slash at its end.
+        api_version: The version that stood at its end; None where none did.
+        normal: Its normal form: two spellings of one address have the same. Without name and
+            password, and without a query.
+    """
+
+    written: str
+    url: str
+    api_version: str | None
+    normal: str
+
+    @property
+    def is_google(self) -> bool:
+        """Whether it is Google's own service, spelled out."""
+        return _GOOGLE.fullmatch(self.normal) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """The service that makes the vectors, as keys and fingerprints name it.
+
+    Attributes:
+        name: None for Google's own, whichever way it is asked.
+        sent_model: The model's name as it is sent there.
+        former: Model and service as release 0.1 named them, where that differs.
+    """
+
+    name: str | None
+    sent_model: str
+    former: tuple[tuple[str, str | None], ...] = ()
+
+
+def service_of(options: Options, row: Model, address: ServiceAddress | None) -> Service:
+    """Return the service of an embedder.
+
+    Args:
+        options: The embedder's options.
+        row: Its model.
+        address: Where it asks; None for Google's own choice, or a client that does not say.
+    """
+    on_google = options.client is None if address is None else address.is_google
+    name = None if on_google else _A_CLIENT if address is None else address.normal
+    if options.service_name is not None:
+        name = normal_name(options.service_name)
+    sent_model = row.name if on_google else bare_name(options.model)
+    written: list[str | None] = [address.written if address else None]
+    if options.client is not None:
+        written = []  # all clients had one name
+    if options.service_name is not None:
+        written.append(options.service_name)
+    elsewhere = address is not None
+    model = former_name(options.model, row, elsewhere=elsewhere)
+    former = [(model, service) for service in written] if model is not None else []
+    return Service(name, sent_model, tuple(one for one in former if one != (row.name, name)))
+
+
+def address_of_client(client: object) -> ServiceAddress | None:
+    """Return where a caller's client asks; None where it does not say. There is no public way."""
+    inner = getattr(client, "_api_client", None)
+    written = getattr(getattr(inner, "_http_options", None), "base_url", None)
+    return read_address(written, "client") if isinstance(written, str) else None
+
+
+def read_address(written: str | None, source: str) -> ServiceAddress | None:
+    """Return an address in its parts; None for a blank one, which counts as not given.
+
+    Args:
+        written: The address.
+        source: What held it, for errors: the option or the variable.
+
+    Raises:
+        ConfigurationError: It is no address of a service. The text does not show it: it may hold
+            a password.
+    """
+    text = (written or "").strip()
+    if not text:
+        return None
+    parts = _split(text, source)
+    found = _VERSION.search(parts.path)
+    path = parts.path[: found.start()] if found else parts.path.rstrip("/")
+    url = parts._replace(scheme=parts.scheme.lower(), path=path).geturl()
+    if path and _GOOGLE.fullmatch(_normal(parts, "")):
+        raise ConfigurationError(f"{source}: Google's own address has no path but an API version")
+    return ServiceAddress(text, url, found[1] if found else None, _normal(parts, path))
+
+
+def sent_to(address: ServiceAddress, api_version: str | None) -> tuple[str, str | None]:
+    """Return the address for the SDK, and the API version to put behind it.
+
+    A version at the end of the address is the API version, unless another one is given, too:
+    then the address is that of a gateway, and meant as it is written.
+
+    Raises:
+        ConfigurationError: Two versions, and the address is Google's own.
+    """
+    if address.api_version is None or api_version in {None, address.api_version}:
+        return address.url, api_version or address.api_version
+    if address.is_google:
+        raise ConfigurationError(
+            f"base_url says {address.api_version}, and api_version {api_version}; give one of them"
+        )
+    return address.written.rstrip("/"), api_version
+
+
+def gateway_of(backend: BackendName) -> ServiceAddress | None:
+    """Return another address than Google's that the environment names."""
+    name = VARIABLES[backend]
+    return read_address(os.environ.get(name), name)
+
+
+def normal_name(service: str) -> str:
+    """Return the name of a service in one form, if it is an address."""
+    try:
+        address = read_address(service, "service_name")
+    except ConfigurationError:
+        return service
+    return address.normal if address else service
+
+
+def _split(text: str, source: str) -> SplitResult:
+    if not text.lower().startswith(("http://", "https://")):
+        raise ConfigurationError(
+            f"{source} must begin with http:// or https://, for instance https://gateway.example"
+        )
+    if not text.isprintable() or " " in text:
+        raise ConfigurationError(f"{source} holds characters that no address can")
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:  # quotes what it did not understand
+        raise ConfigurationError(f"{source} has a port or brackets that cannot be") from None
+    host = parts.hostname or ""
+    if not _HOST.fullmatch(f"[{host}]" if ":" in host else host) or port == 0:
+        raise ConfigurationError(f"{source} names no host, or one that cannot be")
+    if parts.fragment:
+        raise ConfigurationError(f"{source}: an address of a service has no part after #")
+    return parts
+
+
+def _normal(parts: SplitResult, path: str) -> str:
+    host = (parts.hostname or "").rstrip(".")
+    shown = f"[{host}]" if ":" in host else host
+    port = "" if parts.port in {None, _SCHEMES[parts.scheme.lower()]} else f":{parts.port}"
+    return f"{parts.scheme.lower()}://{shown}{port}{path}"
