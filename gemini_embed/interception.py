@@ -1,30 +1,41 @@
-"""Shows the SDK answers without their numbers, which go straight to arrays.
+"""What comes between the SDK and an answer: how much of it is read, and what the SDK is shown.
 
-Uses what the SDK and its two HTTP libraries offer for such things: a session of the caller's with
-a response class of its own (aiohttp), and an event hook (httpx, httpx2). The SDK keeps its
-addresses, credentials, errors and versions. An answer that `decoding` does not know, and one
-that is not a 200, reaches the SDK untouched.
+Uses what the SDK's two HTTP libraries offer for such things: a session with a response class of
+its own (aiohttp), and event hooks (httpx, httpx2). The SDK keeps its addresses, credentials,
+errors and versions. An answer is read no further than it can need; its numbers go straight to
+arrays, and the SDK is shown the rest. An error is made into something that the SDK can read.
+A redirect is followed only where `redirects` allows it.
 """
 
 from __future__ import annotations
 
-import os
+import json
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from http import HTTPStatus
+from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
-from urllib.request import getproxies
 
-from gemini_embed.decoding import part
+from gemini_embed.bounded import ACCEPTED, MOST_BESIDES, Body
+from gemini_embed.errors import BadResponseError
 from gemini_embed.loop import give_way
+from gemini_embed.redirects import KEEPING, REDIRECTS, check_redirect
 
 try:
     import aiohttp
 except ModuleNotFoundError:  # the SDK sends through httpx then
     aiohttp = None  # type: ignore[assignment] # there is no other way to say so
 
+try:
+    from gemini_embed.decoding import part
+except ModuleNotFoundError as error:
+    if error.name != "simdjson":
+        raise
+    part = None  # type: ignore[assignment] # the extra `fast` is not installed
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 
     import numpy as np
     from numpy.typing import NDArray
@@ -34,56 +45,124 @@ _READ_BUFFER = 2**22
 
 Rows = list["NDArray[np.float32]"]
 
-_kept: ContextVar[list[Rows]] = ContextVar("kept")
+
+@dataclass(eq=False)
+class Reading:
+    """What one attempt expects of its answer, and what became of it.
+
+    Attributes:
+        most: Bytes that an answer may have.
+        fast: Whether its numbers are read here.
+        answered: Whether anything came back.
+        rows: An answer's vectors, unless the SDK was given them. To be taken out: the event loop
+            keeps the context of a timer that was cancelled.
+    """
+
+    most: int
+    fast: bool
+    answered: bool = False
+    rows: list[Rows] = field(default_factory=list)
+
+
+_reading: ContextVar[Reading] = ContextVar("reading")
 
 
 @contextmanager
-def rows_of_answer() -> Iterator[list[Rows]]:
-    """Yield a list that holds an answer's vectors afterwards, unless the SDK was given them.
-
-    They are to be popped: the event loop keeps the context of a timer that was cancelled.
-    """
-    kept: list[Rows] = []
-    token = _kept.set(kept)
+def reading(most: int, *, fast: bool) -> Iterator[Reading]:
+    """Yield what is known, afterwards, of the answers that came meanwhile."""
+    one = Reading(most, fast and part is not None)
+    token = _reading.set(one)
     try:
-        yield kept
+        yield one
     finally:
-        _kept.reset(token)
+        _reading.reset(token)
 
 
-def _intercepted(body: bytes) -> bytes | None:
-    """Keep an answer's vectors and return the rest; None where nobody asked, or it is no answer."""
-    kept = _kept.get(None)
-    if kept is None:
-        return None
-    kept.clear()
-    parted = part(body, give_way)
+async def _shown(
+    status: int, headers: Mapping[str, str], reason: str, pieces: AsyncIterator[bytes]
+) -> bytes:
+    """Read a body, and return what the SDK is shown of it.
+
+    Raises:
+        BadResponseError: It is an answer, and too long or wrongly compressed.
+    """
+    encoding = headers.get("content-encoding", "")
+    if status == HTTPStatus.OK:
+        return _without_numbers(await _read(pieces, Body(_reading.get().most, encoding)))
+    try:
+        body = await _read(pieces, Body(MOST_BESIDES, encoding))
+    except BadResponseError:
+        body = b""  # the status says enough
+    return _legible(body, reason)
+
+
+async def _read(pieces: AsyncIterator[bytes], body: Body) -> bytes:
+    async for piece in pieces:
+        body.take(piece)
+    return body.whole()
+
+
+def _without_numbers(body: bytes) -> bytes:
+    """Keep an answer's vectors and return the rest; all of it where it is no plain answer."""
+    one = _reading.get()
+    one.rows.clear()
+    parted = part(body, give_way) if one.fast else None
     if parted is None:
-        return None
-    kept.append(parted.rows)
+        return body
+    one.rows.append(parted.rows)
     return parted.rest
 
 
-def hooked(client_args: Mapping[str, Any]) -> dict[str, Any]:
-    """Return options for an async client of httpx or httpx2, with our hook after the caller's."""
-    hooks = dict(client_args.get("event_hooks") or {})
-    hooks["response"] = [*(hooks.get("response") or ()), _on_response]
-    return {**client_args, "event_hooks": hooks}
+def _legible(body: bytes, reason: str) -> bytes:
+    """Return an error as JSON, which the SDK expects whatever the answer's headers say."""
+    try:
+        told = json.loads(body)
+    except (RecursionError, ValueError):
+        told = {"message": body.decode(errors="replace"), "status": reason}
+    return json.dumps(told).encode()
+
+
+def _check_redirect(status: int, asked: object, location: str | None) -> int:
+    """Return the status with which the HTTP library sends the same request again."""
+    if status not in REDIRECTS or not location:
+        return status
+    check_redirect(status, str(asked), location)
+    return KEEPING
+
+
+def hooks(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return event hooks for an async client of httpx or httpx2: the caller's, and then ours."""
+    of_caller = {name: [_awaited(hook) for hook in some] for name, some in given.items()}
+    return {**of_caller, "response": [*of_caller.get("response", ()), _on_response]}
+
+
+def _awaited(hook: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return a hook of the caller's as an async one: it may have been written for sync clients."""
+
+    async def call(subject: Any) -> None:
+        if isawaitable(outcome := hook(subject)):
+            await outcome
+
+    return call
 
 
 async def _on_response(response: Any) -> None:
     """Replace what is to be read of a response; called before it is."""
-    if response.status_code != HTTPStatus.OK or _kept.get(None) is None:
-        return
-    if response.is_stream_consumed:  # a hook of the caller's has read it
-        return
-    response_class = type(response)
-    whole = response_class(200, headers=response.headers, stream=response.stream)
-    body = await whole.aread()  # decompressed
-    rest = _intercepted(body)
-    response.stream = response_class(200, content=body if rest is None else rest).stream
-    response.headers.pop("content-encoding", None)
+    _reading.get().answered = True
+    kept = _check_redirect(response.status_code, response.url, response.headers.get("location"))
+    if not response.is_stream_consumed:  # a hook of the caller's may have read it
+        response_class = type(response)
+        raw = response_class(200, headers=response.headers, stream=response.stream)
+        body = await _shown(
+            response.status_code, response.headers, response.reason_phrase, raw.aiter_raw()
+        )
+        response.stream = response_class(200, content=body).stream
+        response.headers.pop("content-encoding", None)
+        response.encoding = "utf-8"
+    response.status_code = kept
 
+
+HAS_AIOHTTP = aiohttp is not None
 
 if aiohttp is not None:
 
@@ -92,29 +171,36 @@ if aiohttp is not None:
             """Close nothing: we always do, and in a forked child it is the parent's."""
 
     class _Response(aiohttp.ClientResponse):
+        async def start(self, connection: Any) -> _Response:
+            await super().start(connection)
+            _reading.get().answered = True
+            self.status = _check_redirect(self.status, self.url, self.headers.get("location"))
+            return self
+
+        async def read(self) -> bytes:
+            if self._body is None:
+                try:
+                    self._body = await _shown(
+                        self.status, self.headers, self.reason or "", self.content.iter_any()
+                    )
+                except BaseException:
+                    self.close()
+                    raise
+            return await super().read()
+
         async def text(self, encoding: str | None = None, errors: str = "strict") -> str:
-            rest = _intercepted(await self.read()) if self.status == HTTPStatus.OK else None
-            return await super().text(encoding, errors) if rest is None else rest.decode()
+            return (await self.read()).decode(encoding or "utf-8", errors)
+
+        async def json(self, **_: Any) -> Any:
+            return json.loads(await self.read())
 
 
-def new_session(client_args: Mapping[str, Any]) -> aiohttp.ClientSession | None:
-    """Return a session for the SDK on the running loop; None where it will send through httpx."""
-    if aiohttp is None or client_args.get("transport") is not None:
-        return None
+def new_session(headers: Mapping[str, str]) -> aiohttp.ClientSession:
+    """Return a session of aiohttp for the SDK, on the running loop."""
     return aiohttp.ClientSession(
         connector=_Connector(limit=0),  # the number of requests is ours to limit
         response_class=_Response,
         read_bufsize=_READ_BUFFER,
-        trust_env=_environment_has_a_say(),
+        auto_decompress=False,
+        headers={"Accept-Encoding": ACCEPTED, **headers},
     )
-
-
-def _environment_has_a_say() -> bool:
-    """Tell whether the environment names a proxy or a netrc file.
-
-    aiohttp would look for both at each request, on another thread each time: a third of a query.
-    Looked up once a session, so what is set later counts from the next one on.
-    """
-    netrc = os.environ.get("NETRC") or ("~/_netrc" if os.name == "nt" else "~/.netrc")
-    path = os.path.expanduser(netrc)  # noqa: PTH111 - Path's own raises where there is no home
-    return bool(getproxies()) or os.access(path, os.R_OK)

@@ -7,7 +7,6 @@ the SDK takes more than a second to load.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import weakref
 from itertools import chain
@@ -15,40 +14,35 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import google.auth
-from google import genai
 from google.auth import exceptions as google_auth_errors
 from google.genai import errors as genai_errors
 from google.oauth2 import service_account
 
 from gemini_embed import loop, process
 from gemini_embed.bodies import body_of, content_of, is_certain
+from gemini_embed.bounded import most_bytes
+from gemini_embed.connection import connect
 from gemini_embed.errors import (
     AuthenticationError,
     BadResponseError,
     ConfigurationError,
+    GeminiEmbedError,
     ServiceUnavailableError,
 )
-from gemini_embed.redaction import Secrets, of_sdk_client, secrets_of
+from gemini_embed.faults import hopeless, unsendable
+from gemini_embed.interception import reading
+from gemini_embed.redaction import Secrets, of_sdk_client, secrets_of, shown_url
 from gemini_embed.refusals import refusal
 from gemini_embed.sdk_errors import as_sdk_error
 
-try:
-    from gemini_embed import interception
-except ModuleNotFoundError as error:
-    if error.name != "simdjson":
-        raise
-    interception = None  # type: ignore[assignment] # the extra `fast` is not installed
-
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from contextlib import AbstractContextManager
+    from collections.abc import Sequence
 
     import numpy as np
-    from aiohttp import ClientSession
     from numpy.typing import NDArray
 
     from gemini_embed.address import Address
-    from gemini_embed.errors import GeminiEmbedError
+    from gemini_embed.connection import Connection
     from gemini_embed.plan import Batch
     from gemini_embed.request import Request
 
@@ -83,7 +77,7 @@ class Transport:
 
     def __init__(self, address: Address, identity: dict[str, Any]) -> None:
         self._address = address
-        self._connection = _connect(address, identity)
+        self._connection = connect(address, identity)
         self._client = self._connection.client
         if address.client is None:
             _open.add(self._connection)
@@ -122,8 +116,9 @@ class Transport:
         contents: Any = [content_of(wire) for wire in shown]
         rows: Sequence[Sequence[float] | NDArray[np.float32]]
         failure = None
+        most = most_bytes(len(batch.wires), request.sent_dimension)
         try:
-            with self._anticipated() as kept:
+            with reading(most, fast=self._address.fast_decode) as read:
                 async with asyncio.timeout(self._address.timeout):
                     response = await self._client.aio.models.embed_content(
                         model=request.sent_model,
@@ -131,11 +126,12 @@ class Transport:
                         config={key: value for key, value in config.items() if value is not None},  # type: ignore[arg-type] # the SDK takes any mapping of these
                     )
         except Exception as error:  # noqa: BLE001 - whatever it is, it becomes one of ours
-            failure = self._translated(error)
+            answered = read.answered or not self._connection.intercepts
+            failure = self._translated(error, answered=answered)
         if failure is not None:
             raise failure  # out here, where what the SDK raised does not become its context
         embeddings = response.embeddings or ()
-        rows = kept.pop() if kept else [embedding.values or () for embedding in embeddings]
+        rows = read.rows.pop() if read.rows else [one.values or () for one in embeddings]
         statistics = [embedding.statistics for embedding in embeddings]
         return Answer(
             rows,
@@ -144,40 +140,46 @@ class Transport:
             some_truncated=bool(getattr(response, "truncated", None)),
         )
 
-    def _anticipated(self) -> AbstractContextManager[list[list[NDArray[np.float32]]]]:
-        """Return a context whose value holds an answer's vectors, unless the SDK reads them."""
-        if self._connection.intercepts:
-            return interception.rows_of_answer()
-        return contextlib.nullcontext([])
-
-    def _translated(self, error: Exception) -> GeminiEmbedError:
+    def _translated(self, error: Exception, *, answered: bool) -> GeminiEmbedError:
         """Return our error for what the SDK raised, with that as its cause; neither has secrets."""
-        headers = getattr(getattr(error, "response", None), "headers", None)
+        response = getattr(error, "response", None)
         secrets = Secrets(chain(secrets_of(self._address), of_sdk_client(self._client)))
         clean = secrets.cleaned(error)
-        translated = self._meaning(error, headers, told=f"{type(error).__name__}: {clean}")
+        if isinstance(clean, GeminiEmbedError):  # from `interception`
+            return clean.with_traceback(None)
+        if isinstance(error, genai_errors.APIError):
+            translated = self._refusal(error, response)
+        else:
+            told = f"{type(error).__name__}: {clean}"
+            translated = self._meaning(error, told=told, answered=answered)
         translated.__cause__ = clean
         return translated
 
-    def _meaning(
-        self, error: Exception, headers: Mapping[str, str] | None, *, told: str
-    ) -> GeminiEmbedError:
-        if isinstance(error, genai_errors.APIError):
-            identity = self._address.identity
-            refused = refusal(error.code, error.details, headers, identity=identity)
-            return as_sdk_error(refused, error.with_traceback(None))
+    def _refusal(self, error: genai_errors.APIError, response: Any) -> GeminiEmbedError:
+        """Return our error for an answer that is none, with the address if it is not Google's."""
+        headers = getattr(response, "headers", None)
+        refused = refusal(error.code, error.details, headers, identity=self._address.identity)
+        if not is_googles(error.details) and (url := getattr(response, "url", None)):
+            refused.args = (f"{refused}; asked: {shown_url(str(url))}",)
+        return as_sdk_error(refused, error.with_traceback(None))
+
+    def _meaning(self, error: Exception, *, told: str, answered: bool) -> GeminiEmbedError:
         if isinstance(error, TimeoutError):
             return ServiceUnavailableError(f"no answer within {self._address.timeout} s")
-        if getattr(error, "retryable", False) or isinstance(
-            error, google_auth_errors.TransportError
-        ):
+        return (
+            hopeless(error, told)
+            or self._of_token(error, told)
+            or _of_connection(error, told, answered=answered)
+        )
+
+    def _of_token(self, error: Exception, told: str) -> GeminiEmbedError | None:
+        """Return our error for a fault of google-auth, which fetches access tokens."""
+        transport_failed = isinstance(error, google_auth_errors.TransportError)
+        if transport_failed or getattr(error, "retryable", False):
             return ServiceUnavailableError(f"no access token was to be had: {told}")
         if isinstance(error, google_auth_errors.GoogleAuthError):
             return AuthenticationError(f"no access token ({self._address.identity}): {told}")
-        library = type(error).__module__.partition(".")[0]
-        if isinstance(error, OSError) or library in _CONNECTION_LIBRARIES:
-            return ServiceUnavailableError(f"the connection failed: {told}")
-        return BadResponseError(f"the answer could not be read: {told[:_LONGEST_SHOWN]}")
+        return None
 
     async def aclose(self) -> None:
         """Close the SDK client's connections, unless the client is the caller's own."""
@@ -185,24 +187,22 @@ class Transport:
             await _close(self._connection)
 
 
-class _Connection(NamedTuple):
-    """An SDK client and what was made for it."""
+def _of_connection(error: Exception, told: str, *, answered: bool) -> GeminiEmbedError:
+    """Return our error for a broken connection, or for an answer that nobody could read."""
+    library = type(error).__module__.partition(".")[0]
+    if isinstance(error, OSError) or library in _CONNECTION_LIBRARIES:
+        return ServiceUnavailableError(f"the connection failed: {told}")
+    if not answered:
+        return unsendable(error, told)
+    return BadResponseError(f"the answer could not be read: {told[:_LONGEST_SHOWN]}")
 
-    client: genai.Client
-    session: ClientSession | None = None
-    intercepts: bool = False
 
-    async def close(self) -> None:
-        if self.session is not None:
-            await self.session.close()
-        await self.client.aio.aclose()
-        self.client.close()
-
-    def leave_to_parent(self) -> None:
-        """Let go, in a forked child, of a session that the parent uses: it is not ours to close."""
-        if self.session is not None and not self.session.closed:
-            process.keep_from_child(self.session.connector)
-            self.session.detach()
+def is_googles(body: object) -> bool:
+    """Tell whether an error has Google's form: google.rpc.Status."""
+    if isinstance(body, list) and len(body) == 1:
+        body = body[0]
+    error = body.get("error") if isinstance(body, dict) else None
+    return isinstance(error, dict) and {"code", "message", "status"} <= error.keys()
 
 
 def _prompt_tokens(usage: Any, statistics: Sequence[Any]) -> int | None:
@@ -274,50 +274,15 @@ def _from_file(path: str | PathLike[str]) -> Any:
         ) from clean
 
 
-def _connect(address: Address, identity: dict[str, Any]) -> _Connection:
-    """Return the caller's client, or one of our own, for the running loop."""
-    if address.client is not None:
-        return _Connection(address.client)
-    client_args = dict(address.client_args or {})
-    options: dict[str, Any] = {
-        "timeout": None if address.timeout is None else max(1, round(address.timeout * 1000)),
-        "base_url": address.base_url,
-        "api_version": address.api_version,
-        "headers": dict(address.headers) if address.headers else None,
-        "client_args": client_args or None,
-        "async_client_args": client_args or None,
-        # One attempt: retrying is ours. Left out, the SDK repeats a request whose connection
-        # broke once, after a random sleep of up to ten seconds.
-        "retry_options": {"attempts": 1},
-    }
-    intercepts = interception is not None and address.fast_decode
-    session = interception.new_session(client_args) if intercepts else None
-    if intercepts:
-        options["aiohttp_client"] = session
-        options["async_client_args"] = interception.hooked(client_args)
-    try:
-        client = genai.Client(
-            **identity,
-            http_options={k: v for k, v in options.items() if v is not None},  # type: ignore[arg-type] # a mapping of HttpOptions' fields
-        )
-    except Exception as error:  # noqa: BLE001 - whatever it does not like
-        if session is not None:
-            session.detach()  # it has no connections yet
-        clean = Secrets(secrets_of(address)).cleaned(error)
-        told = f"{type(error).__name__}: {clean}"
-        raise ConfigurationError(f"the SDK does not take these options: {told}") from clean
-    return _Connection(client, session, intercepts)
+_open: set[Connection] = set()
 
 
-_open: set[_Connection] = set()
-
-
-def _close_later(connection: _Connection, io_loop: asyncio.AbstractEventLoop) -> None:
+def _close_later(connection: Connection, io_loop: asyncio.AbstractEventLoop) -> None:
     if io_loop.is_running():
         asyncio.run_coroutine_threadsafe(_close(connection), io_loop)
 
 
-async def _close(connection: _Connection) -> None:
+async def _close(connection: Connection) -> None:
     await connection.close()
     _open.discard(connection)
 

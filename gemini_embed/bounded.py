@@ -1,0 +1,90 @@
+"""How long an answer may be, and its bytes, decompressed only as far as that. Performs no I/O.
+
+A few megabytes of gzip can hold gigabytes, so what an answer may need is known before it is read.
+"""
+
+from __future__ import annotations
+
+import zlib
+
+from gemini_embed.errors import BadResponseError
+
+ENCODINGS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
+"""What answers may be compressed with -> how zlib calls it."""
+
+ACCEPTED = "gzip, deflate"
+"""The same for the header `Accept-Encoding`."""
+
+MOST_BESIDES = 2**20
+"""Bytes of an answer that are no vectors; an error has no others."""
+
+_PER_NUMBER = 64
+"""Bytes: the service's own take 12, and 30 to 45 where they are indented, one a line."""
+
+_PER_TEXT = 1024
+
+
+def most_bytes(texts: int, dimension: int) -> int:
+    """Return how long an answer of that many vectors may be."""
+    return texts * (dimension * _PER_NUMBER + _PER_TEXT) + MOST_BESIDES
+
+
+class Body:
+    """The body of an answer, taken in piece by piece.
+
+    Args:
+        most: Bytes it may hold, compressed or not.
+        encoding: The header `Content-Encoding`.
+
+    Raises:
+        BadResponseError: It is compressed in a way that nobody asked for.
+    """
+
+    def __init__(self, most: int, encoding: str) -> None:
+        self._most = most
+        self._taken = self._held = 0
+        self._pieces: list[bytes] = []
+        self._inflater = _inflater(encoding.strip().lower())
+
+    def take(self, piece: bytes) -> None:
+        """Take in what came.
+
+        Raises:
+            BadResponseError: There is more than may be, or it cannot be decompressed.
+        """
+        self._taken += len(piece)  # may grow for ever without a byte of content
+        if self._inflater is not None:
+            piece = self._inflated(self._inflater, piece)
+        self._held += len(piece)
+        if max(self._taken, self._held) > self._most:
+            raise BadResponseError(f"the answer is longer than the {self._most} bytes it may need")
+        self._pieces.append(piece)
+
+    def whole(self) -> bytes:
+        """Return all of it.
+
+        Raises:
+            BadResponseError: It ended too early.
+        """
+        if self._taken and self._inflater is not None and not self._inflater.eof:
+            raise BadResponseError("the answer could not be read: it ends within its compression")
+        return b"".join(self._pieces)
+
+    def _inflated(self, inflater: zlib._Decompress, piece: bytes) -> bytes:
+        try:
+            inflated = inflater.decompress(piece, self._most - self._held + 1)
+        except zlib.error as error:
+            raise BadResponseError(f"the answer could not be decompressed: {error}") from error
+        if inflater.unused_data:
+            raise BadResponseError("the answer goes on after the end of its compression")
+        return inflated
+
+
+def _inflater(encoding: str) -> zlib._Decompress | None:
+    if encoding in {"", "identity"}:
+        return None
+    if encoding not in ENCODINGS:
+        raise BadResponseError(
+            f"the answer is compressed with {encoding[:40]!r}; {ACCEPTED} was asked for"
+        )
+    return zlib.decompressobj(ENCODINGS[encoding])

@@ -1,0 +1,208 @@
+"""The SDK's client and the HTTP client it sends through: aiohttp's, or one of httpx.
+
+aiohttp is the faster one. What the caller says in httpx's words (`client_args`), and the proxies
+of the environment, mean what they mean to httpx, so then httpx sends.
+"""
+
+from __future__ import annotations
+
+import netrc
+import os
+import ssl
+from base64 import b64encode
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
+from urllib.request import getproxies
+
+from google import genai
+
+from gemini_embed import interception, process
+from gemini_embed.backend import sdk_version
+from gemini_embed.bounded import ACCEPTED
+from gemini_embed.errors import ConfigurationError
+from gemini_embed.redaction import Secrets, secrets_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aiohttp import ClientSession
+
+    from gemini_embed.address import Address
+
+_HTTPX = ("httpx", "httpx2")
+
+_PROXIED = ("http", "https", "all")
+"""What an environment names proxies for, as far as it concerns us."""
+
+
+class Connection(NamedTuple):
+    """An SDK client and what was made for it.
+
+    Attributes:
+        client: The SDK's.
+        session: What it sends through, of aiohttp.
+        httpx: What it sends through, of httpx or httpx2.
+    """
+
+    client: genai.Client
+    session: ClientSession | None = None
+    httpx: Any = None
+
+    @property
+    def intercepts(self) -> bool:
+        """Whether answers go through `interception`: a caller's own client is left alone."""
+        return self.session is not None or self.httpx is not None
+
+    async def close(self) -> None:
+        """Close all of it."""
+        if self.session is not None:
+            await self.session.close()
+        if self.httpx is not None:
+            await self.httpx.aclose()
+        await self.client.aio.aclose()
+        self.client.close()
+
+    def leave_to_parent(self) -> None:
+        """Let go, in a forked child, of a session that the parent uses: it is not ours to close."""
+        if self.session is not None and not self.session.closed:
+            process.keep_from_child(self.session.connector)
+            self.session.detach()
+
+
+def connect(address: Address, identity: dict[str, Any]) -> Connection:
+    """Return the caller's client, or one of our own, for the running loop.
+
+    Raises:
+        ConfigurationError: Options that the SDK or its HTTP library does not take.
+    """
+    if address.client is not None:
+        return Connection(address.client)
+    try:
+        return _made(address, identity)
+    except Exception as error:  # noqa: BLE001 - whatever it does not like
+        clean = Secrets(secrets_of(address)).cleaned(error)
+        told = f"{type(error).__name__}: {clean}"
+        raise ConfigurationError(f"the SDK does not take these options: {told}") from clean
+
+
+def _made(address: Address, identity: dict[str, Any]) -> Connection:
+    options: dict[str, Any] = {
+        "timeout": None if address.timeout is None else max(1, round(address.timeout * 1000)),
+        "base_url": address.base_url,
+        "api_version": address.api_version,
+        "headers": dict(address.headers) if address.headers else None,
+        # One attempt: retrying is ours. Left out, the SDK repeats a request whose connection
+        # broke once, after a random sleep of up to ten seconds.
+        "retry_options": {"attempts": 1},
+        "client_args": {"trust_env": False},  # a sync client, which nobody uses
+    }
+    client_args = dict(address.client_args or {})
+    session = client = None
+    if not interception.HAS_AIOHTTP or client_args or _names_proxy():
+        options["httpx_async_client"] = client = _httpx_client(address, client_args)
+    else:
+        options["aiohttp_client"] = session = interception.new_session(_of_netrc(address))
+        options["async_client_args"] = {"trust_env": False}  # nor does anybody use this one
+    try:
+        sdk = genai.Client(
+            **identity,
+            http_options={k: v for k, v in options.items() if v is not None},  # type: ignore[arg-type] # a mapping of HttpOptions' fields
+        )
+    except Exception:
+        if session is not None:
+            session.detach()  # it has no connections yet
+        raise
+    return Connection(sdk, session, client)
+
+
+def _names_proxy() -> bool:
+    proxies = getproxies()
+    return any(proxies.get(name) for name in _PROXIED)
+
+
+def _httpx_client(address: Address, client_args: dict[str, Any]) -> Any:
+    library = _library(client_args)
+    timeout = client_args.pop("timeout", None)
+    given = client_args.pop("event_hooks", None) or {}
+    if timeout is not None:
+        given = {**given, "request": [*given.get("request", ()), _timing(library.Timeout(timeout))]}
+    if "trust_env" not in client_args and "auth" not in client_args:
+        client_args["headers"] = {**_of_netrc(address), **dict(client_args.get("headers") or {})}
+    # The number of requests is ours to limit.
+    unlimited = library.Limits(max_connections=None, max_keepalive_connections=None)
+    client = library.AsyncClient(
+        **{
+            "follow_redirects": True,
+            "limits": unlimited,
+            "timeout": None,
+            **client_args,
+            **_tls(library, client_args),
+            "event_hooks": interception.hooks(given),
+        }
+    )
+    if "accept-encoding" not in library.Headers(client_args.get("headers")):
+        client.headers["accept-encoding"] = ACCEPTED
+    return client
+
+
+def _library(client_args: Mapping[str, Any]) -> Any:
+    """Return the library that made what the caller gave, else the one that the SDK takes."""
+    values = [*client_args.values(), *(client_args.get("mounts") or {}).values()]
+    made = {cls.__module__.partition(".")[0] for value in values for cls in type(value).__mro__}
+    asked = os.environ.get("GOOGLE_GENAI_HTTP_CLIENT", "").strip().lower()
+    usual = _HTTPX[::-1] if sdk_version() >= (3, 4) else _HTTPX
+    wanted = [name for name in (*made, asked, *usual) if name in _HTTPX]
+    return import_module(next(name for name in wanted if find_spec(name)))
+
+
+def _timing(timeout: Any) -> Any:
+    """Return a hook that sets the caller's timeout: the SDK gives its own with each request."""
+
+    def hook(request: Any) -> None:
+        request.extensions = {**request.extensions, "timeout": timeout.as_dict()}
+
+    return hook
+
+
+def _tls(library: Any, client_args: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how servers are verified: httpx is about to take neither paths nor certificates."""
+    verify, cert = client_args.get("verify", True), client_args.get("cert")
+    if isinstance(verify, str | os.PathLike):
+        path, is_folder = os.fspath(verify), Path(verify).is_dir()
+        verify = ssl.create_default_context(
+            cafile=None if is_folder else path, capath=path if is_folder else None
+        )
+    if cert:
+        if isinstance(verify, bool):
+            verify = library.create_ssl_context(verify=verify)
+        verify.load_cert_chain(*([cert] if isinstance(cert, str | os.PathLike) else cert))
+    return {"verify": verify, "cert": None}
+
+
+def _of_netrc(address: Address) -> dict[str, str]:
+    """Return the header for a gateway whose host the user's netrc file names.
+
+    aiohttp would look at each request, on another thread each time: a third of a query. And it
+    would send what stands there for any host to Google.
+    """
+    url = address.base_url or address.backend.gateway
+    host = urlsplit(url).hostname if url else None
+    login = _logins().get(host) if host else None
+    if login is None:
+        return {}
+    token = b64encode(f"{login[0]}:{login[2]}".encode()).decode()
+    return {"Authorization": f"Basic {token}"}
+
+
+def _logins() -> dict[str, tuple[str, str | None, str | None]]:
+    name = os.environ.get("NETRC") or ("~/_netrc" if os.name == "nt" else "~/.netrc")
+    path = os.path.expanduser(name)  # noqa: PTH111 - Path's own raises where there is no home
+    if not os.path.isfile(path):  # noqa: PTH113 - likewise; a pipe would never end
+        return {}
+    try:
+        return dict(netrc.netrc(path).hosts)
+    except (OSError, UnicodeError, netrc.NetrcParseError):
+        return {}

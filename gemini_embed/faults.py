@@ -1,0 +1,78 @@
+"""Faults on the way that no further attempt mends, told by type and not by wording. No I/O.
+
+Connections that are refused or break, names that cannot be found and timeouts may pass, so they
+are none of these.
+"""
+
+from __future__ import annotations
+
+import ssl
+from typing import TYPE_CHECKING
+
+from gemini_embed.errors import ConfigurationError, GeminiEmbedError, RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_PASSING = (ssl.SSLEOFError, ssl.SSLSyscallError, ssl.SSLZeroReturnError)
+"""Faults of TLS that are broken connections."""
+
+_PASSING_ALERTS = ("ALERT_INTERNAL_ERROR", "BAD_RECORD_MAC", "ALERT_USER_CANCELLED")
+"""The ends of OpenSSL's names for faults that a busy server or a bad line may cause."""
+
+_MALFORMED = frozenset({"InvalidURL", "UnsupportedProtocol"})
+"""What aiohttp, httpx and httpx2 call that which cannot be sent."""
+
+_OF_VALUES = (ArithmeticError, LookupError, TypeError, ValueError)
+
+
+def hopeless(error: Exception, told: str) -> GeminiEmbedError | None:
+    """Return our error for what no retry mends; None for anything else.
+
+    `error` is what an HTTP library raised, and `told` that in words.
+    """
+    if "TooManyRedirects" in _names(error):
+        return RequestError(f"the service redirects without end: {told}")
+    if _names(error) & _MALFORMED:
+        return unsendable(error, told)
+    # Those of OpenSSL itself: aiohttp's own subclasses say nothing more.
+    faults = [fault for fault in _chain(error) if isinstance(fault, ssl.SSLError)]
+    faults = [fault for fault in faults if type(fault).__module__ == "ssl"]
+    return next((meant for fault in faults if (meant := _of_tls(fault))), None)
+
+
+def unsendable(error: Exception, told: str) -> GeminiEmbedError:
+    """Return our error for what was raised before anything was sent."""
+    configured = isinstance(error, _OF_VALUES) or _names(error) & _MALFORMED
+    kind = ConfigurationError if configured else RequestError
+    return kind(f"the request could not be sent: {told}")
+
+
+def _names(error: Exception) -> set[str]:
+    return {cls.__name__ for cls in type(error).__mro__}
+
+
+def _of_tls(fault: ssl.SSLError) -> GeminiEmbedError | None:
+    if isinstance(fault, ssl.SSLCertVerificationError):
+        return RequestError(
+            f"the server's certificate is not trusted: {fault.verify_message}. If an authority of "
+            'your own signed it, give client_args={"verify": "its-certificate.pem"} or set '
+            "SSL_CERT_FILE. Nothing was sent"
+        )
+    reason = fault.reason or ""
+    if isinstance(fault, _PASSING) or reason.endswith(_PASSING_ALERTS) or not reason:
+        return None
+    return RequestError(
+        f"no TLS connection to the server: {reason}. Does its address begin with http://, or "
+        "is TLS of that version switched off? Nothing was sent"
+    )
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and what it was raised from."""
+    seen: set[int] = set()
+    following: BaseException | None = error
+    while following is not None and id(following) not in seen:
+        seen.add(id(following))
+        yield following
+        following = following.__cause__ or following.__context__
