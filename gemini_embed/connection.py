@@ -188,8 +188,7 @@ def _of_netrc(address: Address) -> dict[str, str]:
     aiohttp would look at each request, on another thread each time: a third of a query. And it
     would send what stands there for any host to Google.
     """
-    url = address.base_url or address.backend.gateway
-    host = urlsplit(url).hostname if url else None
+    host = urlsplit(address.base_url or "").hostname
     login = _logins().get(host) if host else None
     if login is None:
         return {}
