@@ -1,291 +1,42 @@
-"""Recorded traffic between other projects and Google, played against this one, both ways.
-
-The recordings are not part of this project; `GEMINI_EMBED_REAL_EXCHANGES` names the folder.
-"""
+"""Recorded traffic between other projects and Google, played against this one, both ways."""
 
 from __future__ import annotations
 
 import contextlib
-import http.client
 import json
-import os
 import re
-from dataclasses import dataclass, field
-from functools import cache
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
-import yaml
+from real.catalogue import (
+    ANSWERED,
+    BAD_KEY,
+    LISTED,
+    NEWEST,
+    NO_VALUES,
+    NOT_SENT,
+    OVER_QUOTA,
+    SENT,
+    Call,
+    named,
+)
+from real.recordings import FOLDER, Exchange, folder_of, quoted_refusals
 
 import gemini_embed as ge
 from gemini_embed.backend import sdk_version
 from gemini_embed.decoding import part
+from gemini_embed.models import MODELS, bare_name
 from gemini_embed.refusals import refusal
-from gemini_embed.standin import Standin
 from langchain_gemini_embed import GeminiEmbeddings
 from llamaindex_gemini_embed import GeminiEmbedding
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
+    from pathlib import Path
 
-    from gemini_embed.tasks import Role
-
-FOLDER = "GEMINI_EMBED_REAL_EXCHANGES"
-NEWEST = "gemini-embedding-2"
-PREVIEW = "gemini-embedding-2-preview"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Call:
-    """What a user writes to send a recorded request."""
-
-    texts: list[str]
-    role: Role = "document"
-    options: Mapping[str, Any] = field(default_factory=dict)
-    titles: list[str | None] | None = None
-    warns: str | None = None
-
-
-_PREFIXES = "test_google_task_prefix[{}].yaml"
-_RUBY = "ruby_llm__embedding_"
-_RUBY_ERROR = "ruby_llm__ERR_chat_"
-
-SENT: dict[str, Call] = {
-    _PREFIXES.format("default-query"): Call(texts=["Hello, world!"], role="query"),
-    _PREFIXES.format("asymmetric-query"): Call(
-        texts=["Hello, world!"], role="query", options={"task_type": "QUESTION_ANSWERING"}
-    ),
-    _PREFIXES.format("asymmetric-document-no-title"): Call(texts=["hello", "world"]),
-    _PREFIXES.format("asymmetric-document-with-title"): Call(texts=["hello"], titles=["Greeting"]),
-    _PREFIXES.format("asymmetric-document-empty-title"): Call(texts=["hello"], titles=[""]),
-    _PREFIXES.format("symmetric-query"): Call(
-        texts=["hello"], role="query", options={"task_type": "CLASSIFICATION"}
-    ),
-    _PREFIXES.format("task-type-ignored-on-embedding-2"): Call(
-        texts=["hello"], role="query", options={"task_type": "classification"}
-    ),
-    _PREFIXES.format("symmetric-document-ignores-title"): Call(
-        texts=["hello"],
-        options={"task_type": "CLUSTERING"},
-        titles=["Greeting"],
-        warns="titles are ignored",
-    ),
-    _PREFIXES.format("symmetric-sentence-similarity-ignores-title"): Call(
-        texts=["hello"],
-        options={"task_type": "SEMANTIC_SIMILARITY"},
-        titles=["Greeting"],
-        warns="titles are ignored",
-    ),
-    _PREFIXES.format("raw-passthrough"): Call(
-        texts=["title: custom | text: hello"], options={"task_prefix": False}
-    ),
-    f"{_RUBY}basic_functionality_gemini_gemini-embedding-001_"
-    "can_handle_multiple_texts_with_custom_dimensions.yml": Call(
-        texts=["Ruby", "Python", "JavaScript"],
-        options={
-            "model": "gemini-embedding-001",
-            "task_type": "TASK_TYPE_UNSPECIFIED",  # that project sends no task
-            "output_dimensionality": 768,
-        },
-    ),
-    "test_google_task_prefix_vertex.yaml": Call(
-        texts=["Hello, world!"],
-        role="query",
-        options={"project": "pydantic-ai", "task_type": "QUESTION_ANSWERING"},
-    ),
-    f"{_RUBY}basic_functionality_vertexai_text-embedding-004_"
-    "can_handle_multiple_texts_with_custom_dimensions.yml": Call(
-        texts=["Ruby", "Python", "JavaScript"],
-        options={
-            "model": "text-embedding-004",
-            "project": "a-project",
-            "task_type": "TASK_TYPE_UNSPECIFIED",
-            "output_dimensionality": 768,
-        },
-    ),
-    "TestGoogle.test_vertex_query.yaml": Call(
-        texts=["Hello, world!"],
-        role="query",
-        options={"model": "gemini-embedding-001", "project": "pydantic-ai"},
-    ),
-    "braintrust__embedding_001_dimensions_32.yaml": Call(
-        texts=["This is a test", "This is another test"],
-        options={"model": "gemini-embedding-001", "output_dimensionality": 32},
-        warns="output_dimensionality=32 is below 128",
-    ),
-    "rig__embedding_001_dimensions_256.yaml": Call(
-        texts=[
-            "Rust values memory safety and predictable performance.",
-            "Streaming responses arrive incrementally instead of all at once.",
-            "Embeddings turn text into numeric vectors for similarity search.",
-        ],
-        options={
-            "model": "gemini-embedding-001",
-            "task_type": "TASK_TYPE_UNSPECIFIED",  # that project sends no task
-            "output_dimensionality": 256,
-        },
-    ),
-}
-"""Recordings of requests that this project makes, and the call that makes each of them."""
-
-_FIELD_IGNORED = (
-    "sends taskType to a model that ignores it in silence; here the task goes into the text"
-)
-_CHAT = "a chat request; only its error answer is read here"
-
-NOT_SENT: dict[str, str] = {
-    "TestGoogle.test_count_tokens.yaml": "countTokens, which nothing here calls",
-    "TestGoogle.test_count_tokens_error.yaml": "countTokens, which nothing here calls",
-    "TestGoogle.test_documents.yaml": _FIELD_IGNORED,
-    "TestGoogle.test_embed_error.yaml": _FIELD_IGNORED,
-    "TestGoogle.test_instrumentation.yaml": _FIELD_IGNORED,
-    "TestGoogle.test_query.yaml": _FIELD_IGNORED,
-    "TestGoogle.test_query_with_dimensions.yaml": _FIELD_IGNORED,
-    "TestGoogle.test_query_with_task_type.yaml": _FIELD_IGNORED,
-    _PREFIXES.format("task-ignored-on-other-model"): _FIELD_IGNORED,
-    f"{_RUBY}multimodal_embeddings_gemini_gemini-embedding-2_"
-    "embeds_an_image_alongside_text.yml": "an image beside text; only texts are embedded here",
-    f"{_RUBY_ERROR}error_handling_with_gemini_gemini-2_5-flash_"
-    "raises_appropriate_auth_error.trunc.yml": _CHAT,
-    f"{_RUBY_ERROR}real_error_scenarios_gemini_gemini-2_5-flash_"
-    "handles_context_length_exceeded_errors.trunc.yml": _CHAT,
-    f"{_RUBY_ERROR}real_error_scenarios_vertexai_gemini-2_5-flash_"
-    "handles_context_length_exceeded_errors.trunc.yml": _CHAT,
-    "cookbook__batch_embeddings.json": "a batch job, which nothing here starts",
-    "cookbook__embedding_2_media.json": "media beside texts; its answers are read below",
-    "error_bodies.json": "answers only; all of them are read below",
-    "error_bodies_2.json": "answers only; all of them are read below",
-    "kio__embedding_2_batch_job.json": "a batch job, which nothing here starts",
-    "rig__models_list_embedding.json": "the list of models, which nothing here asks for",
-    "vercel__embedding_2_two_dimensions.json": "its texts are not held; its answer is read below",
-    "SOURCES.md": "says where the others come from",
-}
-"""Files whose request this project does not make, and why."""
-
-
-def _named(part: str) -> str:
-    (name,) = (name for name in (*SENT, *NOT_SENT) if part in name)
-    return name
-
-
-IMAGE = _named("_embeds_an_image_")
-BAD_KEY = _named("_auth_error")
-OVER_QUOTA = _named("_scenarios_gemini_")
-
-ANSWERED = [
-    *(name for name in SENT if "vertex" not in name),
-    *(name for name, why in NOT_SENT.items() if why == _FIELD_IGNORED and "error" not in name),
-    IMAGE,
-]
-"""Recordings of vectors in the Gemini API's form."""
-
-ASKED = [name for name in ANSWERED if name != IMAGE] + [
-    "TestGoogle.test_count_tokens.yaml",
-    "TestGoogle.test_count_tokens_error.yaml",
-]
-"""Recorded requests that the stand-in must answer as Google did. It embeds text only."""
-
-
-@dataclass(frozen=True)
-class Exchange:
-    """One recorded request and its answer, JSON parsed."""
-
-    path: str
-    asked: Any
-    status: int
-    answered: Any
-    content_type: str
-
-    @property
-    def vectors(self) -> list[list[float]]:
-        """The vectors of the answer."""
-        if "predictions" in self.answered:
-            return [entry["embeddings"]["values"] for entry in self.answered["predictions"]]
-        single = [self.answered["embedding"]] if "embedding" in self.answered else []
-        return [entry["values"] for entry in self.answered.get("embeddings", single)]
-
-
-def folder_of(environment: Mapping[str, str]) -> Path:
-    """Return the folder of recordings; skip where none is named, fail where it is not there."""
-    named = environment.get(FOLDER)
-    if named is None:
-        pytest.skip(f"real recordings are not part of this project; set {FOLDER} to their folder")
-    folder = Path(named)
-    if not named or not folder.is_dir() or not any(folder.iterdir()):
-        pytest.fail(f"{FOLDER} is set, but there are no recordings in {named!r}")
-    return folder
-
-
-@cache
-def _read(path: Path) -> Exchange:
-    """Return the last exchange of a file; one before it only fetches an access token."""
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    recording = yaml.load(path.read_text(encoding="utf-8"), loader)  # noqa: S506 - both are safe
-    if "when" in recording:
-        return _read_when_then(recording)
-    last = (recording.get("interactions") or recording["http_interactions"])[-1]
-    request, response = last["request"], last["response"]
-    headers = {name.lower(): values for name, values in response["headers"].items()}
-
-    def body(message: Mapping[str, Any]) -> Any:
-        if "parsed_body" in message:
-            return message["parsed_body"]
-        text = message["body"]
-        return json.loads(text if isinstance(text, str) else text["string"])
-
-    return Exchange(
-        path=urlsplit(request["uri"]).path,
-        asked=body(request),
-        status=response["status"]["code"],
-        answered=body(response),
-        content_type=headers["content-type"][0],
-    )
-
-
-def _read_when_then(recording: Mapping[str, Any]) -> Exchange:
-    """Return an exchange in the form that httpmock records."""
-    request, response = recording["when"], recording["then"]
-    headers = {header["name"]: header["value"] for header in response["header"]}
-    return Exchange(
-        path=request["path"],
-        asked=json.loads(request["body"]),
-        status=response["status"],
-        answered=json.loads(response["body"]),
-        content_type=headers["content-type"],
-    )
-
-
-@pytest.fixture
-def folder() -> Path:
-    return folder_of(os.environ)
-
-
-def _quoted(folder: Path) -> list[dict[str, Any]]:
-    files = ("error_bodies.json", "error_bodies_2.json")
-    bodies = [json.loads((folder / name).read_text(encoding="utf-8"))["bodies"] for name in files]
-    return [one for listed in bodies for one in listed]
-
-
-@pytest.fixture
-def recorded(folder: Path) -> Callable[[str], Exchange]:
-    """Return a reader of recordings, by file name."""
-    return lambda name: _read(folder / name)
-
-
-@pytest.fixture
-def quoted(folder: Path) -> Callable[[str], tuple[int, Any]]:
-    """Return a reader of quoted errors: part of an entry's description -> status, body."""
-    listed = _quoted(folder)
-
-    def entry(part: str) -> tuple[int, Any]:
-        (found,) = (one for one in listed if part in one["_kind"])
-        return found["http"], found["body"]
-
-    return entry
-
+    from gemini_embed.standin import Standin
 
 # What is sent, and how answers are read.
 
@@ -414,6 +165,21 @@ def test_a_real_answer_is_read_exactly(
     assert result.usage.prompt_tokens == (tokens if sdk_version() >= (3, 4) else None)
 
 
+@pytest.mark.parametrize("fast", [True, False])
+def test_an_embedding_without_values_is_no_vector(
+    embedder: Callable[..., ge.GeminiEmbedder],
+    server: Standin,
+    recorded: Callable[[str], Exchange],
+    fast: bool,
+) -> None:
+    """Google's 200 may hold an embedding and no numbers: an error that names the text."""
+    server.script.append((200, recorded(NO_VALUES).answered, {}))
+    with pytest.raises(ge.GeminiEmbedError) as caught:
+        embedder(max_retries=0, fast_decode=fast).embed(["a text"], role="document")
+    assert list(caught.value.indexes) == [0]
+    assert caught.value.partial == {}
+
+
 @pytest.mark.parametrize("name", [name for name in SENT if "vertex" in name])
 def test_a_real_answer_of_vertex_is_decoded_exactly(
     recorded: Callable[[str], Exchange], name: str
@@ -435,6 +201,21 @@ def test_a_vector_cut_here_is_the_vector_google_cuts(recorded: Callable[[str], E
     cut = ge.truncate(full, 768)
     assert np.isclose(_lengths(cut), 1, atol=1e-6)
     assert np.dot(cut, asked_for) / _lengths(asked_for) > 0.99999
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_the_table_of_models_has_googles_limits(
+    recorded: Callable[[str], Exchange], place: int
+) -> None:
+    """What Google lists of its embedding models is what the table says of them."""
+    listed = [
+        row
+        for row in recorded(f"{LISTED}#{place}").answered["models"]
+        if "embedContent" in row["supportedGenerationMethods"]
+    ]
+    assert len(listed) >= 3
+    for row in listed:
+        assert MODELS[bare_name(row["name"])].max_input_tokens == row["inputTokenLimit"]
 
 
 # Errors.
@@ -462,7 +243,7 @@ RECORDED_ERRORS: dict[str, Meaning] = {
         quota_id="GenerateContentPaidTierInputTokensPerModelPerMinute",
         quota_value=1_000_000,
     ),
-    _named("_scenarios_vertexai_"): Meaning(error=ge.RequestError),  # one text too long
+    named("_scenarios_vertexai_"): Meaning(error=ge.RequestError),  # one text too long
 }
 
 QUOTED_ERRORS: dict[str, Meaning] = {
@@ -496,7 +277,7 @@ QUOTED_ERRORS: dict[str, Meaning] = {
     "generic Gemini 503": Meaning(error=ge.ServiceUnavailableError),
     "no API key sent": Meaning(error=ge.AuthenticationError),
     "leaked key": Meaning(error=ge.AuthenticationError),
-    "an unknown field": Meaning(error=ge.RequestError),
+    "with an unknown field": Meaning(error=ge.RequestError),
     "NEWER wording": Meaning(error=ge.ModelNotFoundError),
     "gemini-embedding-2, free tier, per minute": Meaning(
         error=ge.QuotaExceededError,
@@ -524,7 +305,7 @@ def _assert_means(error: BaseException, status: int, body: Any, meaning: Meaning
 
 def test_every_quoted_error_is_read(folder: Path) -> None:
     """No quoted error answer is left out by accident."""
-    listed = _quoted(folder)
+    listed = quoted_refusals(folder)
     assert len(listed) == len(QUOTED_ERRORS)
     assert all(sum(part in one["_kind"] for part in QUOTED_ERRORS) == 1 for one in listed)
 
@@ -552,123 +333,6 @@ def test_a_recorded_error_is_understood_through_the_sdk(
     assert len(server.log) == 1
 
 
-# The stand-in.
-
-
-def _ask(server: Standin, path: str, body: Any, key: str | None = "a-key") -> Exchange:
-    connection = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=10)
-    headers = {} if key is None else {"x-goog-api-key": key}
-    try:
-        connection.request("POST", path, json.dumps(body), headers)
-        with connection.getresponse() as response:
-            return Exchange(
-                path,
-                body,
-                response.status,
-                json.loads(response.read()),
-                response.headers["content-type"],
-            )
-    finally:
-        connection.close()
-
-
-def _embed(
-    server: Standin, *texts: str, key: str | None = "a-key", model: str = NEWEST
-) -> Exchange:
-    requests = [
-        {"model": f"models/{model}", "content": {"parts": [{"text": text}]}} for text in texts
-    ]
-    path = f"/v1beta/models/{model}:batchEmbedContents"
-    return _ask(server, path, {"requests": requests}, key=key)
-
-
-def _shape(value: Any) -> Any:
-    """Return JSON with the kind of each value in its place; lists by their first entry.
-
-    The details of an error go by their type: their order varies in Google's own answers.
-    """
-    if isinstance(value, dict):
-        return {name: _shape(item) for name, item in value.items()}
-    if isinstance(value, list):
-        if value and isinstance(value[0], dict) and "@type" in value[0]:
-            return {item["@type"]: _shape(item) for item in value}
-        return [_shape(item) for item in value[:1]]
-    return "number" if isinstance(value, (int, float)) else type(value).__name__
-
-
-@pytest.mark.parametrize("name", ASKED)
-def test_the_standin_answers_as_google_did(
-    server: Standin, recorded: Callable[[str], Exchange], name: str
-) -> None:
-    """A test against the stand-in meets Google's status, keys, dimensions and lengths."""
-    google = recorded(name)
-    # Google shut the preview down after these were recorded, and the stand-in says so with a
-    # 404; its successor answers alike.
-    asked = json.loads(json.dumps(google.asked).replace(PREVIEW, NEWEST))
-    ours = _ask(server, google.path.replace(PREVIEW, NEWEST), asked)
-    assert (ours.status, ours.content_type) == (google.status, google.content_type)
-    if google.status != 200:
-        assert ours.answered == google.answered
-    shape = _shape(ours.answered)
-    if PREVIEW in google.path and "usageMetadata" not in google.answered:
-        shape.pop("usageMetadata", None)  # the preview told it in its later months only
-    assert shape == _shape(google.answered)
-    assert [len(vector) for vector in ours.vectors] == [len(vector) for vector in google.vectors]
-    for length, theirs in zip(
-        map(_lengths, ours.vectors), map(_lengths, google.vectors), strict=True
-    ):
-        if abs(theirs - 1) < 1e-3:
-            assert length == pytest.approx(1, abs=1e-3)
-        else:
-            assert theirs < 0.95
-            assert length < 0.95
-
-
-def test_the_standin_refuses_a_bad_key_as_google_did(
-    server: Standin, recorded: Callable[[str], Exchange]
-) -> None:
-    """Handling of a bad key, tried out on the stand-in, works with Google."""
-    google, ours = recorded(BAD_KEY), _embed(server, "hello", key="invalid-key")
-    assert (ours.status, ours.answered) == (google.status, google.answered)
-
-
-@pytest.mark.parametrize(
-    ("part", "limits"),
-    [("free tier per-minute", {"requests": 1}), ("free tier per-day", {"requests_per_day": 1})],
-)
-def test_the_standin_refuses_over_a_quota_as_google_did(
-    quoted: Callable[[str], tuple[int, Any]], part: str, limits: dict[str, int]
-) -> None:
-    """Handling of a quota, tried out on the stand-in, works with Google."""
-    status, body = quoted(part)
-    with Standin(**limits) as server:  # type: ignore[arg-type] # both take a whole number
-        ours = _embed(server, "one", "two", model="gemini-embedding-001")
-    assert ours.status == status
-    assert _shape(ours.answered) == _shape(body)
-    theirs, here = refusal(status, body), refusal(ours.status, ours.answered)
-    assert type(here) is type(theirs)
-    assert isinstance(here, ge.QuotaExceededError)
-    assert isinstance(theirs, ge.QuotaExceededError)
-    assert here.quota_id == theirs.quota_id
-
-
-PROVOKED: dict[str, Callable[[Standin], Exchange]] = {
-    "NEWER wording": lambda server: _embed(server, "a", model="no-such-embedding-model"),
-    "Gemini API batch>100": lambda server: _embed(server, *map(str, range(101))),
-    "empty text part": lambda server: _embed(server, "hello", ""),
-    "no API key sent": lambda server: _embed(server, "hello", key=None),
-}
-
-
-@pytest.mark.parametrize("part", PROVOKED)
-def test_the_standin_refuses_with_googles_words(
-    server: Standin, quoted: Callable[[str], tuple[int, Any]], part: str
-) -> None:
-    """A limit met on the stand-in is the limit, and the message, that Google's users reported."""
-    ours = PROVOKED[part](server)
-    assert (ours.status, ours.answered) == quoted(part)
-
-
 # The folder itself.
 
 
@@ -676,6 +340,6 @@ def test_recordings_may_be_absent_but_not_lost(tmp_path: Path) -> None:
     """Without the recordings these tests skip; where they are promised, their absence fails."""
     with pytest.raises(pytest.skip.Exception, match=FOLDER):
         folder_of({})
-    for named in ("", str(tmp_path), str(tmp_path / "nowhere")):
+    for place in ("", str(tmp_path), str(tmp_path / "nowhere")):
         with pytest.raises(pytest.fail.Exception, match="no recordings"):
-            folder_of({FOLDER: named})
+            folder_of({FOLDER: place})

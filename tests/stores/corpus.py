@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-DIMENSION = 384  # where the stand-in's cosines are those of its local model
+DIMENSION = 384  # of the stand-in's local model
 
 TEXTS = [
     "Cats sleep for twelve to sixteen hours a day.",
