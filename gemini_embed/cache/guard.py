@@ -87,7 +87,7 @@ class GuardedCache:
             self._troubles.add(what)
         if is_new:
             warn(
-                f"{what}. {type(self._cache).__name__}: {type(error).__name__}: {error}. The next "
-                "call tries again, and tells nothing new while this lasts"
+                f"{what} ({type(self._cache).__name__}: {type(error).__name__}: {error}). The "
+                "next call tries again, and says nothing new while this lasts"
             )
         return CacheFailure(what)

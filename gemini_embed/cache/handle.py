@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
+import stat
 import threading
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
@@ -11,7 +15,10 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 from gemini_embed.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+    _File = tuple[int, int] | None
 
 _APPLICATION_ID = 0x47454D45  # "GEME": SQLite's way to say whose file it is
 _PAGE_BYTES = 65536
@@ -27,12 +34,18 @@ _LOG_PAGES = 4096
 _PATIENCE = 60.0
 """Seconds that another process may keep the file to itself."""
 
+BRIEFLY = 1.0
+"""Seconds that are waited for what need not be, or for a process that took longer than that."""
+
 _SCHEMA = f"""
 PRAGMA application_id = {_APPLICATION_ID};
 CREATE TABLE vectors (id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, value BLOB NOT NULL);
 CREATE TABLE uses (id INTEGER PRIMARY KEY, day INTEGER NOT NULL);
 """
 # Later uses lie apart: noting one would otherwise write the vector's page again.
+
+_making = threading.Lock()
+"""Closing a file, as `_make` does, takes from this process all locks that SQLite has on it."""
 
 
 class Handle:
@@ -42,37 +55,128 @@ class Handle:
         self.lock = threading.Lock()
         self.connection: sqlite3.Connection | None = None
         self._path = path
+        self._log = path
+        self._opened: tuple[_File, _File] = None, None
+        self._worked = False
+        self._patience = _PATIENCE
 
-    def connect(self) -> sqlite3.Connection:
-        """Return the connection; the lock is held."""
+    @contextmanager
+    def held(self, patience: float) -> Iterator[None]:
+        """Hold the lock.
+
+        Raises:
+            OSError: Another thread holds it for longer than that.
+        """
+        if not self.lock.acquire(timeout=patience):
+            raise OSError(errno.EBUSY, "in use by another thread", str(self._path))
+        try:
+            yield
+        finally:
+            self.lock.release()
+
+    @contextmanager
+    def use(self, patience: float = _PATIENCE) -> Iterator[sqlite3.Connection]:
+        """Yield the connection, to one thread at a time.
+
+        Args:
+            patience: Seconds to wait for other threads, and then for other processes.
+
+        Raises:
+            ConfigurationError: There is something else than a cache file.
+            OSError: It cannot be used now; names the file.
+        """
+        patience = min(patience, self._patience)
+        with self.held(patience):
+            try:
+                yield self._connect(patience)
+            except (sqlite3.Error, OSError) as error:
+                if _is_locked(error) and patience == _PATIENCE:
+                    self._patience = BRIEFLY  # until it works again
+                raise _named(error, self._path) from error
+            self._patience = _PATIENCE
+
+    def _connect(self, patience: float) -> sqlite3.Connection:
         if self.connection is None:
-            self.connection = _open(self._path)
+            try:
+                self.connection = _open(self._path, patience)
+            except ConfigurationError as error:
+                if not self._worked:
+                    raise
+                raise OSError(errno.EIO, str(error), str(self._path)) from error
+            self._log = _beside(self._path.resolve(), "-wal")
+            self._opened = self._files()
+            self._worked = True
+        self.connection.execute(f"PRAGMA busy_timeout = {round(1000 * patience)}")
         return self.connection
 
+    def _files(self) -> tuple[_File, _File]:
+        return _file_at(self._path), _file_at(self._log)
+
+    def is_astray(self) -> bool:
+        """Tell whether the file or its log was deleted or replaced while it is open.
+
+        Nobody would find what is written to it now.
+        """
+        return self.connection is not None and self._files() != self._opened
+
+    def let_go(self) -> None:
+        """Close the connection; the lock is held.
+
+        A log that is left behind when its file goes would be taken for the next file's.
+        """
+        was_open = self.connection is not None
+        self.close()
+        file, log = self._files()
+        if was_open and file != self._opened[0] and log is not None and log == self._opened[1]:
+            with suppress(OSError):
+                self._log.unlink()
+
     def close(self) -> None:
-        """Close the connection, if there is one."""
-        if self.connection is not None:
-            self.connection.close()
-            self.connection = None
+        """Close the connection, if there is one; the lock is held, or nobody else is left."""
+        connection, self.connection = self.connection, None
+        if connection is not None:
+            with suppress(sqlite3.Error):
+                connection.close()
 
 
-def _open(path: Path) -> sqlite3.Connection:
+def _named(error: sqlite3.Error | OSError, path: Path) -> OSError:
+    """Return the error, such that it names the cache's file."""
+    if isinstance(error, sqlite3.Error):
+        return OSError(errno.EIO, str(error), str(path))
+    if error.filename in {None, str(path)}:
+        return error
+    return OSError(error.errno, error.strerror, error.filename, None, str(path))
+
+
+def _file_at(path: Path) -> _File:
+    """Return which file there is now under a name."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _beside(path: Path, ending: str) -> Path:
+    """Return the name of a file that SQLite keeps beside a database."""
+    return path.with_name(path.name + ending)
+
+
+def _open(path: Path, patience: float) -> sqlite3.Connection:
     """Open a cache file, made if it is not there.
 
     Raises:
         ConfigurationError: It is there, and is something else or damaged.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise sqlite3.OperationalError(str(error)) from error
+    _check_kind(path)
+    _make(path)
     connection = sqlite3.connect(
-        path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False
+        path, timeout=patience, isolation_level=None, check_same_thread=False
     )
     # Making a file, two processes may meet in ways that SQLite's own patience does not cover.
     patient = Retrying(
-        retry=retry_if_exception(lambda error: "locked" in str(error)),
-        stop=stop_after_delay(_PATIENCE),
+        retry=retry_if_exception(_is_locked),
+        stop=stop_after_delay(patience),
         wait=wait_random(0.001, 0.05),
         reraise=True,
     )
@@ -93,11 +197,41 @@ def _open(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def _check_kind(path: Path) -> None:
+    """See to it that there is a file, or nothing: a pipe would be waited for without an end.
+
+    Raises:
+        ConfigurationError: There is something else.
+    """
+    for name in (path, *(_beside(path, ending) for ending in ("-wal", "-shm", "-journal"))):
+        with suppress(FileNotFoundError, NotADirectoryError):
+            mode = name.stat().st_mode
+            if not stat.S_ISREG(mode):
+                what = "a folder" if stat.S_ISDIR(mode) else "no file"
+                raise ConfigurationError(f"{name} is {what}; name another file for the cache")
+
+
+def _make(path: Path) -> None:
+    """Make the file and its folder, where there are none, for nobody but their owner.
+
+    SQLite gives its other files the mode of this one.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _making, suppress(FileExistsError):
+        os.close(os.open(path.resolve(), os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+
+
+def _is_locked(error: BaseException) -> bool:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+
+
 def _set_up(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
     with connection:
         connection.execute("BEGIN")
-        if _is_foreign(connection):
+        is_new = not _count_tables(connection)
+        if not is_new and not _is_ours(connection):
             raise ConfigurationError(
                 f"{path} is a database of something else; name another file for the cache"
             )
@@ -105,16 +239,16 @@ def _set_up(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
-    with connection:
-        connection.execute("BEGIN IMMEDIATE")
-        if not _count_tables(connection):
-            for statement in filter(str.strip, _SCHEMA.split(";")):
-                connection.execute(statement)
+    if is_new:  # else nothing is written: the file may be a read-only one
+        with connection:
+            connection.execute("BEGIN IMMEDIATE")
+            if not _count_tables(connection):
+                for statement in filter(str.strip, _SCHEMA.split(";")):
+                    connection.execute(statement)
 
 
-def _is_foreign(connection: sqlite3.Connection) -> bool:
-    application = connection.execute("PRAGMA application_id").fetchone()[0]
-    return bool(_count_tables(connection)) and application != _APPLICATION_ID
+def _is_ours(connection: sqlite3.Connection) -> bool:
+    return bool(connection.execute("PRAGMA application_id").fetchone()[0] == _APPLICATION_ID)
 
 
 def _count_tables(connection: sqlite3.Connection) -> int:

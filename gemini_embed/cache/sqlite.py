@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import math
 import os
-import sqlite3
 import sys
 import threading
 import time
 from collections import deque
-from contextlib import closing, contextmanager, suppress
+from concurrent.futures import Future, wait
+from contextlib import ExitStack, closing, contextmanager, suppress
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakSet
 
 from gemini_embed import process
-from gemini_embed.cache.handle import Handle
+from gemini_embed.cache.handle import BRIEFLY, Handle
 from gemini_embed.errors import ConfigurationError
-from gemini_embed.notices import warn
+from gemini_embed.threads import begin
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Callable, Iterator, Sequence
 
 DEFAULT_MAX_BYTES = 4 * 2**30
@@ -51,6 +52,13 @@ _INSERT = (  # the same vector again is no write; a damaged one goes
 _DAY = 86_400
 
 
+class _Write(NamedTuple):
+    """What one thread wants to keep, and how that ended."""
+
+    pairs: Sequence[tuple[bytes, bytes]]
+    outcome: Future[None]
+
+
 class Stats(NamedTuple):
     """What a cache file holds.
 
@@ -68,22 +76,44 @@ class Stats(NamedTuple):
 def default_path() -> Path:
     """Return the per-user cache file, where the platform keeps such things."""
     if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
+        base = os.environ.get("LOCALAPPDATA") or _home() / "AppData" / "Local"
     elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
+        base = _home() / "Library" / "Caches"
     else:
-        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "gemini-embed" / "vectors.sqlite3"
+        named = Path(os.environ.get("XDG_CACHE_HOME", ""))
+        base = named if named.is_absolute() else _home() / ".cache"  # as the specification says
+    return _absolute(base) / "gemini-embed" / "vectors.sqlite3"
+
+
+def _home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError as error:
+        raise ConfigurationError(
+            "there is no home folder for the cache of the user; name a file: cache=PATH"
+        ) from error
+
+
+def _absolute(path: str | os.PathLike[str]) -> Path:
+    """Return the path from the root: the current folder may be another one later."""
+    try:
+        if "\0" not in (absolute := str(Path(path).absolute())):
+            return Path(absolute)
+    except (TypeError, OSError) as error:  # OSError: the current folder is gone
+        raise ConfigurationError(f"cache={path!r} is no path: {error}") from error
+    raise ConfigurationError(f"cache={path!r} is no path: it has a zero byte in it")
 
 
 class SQLiteCache:
     """A file of vectors, safe for any number of threads and processes at once.
 
-    Opened at the first use. When it cannot be written (disk full, read-only), a warning says
-    so once, and embedding goes on without it. It pickles as its options.
+    Opened at the first use, and anew where it was deleted or replaced. When it cannot be used
+    (disk full, read-only), a warning of the embedder's says so once, and embedding goes on
+    without it. It pickles as its options.
 
     Args:
-        path: The file; made if need be, with its folder. Default: a per-user file.
+        path: The file; made if need be, with its folder, for nobody but their owner to read.
+            Default: a per-user file.
         max_bytes: The size at which the least recently used vectors make room, to the day.
 
     Raises:
@@ -97,28 +127,28 @@ class SQLiteCache:
         self._handles: tuple[Handle, ...] = ()
         if not max_bytes > 0:
             raise ConfigurationError(f"max_bytes must be more than 0, not {max_bytes!r}")
-        self.path = default_path() if path is None else Path(path)
+        self.path = default_path() if path is None else _absolute(path)
         self.max_bytes = max_bytes
         self._today: Callable[[], int] = lambda: int(time.time() // _DAY)
-        self._broken = False
         self._leave_to_parent()
         _caches.add(self)
-        self._settling: threading.Thread | None = None
+        self._settling: Future[None] | None = None
         self._unmeasured = math.inf  # bytes written since the file's size was looked at
         self._unsettled = 0  # bytes written since the log was copied into the file
-        self._marked: int | None = None  # the day that `_mark` was last called for
-        self._waiting: deque[Sequence[tuple[str, bytes]]] = deque()
+        self._marked: tuple[sqlite3.Connection, int] | None = None  # what `_mark` was last done for
 
     def _leave_to_parent(self) -> None:
         """Begin anew, as in a forked child: the parent's locks and connections are its own."""
         process.keep_from_child(*self._handles)
         # A log has one writer at a time; whoever reads does not wait for it.
         self._reader, self._writer = self._handles = Handle(self.path), Handle(self.path)
+        self._waiting: deque[_Write] = deque()
+        self._turn = threading.Lock()
 
     def _prepare_for_fork(self) -> list[threading.Lock]:
         """Close the file, which SQLite wants no process to inherit; return the locks held."""
         if (settling := self._settling) is not None:
-            settling.join(_LONGEST_WRITE)
+            wait([settling], _LONGEST_WRITE)
         held = []
         for handle in self._handles:
             if handle.lock.acquire(timeout=_LONGEST_WRITE):
@@ -133,14 +163,16 @@ class SQLiteCache:
         return _rebuild, (self.path, self.max_bytes)
 
     def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
-        """Return the value of each key, in order, None where there is none."""
-        if self._broken:
-            return [None] * len(keys)
+        """Return the value of each key, in order, None where there is none.
+
+        Raises:
+            OSError: The file cannot be read now; the next use tries again.
+        """
         found: dict[bytes, bytes] = {}
         stale: list[int] = []
         today = self._today()
         wanted = [bytes.fromhex(key) for key in keys]
-        with self._opened(self._reader) as connection:
+        with self._used(self._reader) as connection:
             # First where, then what in the order of the file: each page is read once.
             # A place may be another vector's by then: what counts is the key that is there.
             places = sorted(number for (number,) in _select(connection, _PLACES, wanted))
@@ -148,27 +180,40 @@ class SQLiteCache:
                 found[key] = value
                 if day != today:  # later, where a clock was ahead
                     stale.append(number)
-        if stale and not self._broken:
-            self._note_use(stale, today)
+        if stale:
+            with suppress(OSError):  # a file that can be read only serves as well
+                self._note_use(stale, today)
         return [found.get(key) for key in wanted]
 
     def set_many(self, pairs: Sequence[tuple[str, bytes]]) -> None:
-        """Keep values under their keys."""
-        if self._broken:
-            return
-        self._waiting.append(pairs)
-        with self._opened(self._writer) as connection:
+        """Keep values under their keys.
+
+        Raises:
+            OSError: The file cannot be written now; the next use tries again.
+        """
+        mine = _Write([(bytes.fromhex(key), value) for key, value in pairs], Future())
+        self._waiting.append(mine)
+        with self._turn:
             # Whoever comes first writes for all who wait: a commit costs more than a vector.
-            some: list[tuple[bytes, bytes]] = []
-            while self._waiting:
-                some += [(bytes.fromhex(key), value) for key, value in self._waiting.popleft()]
-            if some:
-                self._write(connection, some)
-            settling = self._settling is not None and self._settling.is_alive()
-            if self._unsettled >= _SETTLED_AT_ONCE and not settling:
-                self._unsettled = 0
-                self._settling = threading.Thread(target=self._settle, name="gemini-embed-cache")
-                self._settling.start()
+            if not mine.outcome.done():
+                self._write_all([self._waiting.popleft() for _ in range(len(self._waiting))])
+        mine.outcome.result()
+
+    def _write_all(self, writes: Sequence[_Write]) -> None:
+        try:
+            with self._used(self._writer) as connection:
+                self._write(connection, list(chain.from_iterable(one.pairs for one in writes)))
+        except BaseException as error:  # noqa: BLE001 - raised where it is waited for
+            for one in writes:
+                one.outcome.set_exception(error)
+        else:
+            for one in writes:
+                one.outcome.set_result(None)
+        if self._unsettled >= _SETTLED_AT_ONCE and (
+            self._settling is None or self._settling.done()
+        ):
+            self._unsettled = 0
+            self._settling = begin(self._settle)
 
     def _settle(self) -> None:
         """Copy what was written from the log into the file, so that the log begins anew.
@@ -176,12 +221,11 @@ class SQLiteCache:
         A connection of its own copies nearly all while others go on writing, which would take
         a sender a tenth of a second; nobody writes while the writer's copies the rest.
         """
-        with suppress(sqlite3.Error):  # whoever writes next will meet it, too
-            with closing(sqlite3.connect(self.path)) as other:
-                other.execute("PRAGMA wal_checkpoint")
-            with self._writer.lock:
-                if self._writer.connection is not None:
-                    self._writer.connection.execute("PRAGMA wal_checkpoint")
+        with suppress(OSError):  # whoever writes next will meet it, too
+            with closing(Handle(self.path)) as other, other.use() as connection:
+                connection.execute("PRAGMA wal_checkpoint")
+            with self._used(self._writer) as connection:
+                connection.execute("PRAGMA wal_checkpoint")
 
     def _write(self, connection: sqlite3.Connection, pairs: list[tuple[bytes, bytes]]) -> None:
         self._mark(connection, self._today())
@@ -202,10 +246,10 @@ class SQLiteCache:
 
     def _mark(self, connection: sqlite3.Connection, today: int) -> None:
         """See to it that what is written from now on is numbered as today's."""
-        if today != self._marked:
+        if (connection, today) != self._marked:
             day = today << _DAY_BITS, b"%d" % today, b""
             connection.execute("INSERT OR IGNORE INTO vectors VALUES (?, ?, ?)", day)
-            self._marked = today
+            self._marked = connection, today
 
     def _is_full(self, connection: sqlite3.Connection) -> bool:
         """Look at the file's size, but not before it can have grown by a hundredth of the most."""
@@ -215,7 +259,7 @@ class SQLiteCache:
         return _used_bytes(connection) > self.max_bytes
 
     def _note_use(self, numbers: Sequence[int], today: int) -> None:
-        with self._opened(self._writer) as connection, connection:
+        with self._used(self._writer, BRIEFLY) as connection, connection:
             connection.execute("BEGIN IMMEDIATE")
             connection.executemany(
                 "INSERT OR REPLACE INTO uses SELECT id, ? FROM vectors WHERE id = ?",
@@ -223,8 +267,12 @@ class SQLiteCache:
             )
 
     def stats(self) -> Stats:
-        """Return what the file holds."""
-        with self._opened(self._reader, strict=True) as connection:
+        """Return what the file holds.
+
+        Raises:
+            OSError: The file cannot be read; likewise below.
+        """
+        with self._used(self._reader) as connection:
             vectors, oldest = connection.execute(
                 f"SELECT count(*), min({_USED}) FROM {_ALL}"  # noqa: S608 - constants
             ).fetchone()
@@ -233,7 +281,7 @@ class SQLiteCache:
 
     def prune(self, max_bytes: int) -> None:
         """Drop the least recently used vectors beyond `max_bytes`, and give the space back."""
-        with self._opened(self._writer, strict=True) as connection:
+        with self._used(self._writer) as connection:
             with connection:
                 connection.execute("BEGIN IMMEDIATE")
                 self._make_room(connection, max_bytes)
@@ -247,7 +295,7 @@ class SQLiteCache:
     def close(self) -> None:
         """Close the file; the next use opens it again."""
         if (settling := self._settling) is not None:
-            settling.join()
+            wait([settling], _LONGEST_WRITE)
         for handle in self._handles:
             with handle.lock:
                 handle.close()
@@ -258,27 +306,25 @@ class SQLiteCache:
             handle.close()
 
     @contextmanager
-    def _opened(self, handle: Handle, *, strict: bool = False) -> Iterator[sqlite3.Connection]:
-        """Yield a connection, one thread at a time.
-
-        What SQLite cannot do is warned about once and ends the use of the file, unless `strict`.
-        """
-        with handle.lock:
-            try:
-                connection = handle.connect()
-            except sqlite3.Error as error:
-                if strict:
-                    raise ConfigurationError(f"the cache {self.path}: {error}") from error
-                self._broken = True
-                self._waiting.clear()
-                raise
-            try:
+    def _used(self, handle: Handle, patience: float = math.inf) -> Iterator[sqlite3.Connection]:
+        """Yield a connection; after an error, and where the file is another one now, a new one."""
+        if any(one.is_astray() for one in self._handles):
+            self._begin_anew()
+        try:
+            with handle.use(patience) as connection:
                 yield connection
-            except sqlite3.Error as error:
-                if strict:
-                    raise ConfigurationError(f"the cache {self.path}: {error}") from error
-                self._broken = True
-                warn(f"the cache {self.path} is not used any more: {error}")
+        except OSError:
+            with suppress(OSError):
+                self._begin_anew()
+            raise
+
+    def _begin_anew(self) -> None:
+        """Close both connections, while nobody opens one: they share what is known of the log."""
+        with ExitStack() as held:
+            for handle in self._handles:
+                held.enter_context(handle.held(BRIEFLY))
+            for handle in self._handles:
+                handle.let_go()
 
     @staticmethod
     def _make_room(connection: sqlite3.Connection, max_bytes: int) -> None:

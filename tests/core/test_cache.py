@@ -433,22 +433,21 @@ def test_a_file_that_cannot_be_written_is_a_warning(embedder: Maker, tmp_path: P
     assert vectors.shape == (1, 3072)
 
 
-def test_a_full_disk_is_a_warning(path: Path) -> None:
-    """When SQLite cannot write any more, what is in the file can still be read elsewhere."""
+def test_a_full_disk_is_an_error_that_passes(path: Path) -> None:
+    """It names the file; what is there can be read, and when there is room, more is kept."""
     cache = SQLiteCache(path)
     cache.set_many([(key(0), b"kept")])
-    connection = cache._writer.connect()
+    connection = cache._writer._connect(1)
     pages = connection.execute("PRAGMA page_count").fetchone()[0]
     connection.execute(f"PRAGMA max_page_count = {pages}")
 
-    with pytest.warns(UserWarning, match="full"):
+    with pytest.raises(OSError, match=f"full: '{path}'"):
         cache.set_many([(key(i), bytes(20_000)) for i in range(1, 50)])
-    assert cache.get_many([key(0)]) == [None]
-    cache.close()
 
-    other = SQLiteCache(path)
-    assert other.get_many([key(0), key(1)]) == [b"kept", None]
-    other.close()
+    assert cache.get_many([key(0), key(1)]) == [b"kept", None]
+    cache.set_many([(key(1), b"kept, too")])  # there is room again
+    assert cache.get_many([key(0), key(1)]) == [b"kept", b"kept, too"]
+    cache.close()
 
 
 @given(st.dictionaries(st.integers(0, 50), st.binary(min_size=1), max_size=20), st.data())
@@ -503,9 +502,8 @@ def test_the_log_begins_anew(path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     cache = SQLiteCache(path)
     for turn in range(60):
         cache.set_many([(key(turn * 100 + i), bytes([turn]) * 3072) for i in range(100)])
-        for thread in threading.enumerate():
-            if thread.name == "gemini-embed-cache":
-                thread.join(20)
+        if cache._settling is not None:
+            cache._settling.result(20)
 
     written = 60 * 100 * 3072
     assert path.stat().st_size > 0.9 * written
@@ -586,7 +584,7 @@ def test_what_takes_another_vectors_place_is_not_taken_for_it(path: Path) -> Non
     """While one process looks a text up, another may give its place in the file away."""
     reader, other = SQLiteCache(path), SQLiteCache(path)
     reader.set_many([("aa", b"vector of aa")])
-    connection = reader._reader.connect()
+    connection = reader._reader._connect(1)
 
     def meanwhile(statement: str) -> None:
         if "JOIN uses" in statement:
