@@ -290,7 +290,13 @@ def find_model(name: str, *, behaves_like: str | None = None, elsewhere: bool = 
 def _renamed(row: Model, name: str) -> Model:
     """Return the row for a name of which Google has announced nothing."""
     return replace(
-        row, name=name, gemini="available", vertex="available", shutdown=None, successor=None
+        row,
+        name=name,
+        gemini="available",
+        vertex="available",
+        shutdown=None,
+        vertex_shutdown=None,
+        successor=None,
     )
 
 

@@ -59,10 +59,11 @@ def test_any_other_unknown_name_is_refused_with_the_known_ones() -> None:
 
 def test_a_gateway_may_have_its_own_names() -> None:
     """With the model that it stands for, any name goes; what Google announced is not of it."""
-    row = find_model("our-embeddings", behaves_like="gemini-embedding-exp-03-07", elsewhere=True)
+    row = find_model("our-embeddings", behaves_like="text-embedding-004", elsewhere=True)
 
-    assert (row.name, row.task, row.dimension) == ("our-embeddings", "field", 3072)
-    assert (row.gemini, row.shutdown, row.successor) == ("available", None, None)
+    assert (row.name, row.task, row.dimension) == ("our-embeddings", "field", 768)
+    assert (row.gemini, row.successor) == ("available", None)
+    assert (row.shutdown, row.vertex_shutdown) == (None, None)
 
 
 @pytest.mark.parametrize(
