@@ -163,7 +163,7 @@ def run(function: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T:
     with carried() as notices:
         future = _begin(function, args, notices)
         try:
-            outcome = future.result()
+            outcome = process.result_of(future)
         except BaseException:
             future.cancel()
             raise

@@ -7,10 +7,13 @@ import os
 import sys
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from concurrent.futures import Future
+
+T = TypeVar("T")
 
 _LONGEST_IMPORT = 10.0
 """Seconds a fork waits for an import of the SDK to end."""
@@ -44,6 +47,30 @@ def start_thread(work: Callable[[], None], *, name: str) -> None:
         work()
 
     original("_thread", "start_new_thread")(run, ())
+
+
+def result_of(future: Future[T]) -> T:
+    """Wait for another thread's future, as greenlets wait where gevent replaced threads."""
+    if original("threading", "get_ident") is not threading.get_ident:
+        _wait_with_gevent(future)
+    return future.result()
+
+
+def _wait_with_gevent(future: Future[Any]) -> None:
+    """Let other greenlets go on meanwhile.
+
+    What gevent puts in the place of locks takes for a deadlock that nobody else is there.
+    """
+    hub = importlib.import_module("gevent").get_hub()
+    finished = hub.loop.async_()
+    waiter = importlib.import_module("gevent.hub").Waiter(hub)
+    finished.start(waiter.switch, None)
+    future.add_done_callback(lambda _: finished.send())
+    try:
+        waiter.get()
+    finally:
+        future.cancel()  # who waits may be killed; after this nobody sends any more
+        finished.close()
 
 
 @contextmanager
