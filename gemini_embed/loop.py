@@ -32,7 +32,7 @@ _MOMENT = 1e-6
 _LAST_MOMENT = 1.0
 """Seconds that whatever is under way has to stop, and then connections to close."""
 
-_lock = process.original("threading", "RLock")()  # a `__del__` may ask for it while it is held
+_lock = process.new_lock(again=True)  # a `__del__` may ask for it while it is held
 _thread: _IOThread | None = None
 _over = False
 _closers: list[Callable[[], Awaitable[None]]] = []
@@ -84,7 +84,7 @@ class _IOThread:
 
 def _held_lock() -> Any:
     """Return a lock of the system's, held: waiting for one must not start another greenlet."""
-    lock = process.original("_thread", "allocate_lock")()
+    lock = process.new_lock()
     lock.acquire()
     return lock
 
@@ -254,7 +254,7 @@ def _stop() -> None:
 def _after_fork() -> None:
     global _lock, _thread, _over  # noqa: PLW0603 - see above; the parent may have held the lock
     process.keep_from_child(_thread)
-    _lock = process.original("threading", "RLock")()
+    _lock = process.new_lock(again=True)
     _thread, _over = None, False
 
 

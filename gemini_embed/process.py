@@ -18,8 +18,6 @@ T = TypeVar("T")
 _LONGEST_IMPORT = 10.0
 """Seconds a fork waits for an import of the SDK to end."""
 
-_fork_lock = threading.Lock()
-_fork_held = False
 _inherited: list[object] = []
 """After a fork: what belongs to the parent. Kept for ever, since closing it here would
 take the parent's sockets out of the epoll set that both processes share."""
@@ -47,6 +45,14 @@ def start_thread(work: Callable[[], None], *, name: str) -> None:
         work()
 
     original("_thread", "start_new_thread")(run, ())
+
+
+def new_lock(*, again: bool = False) -> Any:
+    """Return a lock of the system's, which its holder may take again or not.
+
+    One of gevent's that threads share may hang them, and waiting for it starts other greenlets.
+    """
+    return original("_thread", "RLock" if again else "allocate_lock")()
 
 
 def result_of(future: Future[T]) -> T:
@@ -103,8 +109,11 @@ def _after_fork_in_parent() -> None:
 
 def _after_fork() -> None:
     global _fork_lock  # noqa: PLW0603 - the parent may have held it
-    _fork_lock = threading.Lock()
+    _fork_lock = new_lock()
 
+
+_fork_lock = new_lock()
+_fork_held = False
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent)

@@ -9,9 +9,8 @@ from __future__ import annotations
 import asyncio
 import atexit
 import contextvars
-import threading
-from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -30,51 +29,44 @@ _LAST_MOMENT = 2.0
 
 
 class _Workers:
-    """Threads that share a queue; another one starts when more is waiting than threads are."""
+    """Threads that share a queue; another one starts when none is free for what comes."""
 
     def __init__(self) -> None:
         self.under_way: set[Future[Any]] = set()
-        self._waiting: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
-        self._changed = threading.Condition()
-        self._idle = 0
+        # Of the system's: a thread may wait for ever here, which gevent takes for a deadlock.
+        self._waiting = process.original("queue", "SimpleQueue")()
+        self._lock = process.new_lock()
+        self._free = 0  # less what waits for them
         self._count = 0
 
     def begin(self, work: Callable[[], T]) -> Future[T]:
         future: Future[T] = Future()
+        with self._lock:
+            self._free -= 1
+            if self._free < 0 and self._count < _MOST:
+                self._start_another()
+        if not self._count:
+            raise RuntimeError("no thread is to be had")
         self.under_way.add(future)
         future.add_done_callback(self.under_way.discard)
-        with self._changed:
-            self._waiting.append((future, work))
-            if len(self._waiting) <= self._idle:
-                self._changed.notify()
-            elif self._count < _MOST:
-                self._start_another()
+        self._waiting.put((future, work))
         return future
 
     def _start_another(self) -> None:
-        name = f"gemini-embed-worker-{self._count}"
-        try:
-            process.start_thread(self._work, name=name)
-        except RuntimeError as error:  # no more threads are to be had: those there are will do it
-            if not self._count:
-                self._waiting.pop()[0].set_exception(error)
-        else:
+        # No more threads are to be had: those there are will do it.
+        with suppress(RuntimeError):
+            process.start_thread(self._work, name=f"gemini-embed-worker-{self._count}")
             self._count += 1
+            self._free += 1
 
     def _work(self) -> None:
         while True:
-            future, work = self._next()
+            future, work = self._waiting.get()
             if future.set_running_or_notify_cancel():
                 _do(future, work)
             del future, work  # what they hold may go while this thread is idle
-
-    def _next(self) -> tuple[Future[Any], Callable[[], Any]]:
-        with self._changed:
-            while not self._waiting:
-                self._idle += 1
-                self._changed.wait()
-                self._idle -= 1
-            return self._waiting.popleft()
+            with self._lock:
+                self._free += 1
 
 
 def _do(future: Future[T], work: Callable[[], T]) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING, TypeVar
 
+from gemini_embed import process
 from gemini_embed.errors import ConfigurationError
 from gemini_embed.notices import warn
 
@@ -33,7 +33,7 @@ class GuardedCache:
 
     def __init__(self, cache: Cache) -> None:
         self._cache = cache
-        self._lock = threading.Lock()
+        self._lock = process.new_lock()
         self._troubles: set[str] = set()
 
     def get_many(self, keys: Sequence[str]) -> list[bytes | None]:

@@ -6,12 +6,12 @@ import errno
 import os
 import sqlite3
 import stat
-import threading
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
+from gemini_embed import process
 from gemini_embed.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ CREATE TABLE uses (id INTEGER PRIMARY KEY, day INTEGER NOT NULL);
 """
 # Later uses lie apart: noting one would otherwise write the vector's page again.
 
-_making = threading.Lock()
+_making = process.new_lock()
 """Closing a file, as `_make` does, takes from this process all locks that SQLite has on it."""
 
 
@@ -52,7 +52,7 @@ class Handle:
     """A connection, opened at its first use, and the lock that gives it to one thread at a time."""
 
     def __init__(self, path: Path) -> None:
-        self.lock = threading.Lock()
+        self.lock = process.new_lock()
         self.connection: sqlite3.Connection | None = None
         self._path = path
         self._log = path

@@ -143,7 +143,7 @@ class SQLiteCache:
         # A log has one writer at a time; whoever reads does not wait for it.
         self._reader, self._writer = self._handles = Handle(self.path), Handle(self.path)
         self._waiting: deque[_Write] = deque()
-        self._turn = threading.Lock()
+        self._turn = process.new_lock()
 
     def _prepare_for_fork(self) -> list[threading.Lock]:
         """Close the file, which SQLite wants no process to inherit; return the locks held."""
