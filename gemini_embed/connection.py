@@ -6,9 +6,11 @@ of the environment, mean what they mean to httpx, so then httpx sends.
 
 from __future__ import annotations
 
+import logging
 import netrc
 import os
 import ssl
+import sys
 from base64 import b64encode
 from importlib import import_module
 from importlib.util import find_spec
@@ -19,7 +21,7 @@ from urllib.request import getproxies
 
 from google import genai
 
-from gemini_embed import interception, process
+from gemini_embed import interception, loop, process
 from gemini_embed.backend import sdk_version
 from gemini_embed.bounded import ACCEPTED
 from gemini_embed.errors import ConfigurationError
@@ -36,6 +38,22 @@ _HTTPX = ("httpx", "httpx2")
 
 _PROXIED = ("http", "https", "all")
 """What an environment names proxies for, as far as it concerns us."""
+
+
+def _import_the_rest() -> None:
+    """Import what httpx itself imports when a client is built, and nobody holds forks off."""
+    for name, rest in (("httpx", "httpcore"), ("httpx2", "httpcore2")):
+        if name in sys.modules:
+            import_module(rest)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Tell whether the SDK may log it: which variable's key is taken is not its decision here."""
+    return record.funcName != "get_env_api_key" or record.threadName != loop.NAME
+
+
+_import_the_rest()
+logging.getLogger("google_genai._api_client").addFilter(_is_news)
 
 
 class Connection(NamedTuple):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import asyncio
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, Self, get_args
 
@@ -11,7 +11,7 @@ from gemini_embed.address import address_of
 from gemini_embed.backend import Backend, choose_backend, located, sdk_version
 from gemini_embed.checks import one_of, optional, whole
 from gemini_embed.credentials import find_key
-from gemini_embed.errors import ConfigurationError
+from gemini_embed.errors import ConfigurationError, ServiceUnavailableError
 from gemini_embed.fingerprint import fingerprint
 from gemini_embed.inputs import check_texts, check_titles
 from gemini_embed.models import (
@@ -220,6 +220,8 @@ class GeminiEmbedder(Options):
             rate_limiter=rate_limiter,
             as_lists=as_lists,
         )
+        if process.has_greenlets():
+            _load()  # what is imported may start processes, which gevent lets this thread only
         result: EmbeddingResult = loop.run(self._embed, request)
         warn_of_truncated(result.usage)
         return result
@@ -296,7 +298,7 @@ class GeminiEmbedder(Options):
             role=role,
             max_retries=MAX_RETRIES[role] if self.max_retries is None else self.max_retries,
             deadline=self.deadline,
-            began=time.monotonic(),
+            began=loop.now(),
             cache=self._cache,
             service=self._service.name,
             former=self._service.former,
@@ -307,15 +309,28 @@ class GeminiEmbedder(Options):
 
     async def _embed(self, request: Request) -> EmbeddingResult:
         """Runs on the I/O thread, where numpy and the SDK load at the first call."""
-        with process.importing():
-            from gemini_embed.engine import Engine, nothing  # noqa: PLC0415 - see the docstring
-            from gemini_embed.transport import Transport, identify  # noqa: PLC0415 - likewise
+        _load()
+        from gemini_embed.call import too_late  # noqa: PLC0415 - loads numpy
+        from gemini_embed.engine import nothing  # noqa: PLC0415 - likewise
 
         if not request.wires:
             return nothing(request)
-        if request.deadline is not None:
-            left = request.deadline - (time.monotonic() - request.began)
-            request = replace(request, deadline=max(left, 0))
+        try:
+            async with asyncio.timeout(request.left(loop.now())) as deadline:
+                engine = await self._ready_engine()
+        except TimeoutError:
+            if not deadline.expired():
+                raise
+            error = too_late(ServiceUnavailableError("credentials were still looked for"))
+            error.indexes = tuple(range(len(request.wires)))
+            raise error from None
+        return await engine.embed(replace(request, deadline=request.left(loop.now())))
+
+    async def _ready_engine(self) -> Engine:
+        from gemini_embed.engine import Engine  # noqa: PLC0415 - loads numpy
+        from gemini_embed.identity import identify  # noqa: PLC0415 - loads google-auth
+        from gemini_embed.transport import Transport  # noqa: PLC0415 - loads the SDK
+
         if not self._has_engine():
             address = address_of(self, self._backend, self._elsewhere)
             identity = await identify(address)
@@ -330,7 +345,7 @@ class GeminiEmbedder(Options):
                 on_retry=self.on_retry,
             )
         assert self._engine is not None  # noqa: S101 - made above
-        return await self._engine.embed(request)
+        return self._engine
 
     def _has_engine(self) -> bool:
         return self._engine is not None and self._engine.loop is loop.io_loop()
@@ -398,6 +413,14 @@ class GeminiEmbedder(Options):
         check_picklable(self.client)
         options = {field.name: getattr(self, field.name) for field in fields(self)}
         return _restored, (type(self), options)
+
+
+def _load() -> None:
+    """Import what a call needs and takes long to load: numpy and the SDK."""
+    with process.importing():
+        import gemini_embed.engine  # noqa: PLC0415 - see above
+        import gemini_embed.identity  # noqa: PLC0415 - likewise
+        import gemini_embed.transport  # noqa: F401, PLC0415 - likewise
 
 
 _whole = optional(whole(1))

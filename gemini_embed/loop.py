@@ -14,6 +14,7 @@ import atexit
 import contextlib
 import sys
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from gemini_embed import process, threads
@@ -26,11 +27,18 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+NAME = "gemini-embed-io"
+"""The thread's."""
+
 _MOMENT = 1e-6
 """Seconds: not zero, which would not be long enough for another thread to wake up."""
 
 _LAST_MOMENT = 1.0
 """Seconds that whatever is under way has to stop, and then connections to close."""
+
+now = partial(time.monotonic)
+"""Seconds of a clock that goes on where a test freezes the time: freezegun replaces the functions
+that modules hold, and so the clock of event loops too."""
 
 _lock = process.new_lock(again=True)  # a `__del__` may ask for it while it is held
 _thread: _IOThread | None = None
@@ -43,11 +51,13 @@ class _IOThread:
         self._stopped = asyncio.Event()
         self._failure: BaseException | None = None
         self._starting, self._running = _held_lock(), _held_lock()
-        process.start_thread(self._run, name="gemini-embed-io")
+        process.start_thread(self._run, name=NAME)
 
     def _run(self) -> None:
         try:
             self._loop = asyncio.new_event_loop()
+            with contextlib.suppress(AttributeError):  # uvloop has a clock of its own
+                self._loop.time = now  # type: ignore[method-assign] # there is no other way
             self._loop.set_default_executor(threads.Executor())
         except BaseException as error:  # noqa: BLE001 - raised where the loop is asked for
             self._failure = error

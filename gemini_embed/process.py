@@ -47,6 +47,11 @@ def start_thread(work: Callable[[], None], *, name: str) -> None:
     original("_thread", "start_new_thread")(run, ())
 
 
+def has_greenlets() -> bool:
+    """Tell whether gevent has put greenlets in the place of threads."""
+    return original("threading", "get_ident") is not threading.get_ident
+
+
 def new_lock(*, again: bool = False) -> Any:
     """Return a lock of the system's, which its holder may take again or not.
 
@@ -57,7 +62,7 @@ def new_lock(*, again: bool = False) -> Any:
 
 def result_of(future: Future[T]) -> T:
     """Wait for another thread's future, as greenlets wait where gevent replaced threads."""
-    if original("threading", "get_ident") is not threading.get_ident:
+    if has_greenlets():
         _wait_with_gevent(future)
     return future.result()
 
@@ -109,10 +114,10 @@ def _after_fork_in_parent() -> None:
 
 def _after_fork() -> None:
     global _fork_lock  # noqa: PLW0603 - the parent may have held it
-    _fork_lock = new_lock()
+    _fork_lock = new_lock(again=True)
 
 
-_fork_lock = new_lock()
+_fork_lock = new_lock(again=True)  # what is imported may fork
 _fork_held = False
 
 if hasattr(os, "register_at_fork"):

@@ -62,3 +62,7 @@ class Request:
     def sent_dimension(self) -> int:
         """The length of a vector as the service sends it."""
         return self.sent_dimensionality or self.model.dimension
+
+    def left(self, now: float) -> float | None:
+        """Return how many seconds the call may still take; None for no limit."""
+        return None if self.deadline is None else max(0.0, self.deadline - (now - self.began))

@@ -7,16 +7,12 @@ the SDK takes more than a second to load.
 from __future__ import annotations
 
 import asyncio
-import os
 import weakref
 from itertools import chain
-from os import PathLike
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import google.auth
 from google.auth import exceptions as google_auth_errors
 from google.genai import errors as genai_errors
-from google.oauth2 import service_account
 
 from gemini_embed import loop, process
 from gemini_embed.bodies import body_of, content_of, is_certain
@@ -25,7 +21,6 @@ from gemini_embed.connection import connect
 from gemini_embed.errors import (
     AuthenticationError,
     BadResponseError,
-    ConfigurationError,
     GeminiEmbedError,
     ServiceUnavailableError,
 )
@@ -48,8 +43,6 @@ if TYPE_CHECKING:
 
 _CONNECTION_LIBRARIES = frozenset({"aiohttp", "anyio", "httpcore", "httpcore2", "httpx", "httpx2"})
 """What the SDK sends through; which of them depends on its version and on what is installed."""
-
-_SCOPES = ["https://www.googleapis.com/auth/cloud-platform"]
 
 _LONGEST_SHOWN = 300
 
@@ -212,66 +205,6 @@ def _prompt_tokens(usage: Any, statistics: Sequence[Any]) -> int | None:
     counts = [one.token_count if one else None for one in statistics]
     told = [int(count) for count in counts if count is not None]
     return sum(told) if told and len(told) == len(counts) else None
-
-
-async def identify(address: Address) -> dict[str, Any]:
-    """Return the SDK client's options that say which service, and as whom.
-
-    Looking for credentials may take seconds, so another thread does it.
-
-    Raises:
-        ConfigurationError: There is no key, or no credentials that can be read.
-    """
-    if address.client is not None:
-        return {}
-    if address.backend.name == "vertex":
-        return await asyncio.to_thread(_on_vertex, address)
-    if not address.api_key:
-        raise ConfigurationError(
-            "no API key: pass api_key, or set GOOGLE_API_KEY or GEMINI_API_KEY "
-            "(both were looked at; empty counts as unset)"
-        )
-    return {"vertexai": False, "api_key": address.api_key}
-
-
-def _on_vertex(address: Address) -> dict[str, Any]:
-    backend, credentials = address.backend, address.credentials
-    if isinstance(credentials, str | PathLike):
-        credentials = _from_file(credentials)
-    project = backend.project or getattr(credentials, "project_id", None)
-    if not (project or address.api_key or address.base_url):
-        try:
-            found, project = google.auth.default(scopes=_SCOPES)
-        except google_auth_errors.GoogleAuthError as error:
-            clean = Secrets(secrets_of(address)).cleaned(error)
-            raise ConfigurationError(
-                f"{backend}: no credentials were given, and none found: {clean}. Pass api_key, or "
-                "credentials and project, or set up Application Default Credentials"
-            ) from clean
-        credentials = credentials or found
-    if credentials is not None and not project:
-        raise ConfigurationError(f"{backend}: credentials need a project; pass project")
-    return {
-        "vertexai": True,
-        "project": project,
-        "location": backend.location,
-        "credentials": credentials,
-        "api_key": address.api_key,
-    }
-
-
-def _from_file(path: str | PathLike[str]) -> Any:
-    """Return the credentials in a service account's file."""
-    try:
-        return service_account.Credentials.from_service_account_file(  # type: ignore[no-untyped-call] # google-auth is untyped here
-            os.fspath(path), scopes=_SCOPES
-        )
-    except (OSError, ValueError, google_auth_errors.GoogleAuthError) as error:
-        clean = Secrets(()).cleaned(error)  # what was read of the file goes
-        raise ConfigurationError(
-            f"{path} cannot be read as a service account's file: {clean}. Credentials of another "
-            "kind can be passed as an object, or named by GOOGLE_APPLICATION_CREDENTIALS"
-        ) from clean
 
 
 _open: set[Connection] = set()

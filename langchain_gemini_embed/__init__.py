@@ -1,5 +1,12 @@
 """Gemini Embedding models for LangChain."""
 
+from contextlib import suppress
+
+with suppress(ModuleNotFoundError):
+    # LangChain loads it when it is asked for something, which freezegun does when it freezes the
+    # time for a test; and pydantic cannot make its models then.
+    import langsmith.schemas  # noqa: F401
+
 try:
     from langchain_gemini_embed.embeddings import GeminiEmbeddings
     from langchain_gemini_embed.fingerprints import load_fingerprint, save_fingerprint

@@ -1,0 +1,94 @@
+"""As whom the service is asked: a key, or credentials of Google Cloud, which may take long to find.
+
+Loads google-auth, so it is imported with the SDK, at the first call.
+"""
+
+from __future__ import annotations
+
+import os
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import google.auth
+from google.auth import exceptions as google_auth_errors
+from google.auth.environment_vars import CREDENTIALS as CREDENTIAL_FILE
+from google.oauth2 import service_account
+
+from gemini_embed.errors import ConfigurationError
+from gemini_embed.redaction import Secrets, secrets_of
+from gemini_embed.threads import in_thread
+
+if TYPE_CHECKING:
+    from gemini_embed.address import Address
+
+_SCOPES = ["https://www.googleapis.com/auth/cloud-platform"]
+
+
+async def identify(address: Address) -> dict[str, Any]:
+    """Return the SDK client's options that say which service, and as whom.
+
+    Looking for credentials may take seconds, so another thread does it.
+
+    Raises:
+        ConfigurationError: There is no key, or no credentials that can be read.
+    """
+    if address.client is not None:
+        return {}
+    if address.backend.name == "vertex":
+        return await in_thread(_on_vertex, address)
+    if not address.api_key:
+        raise ConfigurationError(
+            "no API key: pass api_key, or set GOOGLE_API_KEY or GEMINI_API_KEY "
+            "(both were looked at; empty counts as unset)"
+        )
+    return {"vertexai": False, "api_key": address.api_key}
+
+
+def _on_vertex(address: Address) -> dict[str, Any]:
+    backend, credentials = address.backend, address.credentials
+    if isinstance(credentials, str | PathLike):
+        credentials = _from_file(credentials)
+    elif not (credentials or address.api_key) and (named := os.environ.get(CREDENTIAL_FILE)):
+        _check_regular(named)
+    project = backend.project or getattr(credentials, "project_id", None)
+    if not (project or address.api_key or address.base_url):
+        try:
+            found, project = google.auth.default(scopes=_SCOPES)
+        except google_auth_errors.GoogleAuthError as error:
+            clean = Secrets(secrets_of(address)).cleaned(error)
+            raise ConfigurationError(
+                f"{backend}: no credentials were given, and none found: {clean}. Pass api_key, or "
+                "credentials and project, or set up Application Default Credentials"
+            ) from clean
+        credentials = credentials or found
+    if credentials is not None and not project:
+        raise ConfigurationError(f"{backend}: credentials need a project; pass project")
+    return {
+        "vertexai": True,
+        "project": project,
+        "location": backend.location,
+        "credentials": credentials,
+        "api_key": address.api_key,
+    }
+
+
+def _from_file(path: str | PathLike[str]) -> Any:
+    """Return the credentials in a service account's file."""
+    _check_regular(path)
+    try:
+        return service_account.Credentials.from_service_account_file(  # type: ignore[no-untyped-call] # google-auth is untyped here
+            os.fspath(path), scopes=_SCOPES
+        )
+    except (OSError, ValueError, google_auth_errors.GoogleAuthError) as error:
+        clean = Secrets(()).cleaned(error)  # what was read of the file goes
+        raise ConfigurationError(
+            f"{path} cannot be read as a service account's file: {clean}. Credentials of another "
+            "kind can be passed as an object, or named by GOOGLE_APPLICATION_CREDENTIALS"
+        ) from clean
+
+
+def _check_regular(path: str | PathLike[str]) -> None:
+    """Refuse what is no file: opening a pipe would wait for whoever fills it."""
+    if Path(path).exists() and not Path(path).is_file():
+        raise ConfigurationError(f"{os.fspath(path)} is no file; credentials are read of one")
