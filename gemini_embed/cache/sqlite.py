@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import sys
-import threading
 import time
 from collections import deque
 from concurrent.futures import Future, wait
@@ -22,6 +21,7 @@ from gemini_embed.threads import begin
 
 if TYPE_CHECKING:
     import sqlite3
+    import threading
     from collections.abc import Callable, Iterator, Sequence
 
 DEFAULT_MAX_BYTES = 4 * 2**30
