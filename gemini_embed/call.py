@@ -12,20 +12,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gemini_embed import learned
 from gemini_embed.errors import (
-    BadResponseError,
     DailyQuotaError,
     GeminiEmbedError,
+    InternalError,
     ModelNotFoundError,
+    RequestError,
     ServiceUnavailableError,
 )
+from gemini_embed.inquiry import Blame, Inquiry
+from gemini_embed.learned import forget, limits_of
 from gemini_embed.loop import give_way
 from gemini_embed.memory import Memory
 from gemini_embed.models import must_normalize
-from gemini_embed.plan import Plan, estimate_tokens, places_of
+from gemini_embed.plan import Plan, body_bytes, estimate_tokens, letters, places_of
 from gemini_embed.quota import next_reset
-from gemini_embed.refusals import of_model
+from gemini_embed.refusals import has_too_many_tokens, is_too_long, most_texts, of_model
 from gemini_embed.results import EmbeddingResult, Usage
 from gemini_embed.vectors import as_served, unit
 
@@ -43,9 +45,6 @@ if TYPE_CHECKING:
 _LISTED_AT_ONCE = 32
 """Vectors made into lists in one go: other threads, a caller's loop among them, wait meanwhile."""
 
-_MOST_REJECTED = 3
-"""Texts rejected one by one, with nothing going well, after which it is not the texts."""
-
 
 class Call:
     """One call while it runs: what still waits, what is done, why it must stop."""
@@ -61,6 +60,9 @@ class Call:
         self.prompt_tokens: int | None = None
         self.truncated: set[int] = set()
         self._quota = quota
+        self._limits = limits_of(request)
+        self._inquiry = Inquiry()
+        self._too_many_tokens = False
         self._stopped = asyncio.Event()
         self._rejected: list[GeminiEmbedError] = []
         self._vectors = np.zeros((len(request.wires), request.dimension), np.float32)
@@ -91,7 +93,7 @@ class Call:
         While not all texts were looked up, no request leaves that is not full: the next text may
         belong in it.
         """
-        least = 1 if self._planned else self._most_texts
+        least = 1 if self._planned or self.plan.has_parts else self._most_texts
         return self.error is not None or len(self.plan) < least
 
     def estimate_next(self) -> int:
@@ -105,6 +107,7 @@ class Call:
         """Return the next batch that fits."""
         batch = self.plan.take(
             min(room.texts, self._most_texts),
+            max_bytes=self._limits.size,
             max_tokens=min(room.tokens, self.request.route.tokens),
             tokens_per_estimate=self._quota.tokens_per_estimate,
         )
@@ -113,7 +116,7 @@ class Call:
 
     @property
     def _most_texts(self) -> int:
-        return min(self.request.batch_size, learned.most_texts(self.request))
+        return min(self.request.batch_size, self._limits.texts)
 
     def estimate(self, batch: Batch) -> int:
         """Return about how many tokens a batch has; 0 where tokens are not limited."""
@@ -130,13 +133,60 @@ class Call:
         self._stopped.set()
         self._tell_senders()
 
+    @property
+    def passed(self) -> int:
+        """How many requests went well so far."""
+        return self._inquiry.passed
+
+    def accept(self, batch: Batch) -> None:
+        """Note that a request went well, and what this shows of others that were refused."""
+        self._limits.accept(len(batch.wires), letters(batch.wires))
+        was_open = self._inquiry.is_open
+        too_many = self._inquiry.accept(batch)
+        if too_many is not None and not self._too_many_tokens:
+            self._limits.refuse_texts(too_many)
+        if was_open:
+            self._go_on()
+
+    def refuse(self, batch: Batch, error: RequestError, *, passed: int) -> None:
+        """Find out what of a request is to blame; `passed` is from when it was sent.
+
+        Raises:
+            RequestError: It is not its texts.
+        """
+        if self._is_too_much(batch, error):
+            self.plan.put_back(batch)
+            return
+        self._too_many_tokens |= has_too_many_tokens(error)
+        match self._inquiry.refuse(batch, passed=passed):
+            case Blame.REQUEST:
+                forget(self.request)
+                error.args = (f"{error} (texts alone are refused too)",)
+                raise error
+            case Blame.TEXT:
+                self.reject(located(error, batch, self.request))
+        self._go_on()
+
+    def _is_too_much(self, batch: Batch, error: RequestError) -> bool:
+        """Learn from words that we know; tell whether that can be. Else they decide nothing."""
+        count = len(batch.wires)
+        if count == 1:
+            return False
+        if is_too_long(error):
+            return self._limits.refuse_size(body_bytes(batch.wires))
+        named = most_texts(error)
+        return named is not None and self._limits.refuse_texts(count, named)
+
+    def _go_on(self) -> None:
+        """Let senders have what the inquiry wants to be sent."""
+        for batch in self._inquiry.due(self._most_texts, self.plan.pick):
+            self.plan.put_back(batch)
+        self.plan.is_held = self._inquiry.in_doubt
+        self._tell_senders()
+
     def reject(self, error: GeminiEmbedError) -> None:
         """Go on without a text that the service will not have."""
         self._rejected.append(error)
-        if not self._done.any():
-            self.plan.turn_last()  # try a wider one before the neighbours of this text
-        if self._planned and len(self._rejected) > _MOST_REJECTED and not self._done.any():
-            self.stop(_of_all(self._rejected) or error)  # it is not the texts: nothing goes well
 
     async def pause(self, seconds: float) -> None:
         """Wait, but not longer than the call goes on."""
@@ -153,9 +203,12 @@ class Call:
 
     async def has_more(self) -> bool:
         """Wait for what is to be sent next; tell whether there is anything."""
-        while len(self.plan) < self._most_texts and not (self._planned or self.error):
+        while self.is_empty() and self._has_more_later():
             await self._news.wait()
         return not self.is_empty()
+
+    def _has_more_later(self) -> bool:
+        return self.error is None and (self._inquiry.is_open or not self._planned)
 
     async def recall(self) -> None:
         """Take what is in the cache, and plan the rest; the first of it is sent meanwhile.
@@ -239,7 +292,7 @@ class Call:
         """
         error = self.error or _of_all(self._rejected)
         if error is None and not self._done.all():
-            error = BadResponseError(
+            error = InternalError(
                 "texts were left without a vector; this is a fault of gemini-embed",
                 indexes=[int(index) for index in np.flatnonzero(~self._done)],
             )
@@ -283,6 +336,20 @@ def located(error: GeminiEmbedError, batch: Batch, request: Request) -> GeminiEm
         notes.append(f"tried {batch.attempts + 1} times")
     error.args = (f"{error} ({', '.join(notes)})",)
     return error
+
+
+def described(error: Exception) -> str:
+    """Return what an error of others is."""
+    return f"{type(error).__name__}: {error}"
+
+
+def ours(error: BaseException) -> BaseException:
+    """Return what ends a call: an error of ours, unless it is meant to end more than that."""
+    if isinstance(error, GeminiEmbedError) or not isinstance(error, Exception):
+        return error
+    made = InternalError(f"this is a fault of gemini-embed: {described(error)}")
+    made.__cause__ = error
+    return made
 
 
 def too_late(last: GeminiEmbedError | None) -> GeminiEmbedError:

@@ -8,26 +8,25 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 
-from gemini_embed.call import Call, located
+from gemini_embed.call import Call, described, located, ours
 from gemini_embed.errors import (
-    DailyQuotaError,
     GeminiEmbedError,
+    HookError,
+    NoVectorError,
     QuotaExceededError,
     RequestError,
 )
 from gemini_embed.gate import Lane, gate_of
-from gemini_embed.learned import learn_most_texts
-from gemini_embed.refusals import most_texts
 from gemini_embed.results import EmbeddingResult, Usage
 from gemini_embed.retry import Retry, Verdict, verdict
 from gemini_embed.vectors import checked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
     from gemini_embed.gate import Pass
     from gemini_embed.plan import Batch
@@ -35,6 +34,9 @@ if TYPE_CHECKING:
     from gemini_embed.request import Request
     from gemini_embed.retry import Backoff
     from gemini_embed.transport import Answer
+
+
+_NO_VECTOR = "the service made no vector of it, and says no more"
 
 
 class Sender(Protocol):
@@ -99,10 +101,11 @@ class Engine:
         """Do a part of a call. What goes wrong ends the others when they are done with theirs."""
         try:
             await work
-        except asyncio.CancelledError:
-            raise
-        except BaseException as error:  # noqa: BLE001 - raised when the others are done
-            call.stop(error)
+        except BaseException as error:  # raised when the others are done
+            task = asyncio.current_task()
+            if isinstance(error, asyncio.CancelledError) and task and task.cancelling():
+                raise
+            call.stop(ours(error))
             self._gate.dismiss(call)
 
     async def _work(self, call: Call) -> None:
@@ -121,24 +124,36 @@ class Engine:
         """Send one batch once, and do what its outcome asks for."""
         batch, request = admitted.batch, call.request
         if request.rate_limiter is not None:
-            await request.rate_limiter()
+            await self._let_pass(request.rate_limiter)
             if call.error is not None:
                 self._gate.unsent(admitted)
                 return
+        passed = call.passed
         try:
             answer = await self._send(batch, call)
-            block = checked(answer.rows, count=len(batch.wires), dimension=request.sent_dimension)
-        except DailyQuotaError as error:
-            raise located(error, batch, request) from error.__cause__
+            served, rows = _served(batch, answer)
+            block = checked(rows, count=len(served.wires), dimension=request.sent_dimension)
         except QuotaExceededError as error:
+            if verdict(error) is Verdict.STOP:
+                raise located(error, batch, request) from error.__cause__
             self._wait_for_quota(admitted, error, call)
         except GeminiEmbedError as error:
             self._gate.failed(admitted)
-            await self._recover(batch, error, call)
+            await self._recover(batch, error, call, passed=passed)
         else:
             self._gate.answered(admitted, tokens=answer.prompt_tokens)
-            call.place(batch.positions, block)
-            await call.keep(batch, block)
+            call.accept(batch)
+            for row in answer.without_values:
+                call.reject(located(NoVectorError(_NO_VECTOR), batch.only([row]), request))
+            call.place(served.positions, block)
+            await call.keep(served, block)
+
+    @staticmethod
+    async def _let_pass(rate_limiter: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await rate_limiter()
+        except Exception as error:
+            raise HookError(f"rate_limiter raised {described(error)}") from error
 
     async def _send(self, batch: Batch, call: Call) -> Answer:
         call.requests += 1
@@ -161,8 +176,10 @@ class Engine:
         self._tell(Retry(error, batch.attempts + 1, wait, quota=True, indexes=batch.indexes), call)
         self._gate.wake()
 
-    async def _recover(self, batch: Batch, error: GeminiEmbedError, call: Call) -> None:
-        """Send the batch again, whole or in halves; or raise."""
+    async def _recover(
+        self, batch: Batch, error: GeminiEmbedError, call: Call, *, passed: int
+    ) -> None:
+        """Send the batch again, whole or in parts; or raise."""
         match verdict(error):
             case Verdict.RETRY if batch.attempts < call.request.max_retries:
                 attempt = batch.attempts + 1
@@ -171,25 +188,25 @@ class Engine:
                 self._tell(Retry(error, attempt, wait, quota=False, indexes=batch.indexes), call)
                 await call.pause(wait)
                 call.plan.put_back(replace(batch, attempts=attempt))
-            case Verdict.SPLIT if len(batch.wires) > 1:
-                self._learn(error, batch, call.request)
-                for half in reversed(batch.split(len(batch.wires) // 2)):
-                    call.plan.put_back(half)
-            case Verdict.HALVE if len(batch.wires) > 1:
-                call.plan.put_last(*batch.split(len(batch.wires) // 2))
-            case Verdict.HALVE | Verdict.SPLIT:
-                call.reject(located(error, batch, call.request))
+            case Verdict.ASK:
+                call.refuse(batch, cast("RequestError", error), passed=passed)
             case _:
                 raise located(error, batch, call.request) from error.__cause__
 
-    @staticmethod
-    def _learn(error: GeminiEmbedError, batch: Batch, request: Request) -> None:
-        """Remember how many texts a request may have, if a refusal says so credibly."""
-        most = most_texts(error.message) if isinstance(error, RequestError) else None
-        if most is not None and most < len(batch.wires):
-            learn_most_texts(request, most)
-
     def _tell(self, retry: Retry, call: Call) -> None:
         call.last_failure = retry.error
-        if self._on_retry is not None:
+        if self._on_retry is None:
+            return
+        try:
             self._on_retry(retry)
+        except Exception as error:
+            raise HookError(f"on_retry raised {described(error)}") from error
+
+
+def _served(batch: Batch, answer: Answer) -> tuple[Batch, Sequence[Any]]:
+    """Return the texts that an answer holds a vector of, and those vectors."""
+    missing = set(answer.without_values)
+    if not missing or len(answer.rows) != len(batch.wires):
+        return batch, answer.rows
+    rows = [row for row in range(len(batch.wires)) if row not in missing]
+    return batch.only(rows), [answer.rows[row] for row in rows]

@@ -11,7 +11,10 @@ GeminiEmbedError
 │  ├─ ServiceUnavailableError         5xx, broken connections, timeouts, after the last retry
 │  └─ ModelNotFoundError              no such model at this address
 │     └─ ModelRetiredError            Google has shut the model down; names the successor
-└─ BadResponseError                   an answer with a wrong, missing or unreadable vector
+├─ BadResponseError                   an answer with a wrong, missing or unreadable vector
+│  └─ NoVectorError                   the service made no vector of one text or medium
+├─ HookError                          the caller's `rate_limiter` or `on_retry` raised
+└─ InternalError                      a fault of gemini-embed itself
 ```
 
 All of them pickle, none of them holds a key or a response object, and an error
@@ -125,10 +128,12 @@ class QuotaExceededError(RequestError):
     Attributes:
         quota_id: Google's name of the quota, or None.
         quota_value: Its size, or None.
+        can_pass: Whether waiting may help. False where credits are spent or billing is off.
     """
 
     quota_id: str | None = None
     quota_value: int | None = None
+    can_pass: bool = True
 
 
 class DailyQuotaError(QuotaExceededError):
@@ -172,3 +177,19 @@ class ModelRetiredError(ModelNotFoundError):
 
 class BadResponseError(GeminiEmbedError):
     """The service answered 200 with something that is not the vectors asked for."""
+
+
+class NoVectorError(BadResponseError):
+    """The service answered, but made no vector of this text or medium.
+
+    Google does so, for instance, with a film that is declared as sound. Asking again does not
+    help. Its neighbours have their vectors.
+    """
+
+
+class HookError(GeminiEmbedError):
+    """The caller's `rate_limiter` or `on_retry` raised; `__cause__` is what."""
+
+
+class InternalError(GeminiEmbedError):
+    """A fault of gemini-embed itself, or of what it stands on; `__cause__` is what was raised."""

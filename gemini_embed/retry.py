@@ -17,7 +17,6 @@ from gemini_embed.errors import (
     RequestError,
     ServiceUnavailableError,
 )
-from gemini_embed.refusals import is_too_much
 
 if TYPE_CHECKING:
     from gemini_embed.tasks import Role
@@ -31,8 +30,7 @@ class Verdict(Enum):
 
     RETRY = "it may go well another time, and `max_retries` times is enough"
     WAIT = "a quota is full and will empty; that is not the batch's fault, nor a retry"
-    SPLIT = "it is too much for one request; in parts it may go well"
-    HALVE = "one of its texts is to blame; the others may go well without it"
+    ASK = "one of its texts may be to blame, or their number, or none of them"
     STOP = "it will not go well, for this batch or any other"
 
 
@@ -46,29 +44,31 @@ VERDICTS: tuple[tuple[type[GeminiEmbedError], Verdict], ...] = (
 """The first class that fits decides; what fits none stops."""
 
 _PER_MINUTE = re.compile(r"per.?minute", re.IGNORECASE)
-_NAMES_CONTENT = re.compile(r"\b(contents?|Part|text|token count)\b")
+
+_OF_WHAT_IT_HOLDS = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE})
+"""Refusals that another request, with other texts or fewer, may not meet."""
+
+_OF_THE_SERVICE = "FAILED_PRECONDITION"
+"""The one reason of a 400 that says that no request would pass: billing, a place, a model."""
 
 
 def verdict(error: GeminiEmbedError) -> Verdict:
     """Return what to do about an error."""
-    found = next((v for error_class, v in VERDICTS if isinstance(error, error_class)), Verdict.STOP)
-    if found is Verdict.WAIT and not _names_window(cast("QuotaExceededError", error)):
-        return Verdict.RETRY  # no word of when: the service is short of capacity
-    if (
-        found is Verdict.STOP
-        and isinstance(error, RequestError)
-        and error.status == HTTPStatus.BAD_REQUEST
-        and not isinstance(error, AuthenticationError)
-    ):
-        if is_too_much(error.message):
-            return Verdict.SPLIT
-        return Verdict.HALVE if _NAMES_CONTENT.search(error.message) else found
-    return found
+    found = next((v for error_class, v in VERDICTS if isinstance(error, error_class)), None)
+    if found is Verdict.WAIT:
+        return _of_quota(cast("QuotaExceededError", error))
+    if found is None and isinstance(error, RequestError) and error.reason != _OF_THE_SERVICE:
+        return Verdict.ASK if error.status in _OF_WHAT_IT_HOLDS else Verdict.STOP
+    return found or Verdict.STOP
 
 
-def _names_window(error: QuotaExceededError) -> bool:
-    told = error.retry_after is not None or error.quota_id is not None
-    return told or _PER_MINUTE.search(error.message) is not None
+def _of_quota(error: QuotaExceededError) -> Verdict:
+    if not error.can_pass:
+        return Verdict.STOP
+    told = error.retry_after is not None or error.quota_value is not None
+    if told or _PER_MINUTE.search(error.message) is not None:
+        return Verdict.WAIT
+    return Verdict.RETRY  # no word of when, or of how much: the service is short of capacity
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,12 +57,14 @@ class Answer(NamedTuple):
             or where the SDK (below 3) drops it.
         truncated: Which rows are of texts that were cut off, where the service tells.
         some_truncated: Whether it says so of the batch without saying which.
+        without_values: Which rows are embeddings that came without any vector.
     """
 
     rows: Sequence[Sequence[float] | NDArray[np.float32]]
     prompt_tokens: int | None
     truncated: Sequence[int] = ()
     some_truncated: bool = False
+    without_values: Sequence[int] = ()
 
 
 class Transport:
@@ -131,6 +133,7 @@ class Transport:
             _prompt_tokens(getattr(response, "usage_metadata", None), statistics),
             truncated=[row for row, one in enumerate(statistics) if one and one.truncated],
             some_truncated=bool(getattr(response, "truncated", None)),
+            without_values=[row for row, one in enumerate(embeddings) if one.values is None],
         )
 
     def _translated(self, error: Exception, *, answered: bool) -> GeminiEmbedError:

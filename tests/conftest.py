@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gemini_embed import GeminiEmbedder
+from gemini_embed import GeminiEmbedder, learned
 from gemini_embed.standin import Standin
 
 if TYPE_CHECKING:
@@ -32,6 +32,11 @@ def no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
         "GOOGLE_APPLICATION_CREDENTIALS",
     ):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def nothing_learned_elsewhere() -> None:
+    learned._limits.clear()
 
 
 @pytest.fixture

@@ -22,12 +22,14 @@ from gemini_embed import (
     GeminiEmbedder,
     InvalidInputError,
     ModelRetiredError,
+    NoVectorError,
     RequestError,
     ServiceUnavailableError,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from gemini_embed.standin import FaultKind, Standin
 
@@ -167,6 +169,44 @@ def test_a_wrong_answer_is_asked_again(fault: FaultKind, server: Standin, embedd
     assert result.usage.requests == 2
 
 
+@pytest.mark.parametrize("fast", [True, False])
+@pytest.mark.parametrize("count", [1, 3, 250])
+def test_a_text_that_gets_no_vector_is_named(
+    server: Standin, embedder: Maker, count: int, *, fast: bool
+) -> None:
+    """Its neighbours have theirs, and nothing is asked again."""
+    server.script.append("no-values")  # the last of a request
+    made = embedder(fast_decode=fast, max_concurrency=1, task_prefix=False)
+
+    with pytest.raises(NoVectorError, match="no vector") as caught:
+        made.embed(TEXTS[:count], role="document")
+
+    last = min(count, 100) - 1
+    assert caught.value.indexes == (last,)
+    assert f"(text {last})" in str(caught.value)
+    assert sorted(caught.value.partial) == [i for i in range(count) if i != last]
+    right = vectors_of(server, TEXTS[:count], model="gemini-embedding-2")
+    assert all((vector == right[i]).all() for i, vector in caught.value.partial.items())
+    assert len(server.log) == -(-count // 100)
+
+
+def test_all_texts_without_a_vector_are_named(
+    server: Standin, embedder: Maker, tmp_path: Path
+) -> None:
+    """One error for all of them, after the others are finished and kept."""
+    server.script.extend(["no-values", None, "no-values"])
+    made = embedder(max_concurrency=1, cache=tmp_path / "vectors.sqlite3")
+
+    with pytest.raises(NoVectorError, match="rejected in all: texts 99, 249") as caught:
+        made.embed(TEXTS, role="document")
+
+    assert caught.value.indexes == (99, 249)
+    assert len(caught.value.partial) == 248
+    made.embed(TEXTS, role="document")
+    assert len(sent_texts(server)[-1]) == 2
+    made.close()
+
+
 @pytest.mark.parametrize("fault", ["short", "empty", "nan", "wrong-dimension", "not-json"])
 def test_a_wrong_answer_that_stays_wrong_is_an_error(
     fault: FaultKind, server: Standin, embedder: Maker
@@ -207,9 +247,9 @@ def test_a_hung_server_ends_in_time(server: Standin, embedder: Maker) -> None:
 
 def test_what_was_finished_is_kept(server: Standin, embedder: Maker) -> None:
     """An error carries the vectors that were paid for, by position."""
-    server.script.extend([None, None, (400, {"error": {"message": "no", "status": "X"}}, {})])
+    server.script.extend([None, None, (402, {"error": {"message": "no", "status": "X"}}, {})])
 
-    with pytest.raises(RequestError, match="400 X: no") as caught:
+    with pytest.raises(RequestError, match="402 X: no") as caught:
         embedder(max_concurrency=1).embed(TEXTS, role="document")
 
     assert sorted(caught.value.partial) == list(range(200))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import itertools
 from math import ceil
 from typing import TYPE_CHECKING, Any
@@ -14,9 +15,12 @@ from hypothesis import strategies as st
 from virtual import Service, assert_right, engine, now, request
 
 from gemini_embed.errors import (
+    AuthenticationError,
     BadResponseError,
     DailyQuotaError,
     GeminiEmbedError,
+    HookError,
+    InternalError,
     QuotaExceededError,
     RequestError,
     ServiceUnavailableError,
@@ -24,6 +28,8 @@ from gemini_embed.errors import (
 from gemini_embed.quota import Quota
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from gemini_embed.plan import Batch
     from gemini_embed.results import EmbeddingResult
     from gemini_embed.retry import Retry
@@ -283,7 +289,7 @@ def test_a_poisoned_batch_does_not_sink_its_neighbours(places: set[int]) -> None
     assert {i: v.tolist() for i, v in error.partial.items()} == {
         i: virtual.vector(text) for i, text in enumerate(wanted) if i not in places
     }
-    assert len(service.batches) <= 3 + len(places) * 2 * 7
+    assert len(service.batches) <= 3 + len(places) * (2 * 7 + 2)
 
 
 @pytest.mark.parametrize("places", [range(5), range(95, 100), range(0, 100, 9), range(45, 55)])
@@ -298,14 +304,137 @@ def test_several_bad_texts_in_one_batch(places: range, width: int) -> None:
     assert set(error.partial) == set(range(100)) - set(places)
 
 
-def test_when_every_text_is_rejected_it_is_not_the_texts() -> None:
-    """A refusal that only looks like one text's fault does not cost a request per text."""
-    service = Service(trouble=rejects)
+WORDLESS = RequestError("400 INVALID_ARGUMENT", status=400, reason="INVALID_ARGUMENT")
 
-    error = failed(service, [POISON + str(i) for i in range(1000)])
+
+def accepts(texts: Callable[[list[str]], bool], **options: Any) -> Service:
+    """Return a service that refuses, without a word, requests that are not of these texts."""
+    refused = copy.copy(WORDLESS)
+    vars(refused).update(options)
+    return Service(trouble=lambda batch: (0.05, 0.05) if texts(batch.texts) else copy.copy(refused))
+
+
+@pytest.mark.parametrize("width", [1, 8])
+@pytest.mark.parametrize(
+    "message",
+    [
+        "",
+        "EmbedContentRequest.content is not allowed.",
+        "batchSize must be 1 but the entered value was 100.",
+        "batchSize must be 250 but the entered value was 100.",
+        "Request payload size exceeds the limit: 36000 bytes.",
+        "the input token count is 30000 but the model supports up to 20000",
+    ],
+)
+def test_a_bad_request_ends_the_call(width: int, message: str) -> None:
+    """A dimension that no request may have costs two texts alone, whatever the refusal says."""
+    service = accepts(lambda _: False, message=message)
+
+    error = failed(service, texts(800), max_concurrency=width)
 
     assert isinstance(error, RequestError)
-    assert len(service.batches) < 100
+    assert error.indexes == tuple(range(800))
+    assert "texts alone are refused too" in str(error)
+    words = 7 * width if message else 0  # that lie: each of them is halved down to one text
+    assert len(service.batches) <= width + 2 + words
+
+    service.batches.clear()
+    service.trouble = lambda _: (0.05, 0.05)
+    embedded(service, texts(800), max_concurrency=width)
+    assert len(service.batches) == 8  # the lie is forgotten
+
+
+def test_a_bad_key_ends_the_call_at_once() -> None:
+    """Where the fields say that no request will pass, no text is tried alone."""
+    for error in (
+        AuthenticationError("400", status=400, reason="INVALID_ARGUMENT"),
+        RequestError("400", status=400, reason="FAILED_PRECONDITION"),
+    ):
+        service = Service(trouble=lambda _, error=error: error)  # type: ignore[misc] # bound now
+
+        assert failed(service, texts(800)) is error
+        assert len(service.batches) == 8
+
+
+@pytest.mark.parametrize("width", [1, 8])
+@pytest.mark.parametrize("bad", [{0}, {437}, {799}, {3, 437, 440}])
+def test_bad_texts_among_800_are_found(width: int, bad: set[int]) -> None:
+    """Each costs at most 2 log2(n) + 2 requests, and the others none of their vectors."""
+    names = {f"{index:x}" for index in bad}
+    service = accepts(lambda some: not names.intersection(some))
+
+    error = failed(service, texts(800), max_concurrency=width)
+
+    assert error.indexes == tuple(sorted(bad))
+    assert {i: v.tolist() for i, v in error.partial.items()} == {
+        i: virtual.vector(text) for i, text in enumerate(texts(800)) if i not in bad
+    }
+    assert len(service.batches) <= 8 + len(bad) * (2 * 7 + 2)
+
+
+@pytest.mark.parametrize("width", [1, 8])
+@pytest.mark.parametrize(("most", "ideal"), [(1, 800), (37, 32)])
+@pytest.mark.parametrize("message", ["", "40 instance(s) is not allowed. Max allowed: {}."])
+def test_a_largest_request_is_found(width: int, most: int, ideal: int, message: str) -> None:
+    """A service that takes few texts a request gets few, in words that nobody knows or none."""
+    service = accepts(lambda some: len(some) <= most, message=message.format(most))
+
+    embedded(service, texts(800), max_concurrency=width)
+    assert len(service.batches) <= ideal + width + 2 * 7
+
+    service.batches.clear()
+    embedded(service, texts(800), max_concurrency=width)
+    assert len(service.batches) == ideal
+
+
+def test_a_named_size_is_tried_first() -> None:
+    """Words that are known shorten the way: one refused request for each that was under way."""
+    message = "batchSize must be 37 but the entered value was 100."
+    service = accepts(lambda some: len(some) <= 37, message=message)
+
+    embedded(service, texts(800), max_concurrency=1)
+
+    assert len(service.batches) == 1 + ceil(800 / 37)
+
+
+def test_bad_texts_where_requests_are_small_too() -> None:
+    """Both at once: what is too many is told from what is bad."""
+    service = accepts(lambda some: len(some) <= 37 and "bad1b5" not in some)
+
+    wanted = [f"bad{i:x}" if i == 437 else f"{i:x}" for i in range(800)]
+    error = failed(service, wanted)
+
+    assert error.indexes == (437,)
+    assert len(error.partial) == 799
+    assert len(service.batches) < 90
+
+
+@pytest.mark.parametrize("status", [400, 413])
+def test_a_largest_body_is_found(status: int) -> None:
+    """A gateway that takes a tenth of what Google takes gets that; a larger text is named."""
+    long = "x" * 10_000
+    message = "" if status == 413 else "Request payload size exceeds the limit: 400000 bytes."
+    wanted = [f"{i}{long * (50 if i == 77 else 1)}" for i in range(200)]
+    service = accepts(lambda some: sum(map(len, some)) < 400_000, status=status, message=message)
+
+    error = failed(service, wanted, max_concurrency=2)
+
+    assert error.indexes == (77,)
+    assert len(error.partial) == 199
+    assert len(service.batches) < 30
+
+
+def test_a_body_has_four_mebibytes_until_more_has_passed() -> None:
+    """Long texts share a request up to there; one that is longer is tried, alone."""
+    service = Service()
+    embedded(service, [f"{i}" + "x" * 500_000 for i in range(9)], max_concurrency=1)
+    assert [len(batch.texts) for batch in service.batches] == [8, 1]
+
+    service.batches.clear()
+    embedded(service, ["x" * 6_000_000, *(f"{i}" + "x" * 500_000 for i in range(11))])
+    assert [len(batch.texts) for batch in service.batches] == [1, 8, 3]
+    embedded(service, [f"{i}" + "y" * 500_000 for i in range(11)])
+    assert [len(batch.texts) for batch in service.batches[3:]] == [11]
 
 
 def test_every_retry_is_told() -> None:
@@ -323,17 +452,70 @@ def test_every_retry_is_told() -> None:
 
 
 def test_a_hook_that_fails_ends_the_call() -> None:
-    """A mistake in the caller's own hook is not swallowed."""
+    """A mistake in the caller's own hook is not swallowed, and costs nothing that was finished."""
 
     def hook(_: Retry) -> None:
         raise LookupError("mine")
 
-    async def main() -> EmbeddingResult:
-        service = Service(trouble=lambda _: ServiceUnavailableError("503"))
-        return await engine(service, on_retry=hook).embed(request(texts(300)))
+    answers = itertools.count()
+    service = Service(
+        trouble=lambda _: ServiceUnavailableError("503") if next(answers) == 2 else (0.1, 0.1)
+    )
+    error = failed(service, texts(300), max_concurrency=1, on_retry=hook)
 
-    with pytest.raises(LookupError, match="mine"):
-        virtual.run(main())
+    assert isinstance(error, HookError)
+    assert "on_retry raised LookupError: mine" in str(error)
+    assert isinstance(error.__cause__, LookupError)
+    assert sorted(error.partial) == list(range(200))
+    assert error.indexes == tuple(range(200, 300))
+
+
+@pytest.mark.parametrize("raised", [ConnectionError("no redis"), TimeoutError(), RecursionError()])
+def test_a_rate_limiter_that_fails_ends_the_call(raised: Exception) -> None:
+    """What was finished before is in the error, and what the limiter raised is its cause."""
+    calls = itertools.count()
+
+    async def limiter() -> None:
+        if next(calls) == 2:
+            raise raised
+
+    call = {"rate_limiter": limiter}
+    error = failed(Service(), texts(300), call=call, max_concurrency=1)
+
+    assert isinstance(error, HookError)
+    assert error.__cause__ is raised
+    assert sorted(error.partial) == list(range(200))
+
+
+def test_a_fault_of_ours_is_named_too() -> None:
+    """Whatever goes wrong inside, the caller gets one of our errors, with what was finished."""
+    answers = itertools.count()
+    fault = ArithmeticError("odd")
+
+    def trouble(_: Batch) -> tuple[float, float]:
+        if next(answers) == 2:
+            raise fault
+        return 0.1, 0.1
+
+    error = failed(Service(trouble=trouble), texts(300), max_concurrency=1)
+
+    assert isinstance(error, InternalError)
+    assert error.__cause__ is fault
+    assert sorted(error.partial) == list(range(200))
+
+
+@pytest.mark.parametrize("raised", [KeyboardInterrupt, SystemExit, asyncio.CancelledError])
+def test_what_ends_a_process_ends_it(raised: type[BaseException]) -> None:
+    """Ctrl-C and `sys.exit()` in a hook are not made into errors of ours."""
+
+    async def limiter() -> None:
+        raise raised
+
+    async def main() -> None:
+        with pytest.raises(raised):
+            await engine(Service()).embed(request(texts(300), rate_limiter=limiter))
+
+    virtual.run(main())
 
 
 def test_the_services_delay_comes_before_backoff() -> None:

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gemini_embed.plan import Batch, Plan, estimate_tokens, places_of
+from gemini_embed.plan import Batch, Plan, Refused, estimate_tokens, places_of
 from gemini_embed.tasks import WireText
 
 WIRES = st.lists(
@@ -80,16 +83,56 @@ def test_what_is_put_back_comes_first_and_may_be_cut_smaller() -> None:
     assert [batch.texts for batch in drained(plan, 2)] == [["0"], ["1", "2"], ["3"], ["4", "5"]]
 
 
-def test_what_is_suspect_comes_last() -> None:
-    """Texts that nothing is held against go before those of a rejected batch."""
+def test_parts_of_what_was_refused_come_first_and_alone() -> None:
+    """While it is looked into who is to blame, nothing else is sent."""
     plan = planned([WireText(str(i)) for i in range(6)])
     first = plan.take(4)
     assert first is not None
-    plan.put_last(*first.split(2))
+    plan.put_back(replace(first, within=Refused(4, 4)))
+    again = plan.take(2)
+    assert again is not None
+    plan.put_back(replace(again, within=None))
+    plan.is_held = True
 
-    assert len(plan) == 6
-    assert plan.next_text() == "4"
-    assert [batch.texts for batch in drained(plan, 9)] == [["4", "5"], ["2", "3"], ["0", "1"]]
+    assert (len(plan), plan.next_text()) == (2, "2")
+    assert [batch.texts for batch in drained(plan, 9)] == [["2", "3"]]
+    assert (len(plan), plan.next_text()) == (0, None)
+    plan.is_held = False
+    assert [batch.texts for batch in drained(plan, 9)] == [["0", "1"], ["4", "5"]]
+
+
+def test_a_text_from_the_middle_is_taken_out_once() -> None:
+    """What is tried alone is not sent again with the others."""
+    plan = planned([WireText(str(i)) for i in range(5)])
+    picked = plan.pick()
+
+    assert picked is not None
+    assert (picked.texts, picked.indexes) == (["2"], (2,))
+    assert [batch.texts for batch in drained(plan, 9)] == [["0", "1", "3", "4"]]
+    assert plan.pick() is None
+
+
+@given(st.lists(st.text(max_size=40), min_size=1, max_size=12), st.integers(1, 4000))
+def test_bodies_stay_within_their_bytes(texts: list[str], most: int) -> None:
+    """A body of UTF-8 has no more bytes than it may, but for one text that is larger alone."""
+    wires = [WireText(text, title=text[:3] or None) for text in texts]
+    plan = planned(wires)
+
+    while batch := plan.take(100, max_bytes=most):
+        body = json.dumps([wire._asdict() for wire in batch.wires], ensure_ascii=False)
+        assert len(batch.wires) == 1 or len(body.encode()) <= most
+
+
+def test_a_body_is_filled() -> None:
+    """Texts that need no escapes share a request up to the limit; others count as written."""
+    plain = planned([WireText(f"{i:02}" + "x" * 9_740) for i in range(20)])
+    chinese = planned([WireText(f"{i:02}" + "\u6587" * 3_246) for i in range(20)])
+    quotes = planned([WireText(f"{i:02}" + '"' * 4_870) for i in range(20)])
+    control = planned([WireText(f"{i:02}" + "\x01" * 1_623) for i in range(20)])
+
+    for plan in (plain, chinese, quotes, control):
+        sizes = [plan.take(100, max_bytes=100_100) for _ in range(3)]
+        assert [batch and len(batch.wires) for batch in sizes] == [10, 10, None]
 
 
 def test_tokens_cut_batches_too() -> None:

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import pickle
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gemini_embed.backend import Backend
 from gemini_embed.errors import (
@@ -17,7 +20,8 @@ from gemini_embed.errors import (
     ServiceUnavailableError,
 )
 from gemini_embed.models import MODELS
-from gemini_embed.refusals import of_model, refusal
+from gemini_embed.refusals import most_texts, of_model, refusal
+from gemini_embed.retry import Verdict, verdict
 
 
 def body(message: str = "said", status: str = "X", *details: dict[str, Any]) -> dict[str, Any]:
@@ -137,6 +141,122 @@ def test_an_ugly_answer_is_still_a_named_error(status: int, answer: object) -> N
     header = {"Retry-After": "Wed, 21 Oct 2099 07:28:00"}
 
     assert refusal(status, answer, header).status == status
+
+
+NINES = "9" * 5000
+ODD = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text()
+    | st.binary()
+    | st.sampled_from(["0s", f"{NINES}s", NINES, 10**400, "PerDay", "RetryInfo", "limit: 0"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text() | st.integers() | st.binary(), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+SHAPED = st.fixed_dictionaries(
+    {
+        "error": st.fixed_dictionaries(
+            {},
+            optional={
+                "message": ODD,
+                "status": ODD,
+                "details": st.lists(
+                    st.fixed_dictionaries(
+                        {},
+                        optional={
+                            "@type": ODD,
+                            "reason": ODD,
+                            "retryDelay": ODD,
+                            "violations": st.lists(
+                                st.fixed_dictionaries(
+                                    {}, optional={"quotaId": ODD, "quotaValue": ODD}
+                                ),
+                                max_size=2,
+                            )
+                            | ODD,
+                        },
+                    ),
+                    max_size=2,
+                )
+                | ODD,
+            },
+        )
+    }
+)
+
+
+@given(
+    st.sampled_from([400, 402, 403, 404, 413, 429, 500, 503]),
+    SHAPED | ODD,
+    st.dictionaries(st.just("Retry-After") | st.text(), st.text() | ODD, max_size=2),
+)
+def test_whatever_a_service_answers_is_a_named_error(
+    status: int, answer: object, headers: dict[str, Any]
+) -> None:
+    """Wrong types, numbers too large, nonsense in headers: never another error than ours."""
+    error = refusal(status, answer, headers)
+
+    assert error.status == status
+    assert isinstance(verdict(error), Verdict)
+    assert error.retry_after is None or 0 <= error.retry_after < float("inf")
+    if isinstance(error, QuotaExceededError):
+        assert error.quota_id is None or isinstance(error.quota_id, str)
+        assert error.quota_value is None or 0 <= error.quota_value < 10**18
+    assert pickle.loads(pickle.dumps(error)).args == error.args  # noqa: S301 - our own bytes
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Mon, 01 Jan 99999999999999999999 00:00:00 GMT",
+        "Mon, 01 Jan 2099 99:99:99 +99999999",
+        "-5",
+        "nan",
+        "1e309",
+        NINES,
+        "\u0663",
+        "",
+    ],
+)
+def test_a_delay_that_is_none_is_not_waited_for(header: str) -> None:
+    """A date that no calendar has, a number that no clock has: as if nothing were said."""
+    delay = refusal(503, None, {"retry-after": header}).retry_after
+
+    assert delay in {None, 3.0}
+
+
+def test_a_limit_of_5000_digits_is_none() -> None:
+    """Neither a quota nor a number of texts is that large."""
+    violation = {"quotaId": "RequestsPerMinute", "quotaValue": NINES}
+    error = refusal(429, body("x", "X", {"violations": [violation]}))
+    assert isinstance(error, QuotaExceededError)
+    assert error.quota_value is None
+    assert most_texts(refusal(400, body(f"at most {NINES} requests can be in one batch"))) is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "can_pass"),
+    [
+        (body("x", "X", {"reason": "BILLING_DISABLED"}, RETRY), False),
+        (body("Your prepayment credits are depleted. Please go to AI Studio."), False),
+        (body("Your prepayment credits are depleted.", "X", RETRY), True),
+        (body("please check your plan and billing details", "X", quota_failure(MINUTE)), True),
+        (body("x", "X", {"reason": "RATE_LIMIT_EXCEEDED"}), True),
+    ],
+)
+def test_what_somebody_has_to_pay_for_is_not_waited_for(
+    answer: dict[str, Any], *, can_pass: bool
+) -> None:
+    """A 429 of spent credits ends at once by its fields; by its words only where it has none."""
+    error = refusal(429, answer)
+
+    assert type(error) is QuotaExceededError
+    assert error.can_pass is can_pass
 
 
 def test_limit_100_is_not_limit_0() -> None:

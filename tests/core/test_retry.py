@@ -12,12 +12,13 @@ from gemini_embed.refusals import refusal
 from gemini_embed.retry import MAX_RETRIES, VERDICTS, Backoff, Retry, Verdict, verdict
 
 
-def google(status: int, message: str, reason: str = "X", **detail: Any) -> errors.RequestError:
+def google(status: int, message: str, name: str = "X", **detail: Any) -> errors.RequestError:
     details = [detail] if detail else []
-    return refusal(status, {"error": {"message": message, "status": reason, "details": details}})
+    return refusal(status, {"error": {"message": message, "status": name, "details": details}})
 
 
-PER_MINUTE: dict[str, Any] = {"violations": [{"quotaId": "RequestsPerMinute"}]}
+PER_MINUTE: dict[str, Any] = {"violations": [{"quotaId": "PerMinute", "quotaValue": "100"}]}
+SOME_QUOTA: dict[str, Any] = {"violations": [{"quotaId": "RequestsPerMinute"}]}
 PER_DAY: dict[str, Any] = {"violations": [{"quotaId": "RequestsPerDay"}]}
 
 
@@ -30,18 +31,20 @@ PER_DAY: dict[str, Any] = {"violations": [{"quotaId": "RequestsPerDay"}]}
         (errors.BadResponseError("short"), Verdict.RETRY),
         (google(429, "Please retry in 3s."), Verdict.WAIT),
         (google(429, "x", **PER_MINUTE), Verdict.WAIT),
+        (google(429, "x", **SOME_QUOTA), Verdict.RETRY),
         (google(429, "embed_content_input_tokens_per_minute_per_base_model"), Verdict.WAIT),
         (google(429, "Resource exhausted. Please try again later."), Verdict.RETRY),
         (google(429, "Please retry in 3s.", **PER_DAY), Verdict.STOP),
-        (google(400, "EmbedContentRequest.content contains an empty Part."), Verdict.HALVE),
-        (google(400, "* BatchEmbedContentsRequest.requests[3].content: bad"), Verdict.HALVE),
-        (google(400, "the input token count is 109362 but the model takes 20000"), Verdict.SPLIT),
-        (google(400, "batchSize must be 1 but the entered value was 56"), Verdict.SPLIT),
-        (google(400, "250 instance(s) is allowed per prediction. Actual: 512"), Verdict.SPLIT),
-        (google(400, "API key not valid. Part of it."), Verdict.STOP),
-        (google(400, "at most 100 requests can be in one batch"), Verdict.SPLIT),
-        (google(400, "Unknown name \"x\" at 'requests[0]': Cannot find field."), Verdict.STOP),
-        (google(400, "embedContentConfig is wrong"), Verdict.STOP),
+        (google(429, "x", reason="BILLING_DISABLED"), Verdict.STOP),
+        (google(429, "Please retry in 3s.", reason="PREPAYMENT_CREDITS_DEPLETED"), Verdict.STOP),
+        (google(429, "Your prepayment credits are depleted."), Verdict.STOP),
+        (google(429, "Your credits are depleted. Please retry in 3s."), Verdict.WAIT),
+        (google(429, "Kein Guthaben."), Verdict.RETRY),
+        (google(400, "API key not valid.", reason="API_KEY_INVALID"), Verdict.STOP),
+        (google(400, "", "FAILED_PRECONDITION"), Verdict.STOP),
+        (google(400, "", "INVALID_ARGUMENT"), Verdict.ASK),
+        (google(413, "<html>"), Verdict.ASK),
+        (google(402, ""), Verdict.STOP),
         (google(403, "content"), Verdict.STOP),
         (google(404, "not supported for embedContent", "NOT_FOUND"), Verdict.STOP),
         (errors.ConfigurationError("no key"), Verdict.STOP),
@@ -50,6 +53,12 @@ PER_DAY: dict[str, Any] = {"violations": [{"quotaId": "RequestsPerDay"}]}
 def test_what_an_error_means(error: errors.GeminiEmbedError, expected: Verdict) -> None:
     """A permanent refusal costs one request; what may pass is tried again; a full quota waits."""
     assert verdict(error) is expected
+
+
+@given(st.text(), st.sampled_from([400, 403, 404, 413, 503]))
+def test_words_decide_nothing(message: str, status: int) -> None:
+    """Whatever a refusal says, what is done about it goes by its status and its reason."""
+    assert verdict(google(status, message)) is verdict(google(status, ""))
 
 
 def test_the_more_special_error_is_decided_first() -> None:

@@ -23,7 +23,6 @@ from gemini_embed import (
     ModelNotFoundError,
     ModelRetiredError,
     RequestError,
-    learned,
 )
 from gemini_embed.backend import sdk_version
 from gemini_embed.standin import Standin
@@ -55,13 +54,6 @@ def vertex(embedder: Maker) -> Maker:
         return embedder(**{**given, **options})
 
     return make
-
-
-@pytest.fixture(autouse=True)
-def nothing_learned_elsewhere() -> Iterator[None]:
-    learned._most_texts.clear()
-    yield
-    learned._most_texts.clear()
 
 
 def texts_of(body: Any) -> list[str]:
