@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from gemini_embed.embedder import GeminiEmbedder
@@ -14,46 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from pydantic.fields import FieldInfo
-
-_FROM_ELSEWHERE = {
-    "api_base": "base_url",
-    "chunk_size": "batch_size",
-    "default_headers": "additional_headers",
-    "headers": "additional_headers",
-    "request_timeout": "timeout",
-    "show_progress_bar": "show_progress",
-}
-"""What other embedding classes call it -> what it is called here."""
-
-
-def refuse_unknown(
-    given: Iterable[str],
-    known: Iterable[str],
-    *,
-    owner: str,
-    refused: Mapping[str, str] | None = None,
-) -> None:
-    """Refuse an option nobody reads, which would otherwise change nothing in silence.
-
-    Args:
-        given: The names as the caller wrote them.
-        known: The names there are.
-        owner: Whose options, for the message.
-        refused: Names that mean something elsewhere, and what to do instead.
-
-    Raises:
-        ConfigurationError: Names the first unknown one and the nearest known one.
-    """
-    known = set(known)
-    for name in given:
-        if name in known:
-            continue
-        if refused and name in refused:
-            raise ConfigurationError(f"{owner} does not take {name!r}: {refused[name]}")
-        near = [_FROM_ELSEWHERE[name]] if _FROM_ELSEWHERE.get(name) in known else []
-        near = near or get_close_matches(name, sorted(known), n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(sorted(known))}"
-        raise ConfigurationError(f"{owner} has no option {name!r}{hint}")
 
 
 def one_value(spellings: Mapping[str, Any]) -> Any:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 import operator
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from difflib import get_close_matches
 from numbers import Real
 from typing import Any
 
@@ -28,6 +29,16 @@ _LONGEST_SECONDS = 1e9
 
 _LONGEST_SHOWN = 30
 """Letters or digits: what is longer may be a key in the wrong place."""
+
+_FROM_ELSEWHERE = {
+    "api_base": "base_url",
+    "chunk_size": "batch_size",
+    "default_headers": "additional_headers",
+    "headers": "additional_headers",
+    "request_timeout": "timeout",
+    "show_progress_bar": "show_progress",
+}
+"""What other embedding classes call it -> what it is called here."""
 
 
 def optional(check: Check) -> Check:
@@ -151,6 +162,36 @@ def mapping(name: str, value: object) -> Mapping[str, Any]:
     if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
         raise _not(name, "a mapping of strings to values", value)
     return value
+
+
+def refuse_unknown(
+    given: Iterable[str],
+    known: Iterable[str],
+    *,
+    owner: str,
+    refused: Mapping[str, str] | None = None,
+) -> None:
+    """Refuse an option nobody reads, which would otherwise change nothing in silence.
+
+    Args:
+        given: The names as the caller wrote them.
+        known: The names there are.
+        owner: Whose options, for the message.
+        refused: Names that mean something elsewhere, and what to do instead.
+
+    Raises:
+        ConfigurationError: Names the first unknown one and the nearest known one.
+    """
+    known = set(known)
+    for name in given:
+        if name in known:
+            continue
+        if refused and name in refused:
+            raise ConfigurationError(f"{owner} does not take {name!r}: {refused[name]}")
+        near = [_FROM_ELSEWHERE[name]] if _FROM_ELSEWHERE.get(name) in known else []
+        near = near or get_close_matches(name, sorted(known), n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(sorted(known))}"
+        raise ConfigurationError(f"{owner} has no option {name!r}{hint}")
 
 
 def _finite(value: object) -> float | None:

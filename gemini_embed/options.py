@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from gemini_embed import checks
 from gemini_embed.checks import optional, whole
+from gemini_embed.client_args import check_client_args
 from gemini_embed.credentials import find_key
 from gemini_embed.errors import ConfigurationError
 from gemini_embed.inputs import OnBlank, OnSurrogate
@@ -200,9 +201,10 @@ class Options:
     """Sent with every request; treated as secrets."""
 
     client_args: Mapping[str, Any] | None = field(
-        default=None, metadata=_is(optional(checks.mapping))
+        default=None, metadata=_is(optional(check_client_args))
     )
-    """Options for the SDK's HTTP library (`HttpOptions.async_client_args`)."""
+    """Options for the HTTP client, as `httpx.AsyncClient` takes them: `verify`, `proxy`, `headers`,
+    `timeout` and others. They count whichever library the SDK would send through."""
 
     fast_decode: bool = field(default=True, metadata=_is(checks.flag))
     """Read the numbers of answers with pysimdjson, where it is installed (the extra `fast`) and

@@ -19,8 +19,8 @@ from gemini_embed.adapter import (
     embedder_for,
     is_dump_of_first_release,
     one_value,
-    refuse_unknown,
 )
+from gemini_embed.checks import refuse_unknown
 from gemini_embed.credentials import find_key
 from gemini_embed.inputs import OnBlank, OnSurrogate  # noqa: TC001 - pydantic reads the annotations
 from gemini_embed.models import Normalize  # noqa: TC001 - likewise

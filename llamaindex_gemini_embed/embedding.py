@@ -14,9 +14,8 @@ from gemini_embed.adapter import (
     embedder_for,
     is_dump_of_first_release,
     one_value,
-    refuse_unknown,
 )
-from gemini_embed.checks import whole
+from gemini_embed.checks import refuse_unknown, whole
 from gemini_embed.credentials import find_key
 from gemini_embed.errors import ConfigurationError
 from gemini_embed.inputs import OnBlank, OnSurrogate, as_list

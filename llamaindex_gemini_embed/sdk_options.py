@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gemini_embed.adapter import refuse_unknown
-from gemini_embed.checks import number
+from gemini_embed.checks import number, refuse_unknown
 from gemini_embed.errors import ConfigurationError
 
 _TEXT_ONLY = "only texts are embedded here"

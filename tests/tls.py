@@ -68,7 +68,11 @@ def tls_front(url: str, folder: Path, *, client_must_show: Path | None = None) -
 
     async def passed_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there, back = await asyncio.open_connection("127.0.0.1", port)
-        await asyncio.gather(pump(reader, back), pump(there, writer))
+        try:
+            await asyncio.gather(pump(reader, back), pump(there, writer))
+        finally:
+            writer.transport.abort()
+            back.transport.abort()
 
     starting = asyncio.start_server(passed_on, "127.0.0.1", 0, ssl=context)
     server = loop.run_until_complete(starting)
@@ -89,3 +93,4 @@ async def _end(server: asyncio.Server) -> None:
     for task in others:
         task.cancel()
     await asyncio.gather(*others, return_exceptions=True)
+    await asyncio.sleep(0.01)  # connections that were cut are closed in the turns that follow

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from gemini_embed.adapter import one_value, refuse_unknown
+from gemini_embed.adapter import one_value
+from gemini_embed.checks import refuse_unknown
 from gemini_embed.errors import ConfigurationError
 
 KNOWN = ["batch_size", "timeout", "model", "show_progress"]
