@@ -49,6 +49,6 @@ def test_what_is_not_recorded_is_not_sent(recording: bool) -> None:
     """Without a recording a test fails; it does not go out to Google."""
     if recording:
         pytest.skip("it would be recorded now")
-    with pytest.raises(ge.BadResponseError) as caught:
+    with pytest.raises(ge.RequestError) as caught:
         ge.GeminiEmbedder(max_retries=0).embed(["hello"], role="query")
     assert isinstance(caught.value.__cause__, CannotOverwriteExistingCassetteException)
