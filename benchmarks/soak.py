@@ -9,6 +9,7 @@ last minute, so in two minutes or more it has all it keeps by then.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import gc
 import os
 import statistics
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 _TEXTS = 2000
-"""In one call."""
+"""In one call, sync and async in turn."""
 
 _READINGS = 20
 _MIB = 2**20
@@ -87,13 +88,16 @@ def has_grown(grown: dict[str, float]) -> bool:
 def soak(kind: str, seconds: float, dimension: int) -> Iterator[Reading]:
     """Embed for so many seconds, and yield what the process holds, again and again."""
     build = load(kind)
-    with Conversation(sys.executable, "benchmarks.canned", "{}") as server:
+    service = Conversation(sys.executable, "benchmarks.canned", "{}")
+    with service as server, asyncio.Runner() as loop:
         contestant = build(Settings(base_url=server.read(60), dimension=dimension))
         began, texts = time.monotonic(), 0
         for step in range(_READINGS + 1):
             while time.monotonic() - began < seconds * step / _READINGS:
                 contestant.documents(numbered(texts, _TEXTS))
-                texts += _TEXTS
+                loop.run(contestant.adocuments(numbered(texts + _TEXTS, _TEXTS)))
+                contestant.query(f"a query after {texts} texts")
+                texts += 2 * _TEXTS + 1
             yield _read(time.monotonic() - began, texts)
 
 
