@@ -49,6 +49,15 @@ class Recalled(NamedTuple):
     block: NDArray[np.float32]
 
 
+class _Way(NamedTuple):
+    """Part of a key: what a vector was asked of, and how long it is."""
+
+    model: str
+    service: str | None
+    is_former: bool
+    dimension: int
+
+
 class Memory:
     """The vectors, as the service sends them, of one call's requests."""
 
@@ -56,7 +65,7 @@ class Memory:
         assert request.cache is not None  # noqa: S101 - the caller looked
         self._cache = request.cache
         self._model = request.model
-        self._service = request.service
+        self._ways = _ways_to_keep(request)
         self._dimension = request.sent_dimension
         self._readable = self._writable = True
         self._quick = False  # the last time
@@ -138,21 +147,45 @@ class Memory:
         self._cache.set_many(list(zip(keys, sealed(keys, block), strict=True)))
 
     def _recall(self, wires: Sequence[WireText]) -> tuple[list[int], NDArray[np.float32]]:
-        found, block, damaged = self._look_up(wires, self._dimension)
-        native = self._model.dimension
-        if self._model.nested and self._dimension != native and len(found) < len(wires):
-            # A smaller vector is the beginning of the full one.
+        found: list[int] = []
+        damaged: set[int] = set()
+        blocks: list[NDArray[np.float32]] = []
+        for kept in self._ways:
             known = set(found)
             rest = [i for i in range(len(wires)) if i not in known]
-            more, full, spoilt = self._look_up([wires[i] for i in rest], native)
+            if not rest:
+                break
+            asked = [wires[i] for i in rest]
+            more, block, spoilt = self._look_up(asked, kept)
+            if kept.dimension != self._dimension:
+                block = as_served(block, self._dimension, model=self._model)
+            if kept.is_former and more:
+                self._keep_anew([asked[i] for i in more], block)
             found += [rest[i] for i in more]
-            damaged += [rest[i] for i in spoilt]
-            block = np.concatenate([block, as_served(full, self._dimension, model=self._model)])
-        self._damaged += len(set(damaged).difference(found))
-        return found, block
+            damaged |= {rest[i] for i in spoilt}
+            blocks.append(block)
+        self._damaged += len(damaged.difference(found))
+        return found, blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
 
-    def _look_up(self, wires: Sequence[WireText], dimension: int) -> Opened:
-        keys = cache_keys(wires, model=self._model.name, dimension=dimension, service=self._service)
-        if dimension == self._dimension:
+    def _look_up(self, wires: Sequence[WireText], kept: _Way) -> Opened:
+        keys = cache_keys(wires, model=kept.model, dimension=kept.dimension, service=kept.service)
+        if kept == self._ways[0]:
             self._keys.update(zip(wires, keys, strict=True))
-        return opened(keys, self._cache.get_many(keys), dimension=dimension)
+        return opened(keys, self._cache.get_many(keys), dimension=kept.dimension)
+
+    def _keep_anew(self, wires: Sequence[WireText], block: NDArray[np.float32]) -> None:
+        """Keep under today's key what lies under one of an earlier release."""
+        try:
+            self._keep(wires, block)
+        except CacheFailure:
+            self._writable = False
+
+
+def _ways_to_keep(request: Request) -> list[_Way]:
+    """Return under which names a vector may lie, those of today first."""
+    names = [(request.model.name, request.service, False)]
+    names += [(*former, True) for former in request.former]
+    dimensions = [request.sent_dimension]
+    if request.model.nested and request.sent_dimension != request.model.dimension:
+        dimensions.append(request.model.dimension)  # a smaller vector is the beginning of it
+    return [_Way(*name, dimension) for name in names for dimension in dimensions]
