@@ -76,12 +76,12 @@ def parse_task_type(value: str | None) -> TaskType | None:
     """
     if value is None:
         return None
-    name = value.upper() if isinstance(value, str) else value
+    name = value.strip().upper() if isinstance(value, str) else type(value).__name__
     if name == "UNSPECIFIED":  # Vertex AI's spelling
         return "TASK_TYPE_UNSPECIFIED"
     if name not in _PURPOSE:
         raise ConfigurationError(
-            f"unknown task_type {value!r}; known: {', '.join(get_args(TaskType))}"
+            f"unknown task_type {name!r}; known: {', '.join(get_args(TaskType))}"
         )
     return name
 

@@ -12,6 +12,7 @@ from langchain_core.load.serializable import (
     SerializedNotImplemented,
 )
 from pydantic import ConfigDict, Field, PrivateAttr, SecretStr
+from pydantic.json_schema import SkipJsonSchema  # noqa: TC002 - pydantic reads the annotations
 
 from gemini_embed.adapter import (
     OPTIONS,
@@ -83,8 +84,8 @@ class GeminiEmbeddings(Adapted, Serializable, Embeddings):
     retry_min_seconds: float = 1.0
     retry_max_seconds: float = 60.0
     retry_exponential_base: float = 2.0
-    on_retry: Callable[[Retry], None] | None = Field(default=None, exclude=True)
-    quota: Quota | None = Field(default=None, exclude=True)
+    on_retry: SkipJsonSchema[Callable[[Retry], None] | None] = Field(default=None, exclude=True)
+    quota: SkipJsonSchema[Quota | None] = Field(default=None, exclude=True)
     requests_per_minute: int | None = None
     tokens_per_minute: int | None = None
     cache: Any = Field(default=None, exclude=True)

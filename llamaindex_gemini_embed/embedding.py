@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from pydantic import ConfigDict, Field, PrivateAttr, SecretStr
+from pydantic.json_schema import SkipJsonSchema  # noqa: TC002 - pydantic reads the annotations
 
 from gemini_embed.adapter import (
     OPTIONS,
@@ -127,8 +128,8 @@ class GeminiEmbedding(Adapted, BaseEmbedding):
     retry_min_seconds: float = Field(default=1.0, exclude=True)
     retry_max_seconds: float = Field(default=60.0, exclude=True)
     retry_exponential_base: float = Field(default=2.0, exclude=True)
-    on_retry: Callable[[Retry], None] | None = Field(default=None, exclude=True)
-    quota: Quota | None = Field(default=None, exclude=True)
+    on_retry: SkipJsonSchema[Callable[[Retry], None] | None] = Field(default=None, exclude=True)
+    quota: SkipJsonSchema[Quota | None] = Field(default=None, exclude=True)
     requests_per_minute: int | None = Field(default=None, exclude=True)
     tokens_per_minute: int | None = Field(default=None, exclude=True)
     cache: Any = Field(default=None, exclude=True)
