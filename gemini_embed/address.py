@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from pydantic import SecretStr
-
 from gemini_embed.backend import names_location, own_address
 from gemini_embed.credentials import find_key
+from gemini_embed.redaction import Url
 from gemini_embed.service_address import gateway_of, sent_to
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from google import genai
+    from pydantic import SecretStr
 
     from gemini_embed.backend import Backend
     from gemini_embed.credentials import Key
@@ -28,27 +28,27 @@ class Address:
 
     Attributes:
         backend: The service.
-        api_key: The key itself; never shown.
+        api_key: The key itself.
         credentials: Google Cloud credentials, or the path of a service account's file; None for
             Application Default Credentials, on Vertex AI without a key.
         identity: As whom, for error messages: where key or credentials came from.
         timeout: Seconds for one attempt, whole; None for no limit.
         base_url: Instead of the SDK's own choice.
         api_version: Instead of the SDK's own choice.
-        headers: Sent with every request.
+        headers: Sent with every request; secrets.
         client_args: Given to the SDK's HTTP library.
         client: A ready SDK client, used as it is.
         fast_decode: Whether to read answers' numbers ourselves, where we can.
     """
 
     backend: Backend
-    api_key: str | None = field(repr=False)
+    api_key: SecretStr | None
     credentials: Any = field(default=None, repr=False)
     identity: str
     timeout: float | None
     base_url: str | None = None
     api_version: str | None = None
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    headers: Mapping[str, SecretStr] = field(default_factory=dict)
     client_args: Mapping[str, Any] | None = field(default=None, repr=False)
     client: genai.Client | None = field(default=None, repr=False)
     fast_decode: bool = True
@@ -69,6 +69,7 @@ def address_of(options: Options, backend: Backend, elsewhere: ServiceAddress | N
             key = None
         else:
             backend = replace(backend, location=None)  # express mode: the key says where
+    headers: Any = options.additional_headers or {}  # secrets since they were checked
     base_url, api_version = None, options.api_version
     if elsewhere is not None:
         base_url, api_version = sent_to(elsewhere, api_version)
@@ -76,16 +77,13 @@ def address_of(options: Options, backend: Backend, elsewhere: ServiceAddress | N
         base_url = own_address(backend)
     return Address(
         backend=backend,
-        api_key=key.get_secret_value() if key else None,
+        api_key=key,
         credentials=options.credentials,
         identity=_identity(options, backend, key),
         timeout=options.timeout,
-        base_url=base_url,
+        base_url=None if base_url is None else Url(base_url),
         api_version=api_version,
-        headers={
-            name: value.get_secret_value() if isinstance(value, SecretStr) else value
-            for name, value in (options.additional_headers or {}).items()
-        },
+        headers=headers,
         client_args=options.client_args,
         client=options.client,
         fast_decode=options.fast_decode,

@@ -13,6 +13,7 @@ import ssl
 import sys
 from base64 import b64encode
 from importlib import import_module
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -25,7 +26,7 @@ from gemini_embed import interception, loop, process
 from gemini_embed.backend import sdk_version
 from gemini_embed.bounded import ACCEPTED
 from gemini_embed.errors import ConfigurationError
-from gemini_embed.redaction import Secrets, secrets_of
+from gemini_embed.redaction import Secrets, revealed, secrets_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from gemini_embed.address import Address
 
 _HTTPX = ("httpx", "httpx2")
+
+_WHO_ASKS = ("user-agent", "x-goog-api-client")
 
 _PROXIED = ("http", "https", "all")
 """What an environment names proxies for, as far as it concerns us."""
@@ -102,8 +105,8 @@ def connect(address: Address, identity: dict[str, Any]) -> Connection:
         return _made(address, identity)
     except Exception as error:  # noqa: BLE001 - whatever it does not like
         clean = Secrets(secrets_of(address)).cleaned(error)
-        told = f"{type(error).__name__}: {clean}"
-        raise ConfigurationError(f"the SDK does not take these options: {told}") from clean
+    told = f"{type(clean).__name__}: {clean}"
+    raise ConfigurationError(f"the SDK does not take these options: {told}") from clean
 
 
 def _made(address: Address, identity: dict[str, Any]) -> Connection:
@@ -111,7 +114,7 @@ def _made(address: Address, identity: dict[str, Any]) -> Connection:
         "timeout": None if address.timeout is None else max(1, round(address.timeout * 1000)),
         "base_url": address.base_url,
         "api_version": address.api_version,
-        "headers": dict(address.headers) if address.headers else None,
+        "headers": revealed(_with_our_name(address.headers)),
         # One attempt: retrying is ours. Left out, the SDK repeats a request whose connection
         # broke once, after a random sleep of up to ten seconds.
         "retry_options": {"attempts": 1},
@@ -126,7 +129,7 @@ def _made(address: Address, identity: dict[str, Any]) -> Connection:
         options["async_client_args"] = {"trust_env": False}  # nor does anybody use this one
     try:
         sdk = genai.Client(
-            **identity,
+            **revealed(identity),
             http_options={k: v for k, v in options.items() if v is not None},  # type: ignore[arg-type] # a mapping of HttpOptions' fields
         )
     except Exception:
@@ -134,6 +137,13 @@ def _made(address: Address, identity: dict[str, Any]) -> Connection:
             session.detach()  # it has no connections yet
         raise
     return Connection(sdk, session, client)
+
+
+def _with_our_name(headers: Mapping[str, Any]) -> dict[str, Any]:
+    """Return headers with those that say who asks, beside the SDK; the caller's own win."""
+    us = f"gemini-embed/{version('gemini-embed')}"
+    given = {name.lower() for name in headers}
+    return {name: us for name in _WHO_ASKS if name not in given} | dict(headers)
 
 
 def _names_proxy() -> bool:

@@ -25,6 +25,7 @@ from gemini_embed.models import (
 from gemini_embed.notices import warn
 from gemini_embed.options import Options, check_picklable, meant_by_first_release
 from gemini_embed.quota import Quota
+from gemini_embed.redaction import forgetful
 from gemini_embed.request import Request
 from gemini_embed.results import warn_of_truncated
 from gemini_embed.retry import MAX_RETRIES, Backoff
@@ -426,10 +427,12 @@ def _load() -> None:
 _whole = optional(whole(1))
 
 
+@forgetful
 def _restored(cls: type[GeminiEmbedder], options: dict[str, Any]) -> GeminiEmbedder:
     return cls(**options)
 
 
+@forgetful
 def _rebuild(cls: type[GeminiEmbedder], options: dict[str, Any]) -> GeminiEmbedder:
     """Read a pickle of release 0.1."""
     return cls(**options, behaves_like=meant_by_first_release(options["model"]))

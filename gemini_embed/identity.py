@@ -16,11 +16,12 @@ from google.auth.environment_vars import CREDENTIALS as CREDENTIAL_FILE
 from google.oauth2 import service_account
 
 from gemini_embed.errors import ConfigurationError
-from gemini_embed.redaction import Secrets, secrets_of
+from gemini_embed.redaction import Secrets
 from gemini_embed.threads import in_thread
 
 if TYPE_CHECKING:
     from gemini_embed.address import Address
+    from gemini_embed.backend import Backend
 
 _SCOPES = ["https://www.googleapis.com/auth/cloud-platform"]
 
@@ -53,14 +54,7 @@ def _on_vertex(address: Address) -> dict[str, Any]:
         _check_regular(named)
     project = backend.project or getattr(credentials, "project_id", None)
     if not (project or address.api_key or address.base_url):
-        try:
-            found, project = google.auth.default(scopes=_SCOPES)
-        except google_auth_errors.GoogleAuthError as error:
-            clean = Secrets(secrets_of(address)).cleaned(error)
-            raise ConfigurationError(
-                f"{backend}: no credentials were given, and none found: {clean}. Pass api_key, or "
-                "credentials and project, or set up Application Default Credentials"
-            ) from clean
+        found, project = _found(backend)
         credentials = credentials or found
     if credentials is not None and not project:
         raise ConfigurationError(f"{backend}: credentials need a project; pass project")
@@ -73,6 +67,18 @@ def _on_vertex(address: Address) -> dict[str, Any]:
     }
 
 
+def _found(backend: Backend) -> tuple[Any, str | None]:
+    """Return Application Default Credentials, and the project that they name."""
+    try:
+        return google.auth.default(scopes=_SCOPES)
+    except google_auth_errors.GoogleAuthError as error:
+        clean = Secrets(()).cleaned(error)  # what was read of a file goes
+    raise ConfigurationError(
+        f"{backend}: no credentials were given, and none found: {clean}. Pass api_key, or "
+        "credentials and project, or set up Application Default Credentials"
+    ) from clean
+
+
 def _from_file(path: str | PathLike[str]) -> Any:
     """Return the credentials in a service account's file."""
     _check_regular(path)
@@ -82,10 +88,10 @@ def _from_file(path: str | PathLike[str]) -> Any:
         )
     except (OSError, ValueError, google_auth_errors.GoogleAuthError) as error:
         clean = Secrets(()).cleaned(error)  # what was read of the file goes
-        raise ConfigurationError(
-            f"{path} cannot be read as a service account's file: {clean}. Credentials of another "
-            "kind can be passed as an object, or named by GOOGLE_APPLICATION_CREDENTIALS"
-        ) from clean
+    raise ConfigurationError(
+        f"{path} cannot be read as a service account's file: {clean}. Credentials of another "
+        "kind can be passed as an object, or named by GOOGLE_APPLICATION_CREDENTIALS"
+    ) from clean
 
 
 def _check_regular(path: str | PathLike[str]) -> None:

@@ -17,6 +17,7 @@ from gemini_embed.inputs import OnBlank, OnSurrogate
 from gemini_embed.models import NEWEST, known_id
 from gemini_embed.notices import warn
 from gemini_embed.quota import Quota
+from gemini_embed.redaction import Url, forgetful
 from gemini_embed.service_address import read_address, sent_to
 from gemini_embed.tasks import parse_task_type
 
@@ -59,7 +60,7 @@ def _cache(name: str, value: object) -> object:
 def _base_url(name: str, value: object) -> str | None:
     text = checks.text_or_blank(name, value)
     read_address(text, name)
-    return text
+    return None if text is None else Url(text)
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -221,6 +222,8 @@ class Options:
             setattr(self, option.name, check(option.name, getattr(self, option.name)))
         _check_combinations(self)
 
+
+Options.__init__ = forgetful(Options.__init__)  # type: ignore[method-assign] # a dataclass's own
 
 _OF_VERTEX = ("vertexai", "project", "location", "credentials")
 _OF_A_CLIENT = ("base_url", "api_version", "additional_headers", "client_args")

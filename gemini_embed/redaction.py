@@ -13,18 +13,20 @@ import re
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
+from functools import wraps
 from itertools import chain
 from traceback import clear_frames
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ParamSpec, TypeVar
 from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
-from pydantic import SecretBytes, SecretStr, ValidationError
+from pydantic import AfterValidator, PlainSerializer, SecretBytes, SecretStr, ValidationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from gemini_embed.address import Address
 
+P = ParamSpec("P")
 T = TypeVar("T")
 E = TypeVar("E", bound=BaseException)
 
@@ -51,7 +53,16 @@ _OF_CREDENTIALS = ("token", "refresh_token", "id_token", "client_secret")
 _SECRET_ARGS = frozenset({"auth", "cookies", "headers", "params", "proxy_auth", "proxy_headers"})
 """Options of the HTTP libraries of which every value is taken for a secret."""
 
-_PUBLIC_HEADERS = frozenset({"accept", "content-type", "user-agent", "x-goog-api-client"})
+_PUBLIC_HEADERS = frozenset(
+    {
+        "accept",
+        "accept-encoding",
+        "connection",
+        "content-type",
+        "user-agent",
+        "x-goog-api-client",
+    }
+)
 
 _TRAFFIC = frozenset(
     {"_request", "_response", "doc", "history", "request", "request_info", "response"}
@@ -105,13 +116,13 @@ class Secrets:
         The variables of the frames that it passed are forgotten: those of the SDK and of its HTTP
         libraries hold keys and headers, and tools print them.
         """
+        _forget_frames(error)
         return self._cleaned(error, {})
 
     def _cleaned(self, error: E, done: dict[int, BaseException]) -> BaseException:
         if id(error) in done:
             return done[id(error)]
-        clear_frames(error.__traceback__)
-        clean = done[id(error)] = self._redacted(error)
+        clean = done[id(error)] = self._redacted(error, done)
         cause, context = error.__cause__, error.__context__
         hides_context = error.__suppress_context__
         clean.__cause__ = None if cause is None else self._cleaned(cause, done)
@@ -119,14 +130,14 @@ class Secrets:
         clean.__suppress_context__ = hides_context
         return clean
 
-    def _redacted(self, error: BaseException) -> BaseException:
+    def _redacted(self, error: BaseException, done: dict[int, BaseException]) -> BaseException:
         """Return an error without secrets in it, or what stands for one that cannot be mended."""
         told = _told(error)
         if isinstance(error, UnicodeError | ValidationError):  # hold what was read
             return self._stand_in(error, told)
         if isinstance(error, BaseExceptionGroup):
             for one in error.exceptions:
-                self.cleaned(one)
+                self._cleaned(one, done)
         for name, value in vars(error).items():
             vars(error)[name] = None if name in _TRAFFIC else self.without(value)
         try:
@@ -144,11 +155,61 @@ class Secrets:
         return made.with_traceback(error.__traceback__)
 
 
-def shown_url(url: str | None) -> str | None:
+def _forget_frames(error: BaseException) -> None:
+    """Clear the variables of every frame that an error and its causes passed."""
+    todo, done = [error], set()
+    while todo:
+        one = todo.pop()
+        if id(one) in done:
+            continue
+        done.add(id(one))
+        clear_frames(one.__traceback__)
+        todo += [other for other in (one.__cause__, one.__context__) if other is not None]
+        todo += one.exceptions if isinstance(one, BaseExceptionGroup) else ()
+
+
+def forgetful(function: Callable[P, T]) -> Callable[P, T]:
+    """Let the errors of a function that is given secrets leave without its variables.
+
+    Tools print the variables of all frames beside an error: `pytest -l`, Sentry, rich.
+    """
+
+    @wraps(function)
+    def wrapper(*args: P.args, **options: P.kwargs) -> T:
+        try:
+            return function(*args, **options)
+        except BaseException as error:
+            del args, options
+            _forget_frames(error)
+            raise
+
+    return wrapper
+
+
+def revealed(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options with their secrets in clear, for the very call that needs them."""
+    return {
+        name: value.get_secret_value() if isinstance(value, SecretStr) else value
+        for name, value in options.items()
+    }
+
+
+class Url(str):
+    """An address whose repr shows neither name and password nor the query."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return repr(shown_url(self))
+
+
+def shown_url(url: str) -> str:
     """Return an address as it may be shown: without name, password, query and fragment."""
-    if url is None:
-        return None
     return _USER_INFO.sub("//", re.split(r"[?#]", url, maxsplit=1)[0])
+
+
+ShownUrl = Annotated[str, AfterValidator(Url), PlainSerializer(shown_url, return_type=str)]
+"""For a pydantic field: an address that works, and is shown and dumped without its secrets."""
 
 
 def secrets_of(address: Address) -> Iterator[str]:
@@ -170,6 +231,8 @@ def of_sdk_client(client: Any) -> Iterator[str]:
     yield from of_url(getattr(options, "base_url", None))
     for name in ("client_args", "async_client_args"):
         yield from of_client_args(getattr(options, name, None))
+    for name in ("aiohttp_client", "httpx_async_client"):
+        yield from of_headers(getattr(getattr(options, name, None), "headers", None))
 
 
 def of_headers(headers: Mapping[str, Any] | None) -> Iterator[str]:

@@ -13,6 +13,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from gemini_embed.errors import ConfigurationError
 from gemini_embed.models import bare_name, former_name
+from gemini_embed.redaction import Url, forgetful
 
 if TYPE_CHECKING:
     from gemini_embed.backend import BackendName
@@ -96,7 +97,7 @@ def service_of(options: Options, row: Model, address: ServiceAddress | None) -> 
     if options.client is not None:
         written = []  # all clients had one name
     if options.service_name is not None:
-        written.append(options.service_name)
+        written.append(Url(options.service_name))
     elsewhere = address is not None
     model = former_name(options.model, row, elsewhere=elsewhere)
     former = [(model, service) for service in written] if model is not None else []
@@ -110,6 +111,7 @@ def address_of_client(client: object) -> ServiceAddress | None:
     return read_address(written, "client") if isinstance(written, str) else None
 
 
+@forgetful
 def read_address(written: str | None, source: str) -> ServiceAddress | None:
     """Return an address in its parts; None for a blank one, which counts as not given.
 
@@ -130,7 +132,7 @@ def read_address(written: str | None, source: str) -> ServiceAddress | None:
     url = parts._replace(scheme=parts.scheme.lower(), path=path).geturl()
     if path and _GOOGLE.fullmatch(_normal(parts, "")):
         raise ConfigurationError(f"{source}: Google's own address has no path but an API version")
-    return ServiceAddress(text, url, found[1] if found else None, _normal(parts, path))
+    return ServiceAddress(Url(text), Url(url), found[1] if found else None, _normal(parts, path))
 
 
 def sent_to(address: ServiceAddress, api_version: str | None) -> tuple[str, str | None]:

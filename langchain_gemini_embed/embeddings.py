@@ -27,6 +27,7 @@ from gemini_embed.inputs import OnBlank, OnSurrogate  # noqa: TC001 - pydantic r
 from gemini_embed.models import Normalize  # noqa: TC001 - likewise
 from gemini_embed.options import meant_by_first_release
 from gemini_embed.quota import Quota  # noqa: TC001 - likewise
+from gemini_embed.redaction import ShownUrl, forgetful, shown_url
 from gemini_embed.results import lists_of
 from gemini_embed.retry import Retry  # noqa: TC001 - likewise
 
@@ -90,7 +91,7 @@ class GeminiEmbeddings(Adapted, Serializable, Embeddings):
     tokens_per_minute: int | None = None
     cache: Any = Field(default=None, exclude=True)
     cache_full_dimension: bool = False
-    base_url: str | None = None
+    base_url: ShownUrl | None = None
     service_name: str | None = None
     api_version: str | None = None
     additional_headers: dict[str, SecretStr] | None = Field(default=None, exclude=True)
@@ -112,6 +113,7 @@ class GeminiEmbeddings(Adapted, Serializable, Embeddings):
 
     if not TYPE_CHECKING:  # checkers read the options from the fields
 
+        @forgetful
         def __init__(self, **options: Any) -> None:
             names = type(self).model_fields
             refuse_unknown(options, {*names, *_SPELLINGS}, owner=type(self).__name__)
@@ -146,7 +148,12 @@ class GeminiEmbeddings(Adapted, Serializable, Embeddings):
 
     def to_json(self) -> SerializedConstructor | SerializedNotImplemented:
         """Return the serialized form; a client of the caller's has none."""
-        return super().to_json() if self.client is None else self.to_json_not_implemented()
+        if self.client is not None:
+            return self.to_json_not_implemented()
+        serialized = super().to_json()
+        if serialized["type"] == "constructor" and self.base_url is not None:
+            serialized["kwargs"]["base_url"] = shown_url(self.base_url)
+        return serialized
 
     @property
     def lc_secrets(self) -> dict[str, str]:
@@ -154,6 +161,7 @@ class GeminiEmbeddings(Adapted, Serializable, Embeddings):
         return {"google_api_key": "GOOGLE_API_KEY"}
 
     @property
+    @forgetful
     def _embedder(self) -> GeminiEmbedder:
         """The core for the options as they are now: fields may be assigned at any time."""
         renamed = {"api_key": self.google_api_key}

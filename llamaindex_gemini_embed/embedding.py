@@ -23,6 +23,7 @@ from gemini_embed.inputs import OnBlank, OnSurrogate, as_list
 from gemini_embed.models import NEWEST, TEXTS_PER_REQUEST, Normalize
 from gemini_embed.options import meant_by_first_release
 from gemini_embed.quota import Quota  # noqa: TC001 - likewise
+from gemini_embed.redaction import ShownUrl, forgetful
 from gemini_embed.results import lists_of
 from gemini_embed.retry import Retry  # noqa: TC001 - likewise
 from llamaindex_gemini_embed.kvstore import KVStoreCache
@@ -134,7 +135,7 @@ class GeminiEmbedding(Adapted, BaseEmbedding):
     tokens_per_minute: int | None = Field(default=None, exclude=True)
     cache: Any = Field(default=None, exclude=True)
     cache_full_dimension: bool = Field(default=False, exclude=True)
-    base_url: str | None = None
+    base_url: ShownUrl | None = None
     service_name: str | None = None
     api_version: str | None = None
     additional_headers: dict[str, SecretStr] | None = Field(default=None, exclude=True)
@@ -146,6 +147,7 @@ class GeminiEmbedding(Adapted, BaseEmbedding):
 
     _core: GeminiEmbedder | None = PrivateAttr(default=None)
 
+    @forgetful
     def __init__(  # noqa: PLR0917 - the order of the integration this stands in for
         self,
         model_name: str | None = None,
@@ -261,6 +263,7 @@ class GeminiEmbedding(Adapted, BaseEmbedding):
         return "GeminiEmbedEmbedding"
 
     @property
+    @forgetful
     def _embedder(self) -> GeminiEmbedder:
         """The core for the options as they are now: fields may be assigned at any time."""
         renamed = {"model": self.model_name, "batch_size": self.embed_batch_size}

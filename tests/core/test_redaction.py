@@ -13,6 +13,8 @@ from pydantic import SecretStr, TypeAdapter, ValidationError
 
 from gemini_embed.redaction import (
     Secrets,
+    Url,
+    forgetful,
     of_client_args,
     of_headers,
     of_url,
@@ -120,7 +122,8 @@ def test_an_address_is_shown_without_what_lets_one_in() -> None:
 
     assert {"us@er", "passw0rd", "the-query-key", "a-flag"} <= set(of_url(url))
     assert shown_url(url) == "https://gateway.example:8443/path"
-    assert shown_url(None) is None
+    assert repr(Url(url)) == "'https://gateway.example:8443/path'"
+    assert Url(url) == url
 
 
 def raised(work: Any) -> Exception:
@@ -209,3 +212,23 @@ def test_a_validation_error_says_where_without_what() -> None:
     assert isinstance(error, ValidationError)
 
     assert str(Secrets([long]).cleaned(error)).startswith("0: Input should be a valid number")
+
+
+def test_a_function_that_was_given_a_secret_forgets_it_with_its_error() -> None:
+    """An option that cannot work is told without the key that was given beside it."""
+
+    @forgetful
+    def build(api_key: str, *, wrong: bool) -> str:
+        try:
+            _ = 1 / (not wrong)
+        except ZeroDivisionError:
+            raise ValueError("it is wrong") from None
+        return api_key
+
+    error = raised(lambda: build(KEY, wrong=True))
+
+    told = traceback.TracebackException.from_exception(error, capture_locals=True)
+    frames = [frame for frame in told.stack if frame.name in {"build", "wrapper"}]
+    assert len(frames) == 2
+    assert KEY not in f"{[frame.locals for frame in frames]}"
+    assert build(KEY, wrong=False) == KEY
