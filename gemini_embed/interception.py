@@ -10,6 +10,7 @@ A redirect is followed only where `redirects` allows it.
 from __future__ import annotations
 
 import json
+import re
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -42,6 +43,14 @@ if TYPE_CHECKING:
 
 _READ_BUFFER = 2**22
 """Bytes: an answer of 100 vectors is nearly that long. The SDK's own choice."""
+
+_EMPTY = re.compile(rb'"embedding"\s*:\s*\{\s*\}')
+_WITHOUT_VALUES = b'"embedding":{"values":null}'
+"""What the SDK is shown of embedContent's one embedding where it is empty: it would drop it, and a
+text that gets no vector could not be told from an answer without one."""
+
+_SHORT = 2**12
+"""Bytes; an answer in which there is no number has fewer."""
 
 Rows = list["NDArray[np.float32]"]
 
@@ -108,7 +117,7 @@ def _without_numbers(body: bytes) -> bytes:
     one.rows.clear()
     parted = part(body, give_way) if one.fast else None
     if parted is None:
-        return body
+        return _EMPTY.sub(_WITHOUT_VALUES, body) if len(body) < _SHORT else body
     one.rows.append(parted.rows)
     return parted.rest
 

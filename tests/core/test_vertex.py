@@ -22,6 +22,7 @@ from gemini_embed import (
     GeminiEmbedder,
     ModelNotFoundError,
     ModelRetiredError,
+    NoVectorError,
     RequestError,
 )
 from gemini_embed.backend import sdk_version
@@ -388,6 +389,21 @@ def test_a_text_that_was_cut_off_in_a_batch_is_told(vertex: Maker) -> None:
         result = vertex().embed(["a", long, "b"], role="document")
 
     assert result.usage.truncated == (1,)
+
+
+@pytest.mark.parametrize("fast", [True, False])
+@pytest.mark.parametrize("model", ["gemini-embedding-2", "gemini-embedding-001"])
+def test_a_single_text_that_gets_no_vector_is_named(
+    server: Standin, vertex: Maker, model: str, *, fast: bool
+) -> None:
+    """Whichever method is asked, an embedding without values is no answer without one."""
+    server.script.append("no-values")
+
+    with pytest.raises(NoVectorError, match="no vector") as caught:
+        vertex(model=model, fast_decode=fast).embed(["a"], role="document")
+
+    assert caught.value.indexes == (0,)
+    assert len(server.log) == 1
 
 
 def test_a_429_without_details_is_tried_again(server: Standin, vertex: Maker) -> None:
