@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from functools import cache, lru_cache
+from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -32,6 +32,7 @@ _SHA256 = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"
 _TOKENIZER = "embeddings/data/all-MiniLM-L6-v2-onnx-int8/tokenizer.json"
 _MAX_TOKENS = 256
 _REMEMBERED = 4096
+_WAYS = 64
 
 _QUERY_PREFIX = re.compile(r"task: [^|]+ \| query: ")
 _DOCUMENT_PREFIX = re.compile(r"title: (?P<title>.*?) \| text: ", re.DOTALL)
@@ -113,7 +114,7 @@ def turned(vector: NDArray[np.float64], way: str) -> NDArray[np.float64]:
     return (vector.view(np.complex128) * _turns(way, len(vector) // 2)).view(np.float64)
 
 
-@cache
+@lru_cache(maxsize=_WAYS)
 def _turns(way: str, planes: int) -> NDArray[np.complex128]:
     """Return what turns each plane."""
     digest = hashlib.shake_256(way.encode()).digest(-(-planes // 8))
