@@ -35,6 +35,7 @@ from gemini_embed.service_address import (
     gateway_of,
     read_address,
     service_of,
+    warn_of_plain_http,
 )
 from gemini_embed.tasks import TITLED, Role, parse_task_type, task_for, wire_text
 
@@ -103,8 +104,12 @@ class GeminiEmbedder(Options):
 
     def _find_address(self, backend: Backend) -> ServiceAddress | None:
         if self.client is not None:
-            return address_of_client(self.client)
-        return read_address(self.base_url, "base_url") or gateway_of(backend.name)
+            found = address_of_client(self.client)
+        else:
+            found = read_address(self.base_url, "base_url") or gateway_of(backend.name)
+        if found is not None:
+            warn_of_plain_http(found)
+        return found
 
     @property
     def _is_elsewhere(self) -> bool:

@@ -8,11 +8,13 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 
 from gemini_embed.errors import ConfigurationError
 from gemini_embed.models import bare_name, former_name
+from gemini_embed.notices import warn
 from gemini_embed.redaction import Url, forgetful
 
 if TYPE_CHECKING:
@@ -63,6 +65,29 @@ class ServiceAddress:
     def is_google(self) -> bool:
         """Whether it is Google's own service, spelled out."""
         return _GOOGLE.fullmatch(self.normal) is not None
+
+    @property
+    def can_be_read(self) -> bool:
+        """Whether what is sent there can be read on the way: plain http, to another machine."""
+        parts = urlsplit(self.normal)
+        return parts.scheme == "http" and not _is_loopback(parts.hostname or "")
+
+
+def warn_of_plain_http(address: ServiceAddress) -> None:
+    """Warn where a key, or a token, goes over the network for everybody to read."""
+    if address.can_be_read:
+        host = urlsplit(address.normal).netloc
+        warn(
+            f"the key or access token goes to {host} over plain http, where whoever is on the way "
+            "can read it; give an address that begins with https://"
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:  # a name
+        return host == "localhost" or host.endswith(".localhost")
 
 
 @dataclass(frozen=True, slots=True)

@@ -220,6 +220,7 @@ def test_a_missing_file_is_named(embedder: Maker) -> None:
         embedder(client_args={"verify": "/no/such.pem"}).embed(["a"], role="query")
 
 
+@pytest.mark.filterwarnings("ignore:the key or access token goes to service.invalid")
 def test_a_proxy_and_mounts_count(server: Standin, embedder: Maker) -> None:
     """Requests go through what the caller names."""
     elsewhere = embedder(base_url="http://service.invalid", client_args={"proxy": server.url})
@@ -232,6 +233,7 @@ def test_a_proxy_and_mounts_count(server: Standin, embedder: Maker) -> None:
     assert len(server.log) == 2
 
 
+@pytest.mark.filterwarnings("ignore:the key or access token goes to service.invalid")
 @pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"])
 @pytest.mark.parametrize("scheme", ["http://", ""])
 def test_the_environments_proxies_count(

@@ -266,6 +266,7 @@ def test_the_callers_own_hooks_and_options_stay(embedder: Maker) -> None:
     assert given == before
 
 
+@pytest.mark.filterwarnings("ignore:the key or access token goes to service.invalid")
 def test_the_environments_proxy_is_used(
     server: Standin, embedder: Maker, monkeypatch: pytest.MonkeyPatch
 ) -> None:

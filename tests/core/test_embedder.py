@@ -7,6 +7,7 @@ import copy
 import dataclasses
 import pickle
 import traceback
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -536,3 +537,24 @@ async def test_a_thousand_queries_at_once(server: Standin, embedder: Maker) -> N
     wires = [f"task: search result | query: q {i}" for i in range(1000)]
     right = vectors_of(server, wires, model="gemini-embedding-2", dimension=128)
     assert (np.vstack([result.vectors for result in results]) == right).all()
+
+
+@pytest.mark.parametrize("options", [{}, {"client_args": {"http2": False}}], ids=["", "httpx"])
+def test_the_service_is_told_who_asks(
+    server: Standin, embedder: Maker, options: dict[str, Any]
+) -> None:
+    """Google sees us and our version beside its SDK, as it sees the official classes."""
+    embedder(**options).embed(["a text"], role="query")
+
+    for name in ("x-goog-api-client", "user-agent"):
+        said = server.log[0].headers[name]
+        assert "google-genai-sdk/" in said
+        assert f"gemini-embed/{version('gemini-embed')}" in said
+
+
+def test_a_caller_may_say_who_asks(server: Standin, embedder: Maker) -> None:
+    """A header of the caller's own wins, however it is spelled."""
+    embedder(additional_headers={"X-Goog-Api-Client": "my-program/1"}).embed(["a"], role="query")
+
+    assert "my-program/1" in server.log[0].headers["x-goog-api-client"]
+    assert "gemini-embed/" not in server.log[0].headers["x-goog-api-client"]

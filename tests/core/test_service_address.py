@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +18,8 @@ from gemini_embed import (
 )
 from gemini_embed.service_address import read_address, sent_to
 from gemini_embed.standin import Standin
+from langchain_gemini_embed import GeminiEmbeddings
+from llamaindex_gemini_embed import GeminiEmbedding
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,6 +59,7 @@ def test_googles_own_address_spelled_out_is_google(written: str) -> None:
         "https://gateway.example/generativelanguage.googleapis.com",
     ],
 )
+@pytest.mark.filterwarnings("ignore:the key or access token goes to")
 def test_what_only_looks_like_google_is_another_service(written: str) -> None:
     """Its vectors are not taken for Google's."""
     assert GeminiEmbedder(base_url=written).fingerprint != GOOGLE
@@ -90,7 +94,7 @@ def test_spellings_of_one_gateway_are_one_service() -> None:
         ("https://", "names no host"),
         ("https://:8080", "names no host"),
         ("http://gate way.example", "holds characters"),
-        ("http://gateway.example\n", None),
+        ("https://gateway.example\n", None),
         ("http://gate\nway.example", "holds characters"),
         ("http://gateway.example:80800", "has a port or brackets"),
         ("http://gateway.example:port", "has a port or brackets"),
@@ -252,3 +256,53 @@ def test_another_service_is_called_so() -> None:
     with pytest.raises(FingerprintMismatchError, match="set service_name") as caught:
         check_fingerprint(stored, GeminiEmbedder(base_url="https://new.example"))
     assert "model is" not in str(caught.value)
+
+
+def plain_http_warnings(build: Callable[[], object]) -> list[str]:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        build()
+    assert {one.filename for one in caught} <= {__file__}
+    return [str(one.message) for one in caught if "plain http" in str(one.message)]
+
+
+@pytest.mark.parametrize(
+    ("host", "warned"),
+    [
+        ("http://gateway.example", True),
+        ("http://192.168.1.2:8080", True),
+        ("https://gateway.example", False),
+        ("http://localhost:8080", False),
+        ("http://gateway.localhost", False),
+        ("http://127.8.9.1:8080", False),
+        ("http://[::1]:8080", False),
+    ],
+)
+@pytest.mark.parametrize("build", [GeminiEmbedder, GeminiEmbeddings, GeminiEmbedding])
+def test_a_key_in_plain_http_is_warned_about_once(
+    build: Callable[..., object], host: str, *, warned: bool
+) -> None:
+    """Where it leaves the machine; the host is named, the key is not."""
+    url = host.replace("//", "//user:passw0rd@") + "/path"
+
+    said = plain_http_warnings(lambda: build(api_key="a-key", base_url=url))
+
+    assert len(said) == warned
+    assert "passw0rd" not in str(said)
+    assert "a-key" not in str(said)
+    assert not warned or host.removeprefix("http://") in said[0]
+
+
+def test_plain_http_of_the_environment_and_of_clients_is_warned_about(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """However the address comes, and once only: the calls are quiet."""
+    url = "http://gateway.example"
+    client = genai.Client(api_key="a-key", http_options={"base_url": url})
+    assert len(plain_http_warnings(lambda: GeminiEmbedder(client=client))) == 1
+
+    made = GeminiEmbedder(api_key="a-key")
+    monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", url)
+    assert len(plain_http_warnings(lambda: made.embed([], role="query"))) == 1
+    assert not plain_http_warnings(lambda: made.embed([], role="query"))
+    assert len(plain_http_warnings(lambda: GeminiEmbedder(api_key="a-key"))) == 1
