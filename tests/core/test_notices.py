@@ -131,7 +131,7 @@ def test_a_warning_made_an_error_does_not_hide_the_error_of_a_call(
 ) -> None:
     """Under `-W error` a call that failed says why it failed."""
     with pytest.raises(ConfigurationError, match="what went wrong"):
-        bridge(_warns_and_fails())
+        bridge(_warns_and_fails)
 
 
 def test_a_warning_after_the_call_is_not_lost() -> None:
