@@ -38,7 +38,7 @@ class Address:
         headers: Sent with every request; secrets.
         client_args: Given to the SDK's HTTP library.
         client: A ready SDK client, used as it is.
-        fast_decode: Whether to read answers' numbers ourselves, where we can.
+        fast_decode: Whether to read answers' numbers with pysimdjson, where it is installed.
     """
 
     backend: Backend

@@ -1,48 +1,95 @@
-"""The numbers of an answer, read from its bytes into arrays: no Python float is made of any.
+"""The numbers of an answer, read from its bytes into arrays. Performs no I/O.
 
-Performs no I/O. The service's JSON is nearly all numbers, and reading them one by one is most of
-what an embedding costs a client. Needs pysimdjson: the extra `fast`.
+The service's JSON is nearly all numbers, and reading them one by one is most of what an embedding
+costs a client. With pysimdjson (the extra `fast`) no Python float is made of any.
+
+Whatever the bytes are, reading takes time in proportion to their number, and ends in the vectors
+that `json.loads` finds in them or in an error.
 """
 
 from __future__ import annotations
 
 import json
-from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import simdjson
+from numpy.typing import NDArray
+
+from gemini_embed.errors import BadResponseError
+
+try:
+    import simdjson
+except ModuleNotFoundError:  # the extra `fast` is not installed
+    simdjson = None  # type: ignore[assignment] # there is no other way to say so
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from numpy.typing import NDArray
+    from collections.abc import Callable, Iterator, Sequence
 
 _HOLDERS = ("embeddings", "embedding", "predictions")
 """Where batchEmbedContents, embedContent and predict put their vectors."""
 
+_OF_A_TEXT = ("token_count", "tokenCount", "truncated")
+"""What of a text's statistics is of use."""
+
 _AT_ONCE = 32
 """Vectors read in one go: some milliseconds."""
+
+_MOST = 1000
+"""Vectors of an answer, and arrays in it that are looked at one by one: more than any has."""
+
+_PLACE = b"NaN"
+"""Stands where an array was taken out: no JSON, but `json.loads` asks what to make of it."""
+
+Row = NDArray[np.float32] | None
+"""The numbers of an embedding; None where it came without any."""
 
 
 class Parted(NamedTuple):
     """An answer in two parts.
 
     Attributes:
-        rows: The vectors, in order, rounded to float32; not yet checked.
-        rest: The answer, as JSON, without them: embeddings that hold more than numbers have an
-            empty array in their place, and embeddings that do not are gone.
+        rows: The vectors, in order, rounded to float32; not yet checked. Empty where the answer
+            has none in its place.
+        rest: What it says of tokens and of texts that were cut off, as an answer without numbers.
     """
 
-    rows: list[NDArray[np.float32]]
+    rows: list[Row]
     rest: bytes
 
 
-def part(body: bytes, pause: Callable[[], None] = lambda: None) -> Parted | None:
+def part(body: bytes, pause: Callable[[], None] = lambda: None, *, fast: bool = True) -> Parted:
     """Take the vectors out of an answer to batchEmbedContents, embedContent or predict.
 
-    None where the body is anything but plainly such an answer; `json.loads` may make more of it.
-    `pause` is called every few vectors.
+    `pause` is called every few vectors. Only `fast` makes use of pysimdjson.
+
+    Raises:
+        BadResponseError: The body is no such answer, or one of its vectors is not made of numbers.
+    """
+    try:
+        answer = _read(body, pause, fast=fast)
+        holder, held = _held(answer)
+        rows = [_row(index, embedding) for index, embedding in enumerate(held)]
+        return Parted(rows, json.dumps(_rest(answer, holder, held)).encode())
+    except (RecursionError, TypeError, ValueError) as error:
+        told = f"{type(error).__name__}: {error}"
+    raise BadResponseError(f"the answer could not be read: {told}")  # the error holds the body
+
+
+def _read(body: bytes, pause: Callable[[], None], *, fast: bool) -> Any:
+    """Return what `json.loads` makes of the body, some arrays of numbers as arrays of float32."""
+    if fast and simdjson is not None:
+        try:
+            return _with_arrays(body, pause)
+        except (RecursionError, ValueError):  # an array within a string, NaN, or no JSON at all
+            pass
+    return json.loads(body)
+
+
+def _with_arrays(body: bytes, pause: Callable[[], None]) -> Any:
+    """Read the body with arrays of numbers taken out, and put these where they stood.
+
+    Raises:
+        ValueError: They cannot be told from what else is in the body, or it is no JSON.
     """
     rows: list[NDArray[np.float32]] = []
     pieces: list[bytes] = []
@@ -54,40 +101,36 @@ def part(body: bytes, pause: Callable[[], None] = lambda: None) -> Parted | None
         pieces.append(body[rest_from:start])
         rest_from = end
     pieces.append(body[rest_from:])
-    # Each array's number in its place tells whether they are where vectors are, and nowhere else.
-    numbered = [b"[%d]" % index for index in range(len(rows))]
-    outline = b"".join(chain.from_iterable(zip(pieces, [*numbered, b""], strict=True)))
-    try:
-        answer = json.loads(outline)
-        (holder,) = (name for name in _HOLDERS if name in answer)
-        held = [answer[holder]] if holder == "embedding" else answer[holder]
-        if holder == "predictions":
-            held = [prediction["embeddings"] for prediction in held]
-        found = [embedding["values"] for embedding in held]
-    except (LookupError, RecursionError, TypeError, ValueError):
-        return None
-    if not rows or found != [[index] for index in range(len(rows))]:
-        return None
-    for embedding in held:
-        embedding["values"] = []
-    if holder == "embeddings" and all(len(embedding) == 1 for embedding in held):
-        answer[holder] = []  # the SDK would look at each
-    try:
-        return Parted(rows, json.dumps(answer).encode())
-    except RecursionError:  # nearly too deep for `loads`
-        return None
+    if any(_PLACE in piece for piece in pieces):
+        raise ValueError("the body has such a word of its own")
+    unplaced = iter(rows)
+
+    def placed(word: str) -> NDArray[np.float32]:
+        if word != _PLACE.decode():
+            raise ValueError(f"{word} is no number")
+        return next(unplaced)
+
+    answer = json.loads(_PLACE.join(pieces).decode(), parse_constant=placed)
+    if next(unplaced, None) is not None:
+        raise ValueError("an array within a string")
+    return answer
 
 
 def _arrays_of_numbers(body: bytes) -> Iterator[tuple[int, int, NDArray[np.float32]]]:
-    """Yield where each array of numbers begins and ends, and what is in it."""
+    """Yield where arrays of numbers begin and end, and what is in them."""
     parser, view = simdjson.Parser(), memoryview(body)
-    start = body.find(b"[")
-    while start >= 0:
+    end = 0
+    for _ in range(_MOST):
+        start = body.find(b"[", end)
         end = body.find(b"]", start) + 1
-        numbers = _numbers(view[start:end], parser) if end else None
+        if start < 0 or not end:
+            return
+        numbers = _numbers(view[start:end], parser)
+        if numbers is None:  # it may begin later: an array of numbers has no other in it
+            start = body.rfind(b"[", start, end)
+            numbers = _numbers(view[start:end], parser)
         if numbers is not None:
             yield start, end, numbers
-        start = body.find(b"[", start + 1 if numbers is None else end)
 
 
 def _numbers(text: memoryview, parser: simdjson.Parser) -> NDArray[np.float32] | None:
@@ -97,5 +140,71 @@ def _numbers(text: memoryview, parser: simdjson.Parser) -> NDArray[np.float32] |
         doubles = np.frombuffer(array.as_buffer(of_type="d"))
     except (AttributeError, RuntimeError, TypeError, ValueError):  # all that simdjson raises
         return None
-    with np.errstate(over="ignore"):  # too large for float32 becomes infinite, and is told later
-        return doubles.astype(np.float32) if len(doubles) else None
+    return _rounded(doubles) if len(doubles) else None
+
+
+def _rounded(numbers: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float32]:
+    """Return numbers as float32; what is too large becomes infinite, and is told later."""
+    with np.errstate(over="ignore"):
+        return np.asarray(numbers, np.float64).astype(np.float32)
+
+
+def _held(answer: Any) -> tuple[str, list[Any]]:
+    """Return the name under which an answer holds its embeddings, and these."""
+    if not isinstance(answer, dict):
+        raise TypeError("it is no object")
+    names = [name for name in _HOLDERS if answer.get(name) is not None]
+    if len(names) > 1:
+        raise ValueError(f"it has {' and '.join(names)}")
+    holder = names[0] if names else "embeddings"
+    held = answer[holder] if names else []
+    if holder == "embedding":
+        return holder, [held]
+    if not isinstance(held, list):
+        raise TypeError(f"its {holder} are no list")
+    if len(held) > _MOST:
+        raise ValueError(f"it has {len(held)} {holder}")
+    if holder == "predictions":
+        held = [_get(prediction, "embeddings") for prediction in held]
+    return holder, held
+
+
+def _row(index: int, embedding: Any) -> Row:
+    """Return the numbers of one embedding, None where it has none."""
+    values = _get(embedding, "values")
+    if values is None or isinstance(values, np.ndarray):
+        return values
+    if not isinstance(values, list) or not {float, int}.issuperset(map(type, values)):
+        raise BadResponseError(f"vector {index} of the answer holds something other than numbers")
+    try:
+        return _rounded(values)
+    except OverflowError as error:  # an integer beyond any float
+        what = "holds a number that is not finite"
+        raise BadResponseError(f"vector {index} of the answer {what}") from error
+
+
+def _rest(answer: Any, holder: str, held: list[Any]) -> dict[str, Any]:
+    """Return what is of use of an answer beside its numbers, where the SDK looks for it.
+
+    Nothing else: what nobody reads may be anything, and the SDK would look through all of it.
+    """
+    statistics = [_told(_get(one, "statistics"), *_OF_A_TEXT) for one in held]
+    shown = [{"values": [], "statistics": one} for one in statistics]
+    rest = _told(answer, "truncated")
+    if usage := _told(answer.get("usageMetadata"), "promptTokenCount"):
+        rest["usageMetadata"] = usage
+    if holder == "embedding":
+        rest[holder] = shown[0]
+    elif any(statistics):
+        rest[holder] = [{"embeddings": one} for one in shown] if holder == "predictions" else shown
+    return rest
+
+
+def _told(value: Any, *names: str) -> dict[str, Any]:
+    """Return the numbers, words and flags that an object has under some names."""
+    told = ((name, _get(value, name)) for name in names)
+    return {name: item for name, item in told if isinstance(item, (int, float, str))}
+
+
+def _get(value: Any, name: str) -> Any:
+    return value.get(name) if isinstance(value, dict) else None

@@ -132,7 +132,12 @@ class Engine:
         try:
             answer = await self._send(batch, call)
             served, rows = _served(batch, answer)
-            block = checked(rows, count=len(served.wires), dimension=request.sent_dimension)
+            block = checked(
+                rows,
+                count=len(served.wires),
+                dimension=request.sent_dimension,
+                used=request.dimension,
+            )
         except QuotaExceededError as error:
             if verdict(error) is Verdict.STOP:
                 raise located(error, batch, request) from error.__cause__

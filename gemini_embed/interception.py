@@ -3,14 +3,13 @@
 Uses what the SDK's two HTTP libraries offer for such things: a session with a response class of
 its own (aiohttp), and event hooks (httpx, httpx2). The SDK keeps its addresses, credentials,
 errors and versions. An answer is read no further than it can need; its numbers go straight to
-arrays, and the SDK is shown the rest. An error is made into something that the SDK can read.
-A redirect is followed only where `redirects` allows it.
+arrays, and the SDK, which would take `true` and "0.5" for numbers, is shown the rest. An error is
+made into something that the SDK can read. A redirect is followed only where `redirects` allows it.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
 
 from gemini_embed.bounded import ACCEPTED, MOST_BESIDES, Body
+from gemini_embed.decoding import Row, part
 from gemini_embed.errors import BadResponseError
 from gemini_embed.loop import give_way
 from gemini_embed.redirects import KEEPING, REDIRECTS, check_redirect
@@ -28,31 +28,11 @@ try:
 except ModuleNotFoundError:  # the SDK sends through httpx then
     aiohttp = None  # type: ignore[assignment] # there is no other way to say so
 
-try:
-    from gemini_embed.decoding import part
-except ModuleNotFoundError as error:
-    if error.name != "simdjson":
-        raise
-    part = None  # type: ignore[assignment] # the extra `fast` is not installed
-
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 
-    import numpy as np
-    from numpy.typing import NDArray
-
 _READ_BUFFER = 2**22
 """Bytes: an answer of 100 vectors is nearly that long. The SDK's own choice."""
-
-_EMPTY = re.compile(rb'"embedding"\s*:\s*\{\s*\}')
-_WITHOUT_VALUES = b'"embedding":{"values":null}'
-"""What the SDK is shown of embedContent's one embedding where it is empty: it would drop it, and a
-text that gets no vector could not be told from an answer without one."""
-
-_SHORT = 2**12
-"""Bytes; an answer in which there is no number has fewer."""
-
-Rows = list["NDArray[np.float32]"]
 
 
 @dataclass(eq=False)
@@ -61,16 +41,16 @@ class Reading:
 
     Attributes:
         most: Bytes that an answer may have.
-        fast: Whether its numbers are read here.
+        fast: Whether its numbers may be read with pysimdjson.
         answered: Whether anything came back.
-        rows: An answer's vectors, unless the SDK was given them. To be taken out: the event loop
-            keeps the context of a timer that was cancelled.
+        rows: An answer's vectors, unless a caller's client read it. To be taken out: the event
+            loop keeps the context of a timer that was cancelled.
     """
 
     most: int
     fast: bool
     answered: bool = False
-    rows: list[Rows] = field(default_factory=list)
+    rows: list[list[Row]] = field(default_factory=list)
 
 
 _reading: ContextVar[Reading] = ContextVar("reading")
@@ -79,7 +59,7 @@ _reading: ContextVar[Reading] = ContextVar("reading")
 @contextmanager
 def reading(most: int, *, fast: bool) -> Iterator[Reading]:
     """Yield what is known, afterwards, of the answers that came meanwhile."""
-    one = Reading(most, fast and part is not None)
+    one = Reading(most, fast)
     token = _reading.set(one)
     try:
         yield one
@@ -93,7 +73,7 @@ async def _shown(
     """Read a body, and return what the SDK is shown of it.
 
     Raises:
-        BadResponseError: It is an answer, and too long or wrongly compressed.
+        BadResponseError: It is an answer, and too long, wrongly compressed or not to be read.
     """
     encoding = headers.get("content-encoding", "")
     if status == HTTPStatus.OK:
@@ -112,14 +92,12 @@ async def _read(pieces: AsyncIterator[bytes], body: Body) -> bytes:
 
 
 def _without_numbers(body: bytes) -> bytes:
-    """Keep an answer's vectors and return the rest; all of it where it is no plain answer."""
+    """Keep an answer's vectors and return the rest."""
     one = _reading.get()
     one.rows.clear()
-    parted = part(body, give_way) if one.fast else None
-    if parted is None:
-        return _EMPTY.sub(_WITHOUT_VALUES, body) if len(body) < _SHORT else body
-    one.rows.append(parted.rows)
-    return parted.rest
+    rows, rest = part(body, give_way, fast=one.fast)
+    one.rows.append(rows)
+    return rest
 
 
 def _legible(body: bytes, reason: str) -> bytes:
@@ -159,7 +137,10 @@ async def _on_response(response: Any) -> None:
     """Replace what is to be read of a response; called before it is."""
     _reading.get().answered = True
     kept = _check_redirect(response.status_code, response.url, response.headers.get("location"))
-    if not response.is_stream_consumed:  # a hook of the caller's may have read it
+    if response.is_stream_consumed:  # a hook of the caller's has read it
+        if response.status_code == HTTPStatus.OK:
+            _without_numbers(response.content)
+    else:
         response_class = type(response)
         raw = response_class(200, headers=response.headers, stream=response.stream)
         body = await _shown(

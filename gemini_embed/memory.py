@@ -67,6 +67,7 @@ class Memory:
         self._model = request.model
         self._ways = _ways_to_keep(request)
         self._dimension = request.sent_dimension
+        self._used = request.dimension
         self._readable = self._writable = True
         self._quick = False  # the last time
         self._keeping = 0
@@ -157,6 +158,9 @@ class Memory:
                 break
             asked = [wires[i] for i in rest]
             more, block, spoilt = self._look_up(asked, kept)
+            if self._used < kept.dimension:  # zeros only have no direction
+                of_use = np.flatnonzero(block[:, : self._used].any(axis=1)).tolist()
+                more, block = [more[i] for i in of_use], block[of_use]
             if kept.dimension != self._dimension:
                 block = as_served(block, self._dimension, model=self._model)
             if kept.is_former and more:

@@ -214,7 +214,8 @@ class Options:
     client: genai.Client | None = field(
         default=None, metadata=_is(optional(checks.has("aio", what="a google.genai.Client")))
     )
-    """A ready `google.genai.Client`, used as it is; it cannot be pickled."""
+    """A ready `google.genai.Client`, used as it is: it reads its answers itself, and takes `true`
+    for 1 and `"0.5"` for 0.5. It cannot be pickled."""
 
     def __post_init__(self) -> None:
         for option in fields(self):

@@ -33,11 +33,9 @@ from gemini_embed.sdk_errors import as_sdk_error
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy as np
-    from numpy.typing import NDArray
-
     from gemini_embed.address import Address
     from gemini_embed.connection import Connection
+    from gemini_embed.decoding import Row
     from gemini_embed.plan import Batch
     from gemini_embed.request import Request
 
@@ -52,19 +50,23 @@ class Answer(NamedTuple):
 
     Attributes:
         rows: The vectors, in the order of the texts if the service did its part; not yet checked.
-            Lists as the SDK read them, or arrays where its reading was anticipated.
+            Arrays, or lists as a caller's client read them; None for an embedding that came
+            without values.
         prompt_tokens: What the service counted for the whole batch, None where it does not say
             or where the SDK (below 3) drops it.
         truncated: Which rows are of texts that were cut off, where the service tells.
         some_truncated: Whether it says so of the batch without saying which.
-        without_values: Which rows are embeddings that came without any vector.
     """
 
-    rows: Sequence[Sequence[float] | NDArray[np.float32]]
+    rows: Sequence[Sequence[float] | Row]
     prompt_tokens: int | None
     truncated: Sequence[int] = ()
     some_truncated: bool = False
-    without_values: Sequence[int] = ()
+
+    @property
+    def without_values(self) -> list[int]:
+        """Which rows are embeddings that came without any vector."""
+        return [row for row, values in enumerate(self.rows) if values is None]
 
 
 class Transport:
@@ -109,7 +111,7 @@ class Transport:
             if self._address.client is None:
                 shown = batch.wires[:2]  # the SDK only has to see that there are several
         contents: Any = [content_of(wire) for wire in shown]
-        rows: Sequence[Sequence[float] | NDArray[np.float32]]
+        rows: Sequence[Sequence[float] | Row]
         failure = None
         most = most_bytes(len(batch.wires), request.sent_dimension)
         try:
@@ -126,14 +128,13 @@ class Transport:
         if failure is not None:
             raise failure  # out here, where what the SDK raised does not become its context
         embeddings = response.embeddings or ()
-        rows = read.rows.pop() if read.rows else [one.values or () for one in embeddings]
+        rows = read.rows.pop() if read.rows else [one.values for one in embeddings]
         statistics = [embedding.statistics for embedding in embeddings]
         return Answer(
             rows,
             _prompt_tokens(getattr(response, "usage_metadata", None), statistics),
             truncated=[row for row, one in enumerate(statistics) if one and one.truncated],
             some_truncated=bool(getattr(response, "truncated", None)),
-            without_values=[row for row, one in enumerate(embeddings) if one.values is None],
         )
 
     def _translated(self, error: Exception, *, answered: bool) -> GeminiEmbedError:

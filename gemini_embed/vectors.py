@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,15 +17,20 @@ if TYPE_CHECKING:
 
 
 def checked(
-    rows: Sequence[Sequence[float] | NDArray[np.float32]], *, count: int, dimension: int
+    rows: Sequence[Sequence[float] | NDArray[np.float32]],
+    *,
+    count: int,
+    dimension: int,
+    used: int | None = None,
 ) -> NDArray[np.float32]:
     """Return an answer's vectors as a float32 array of shape (count, dimension).
 
-    float32 is exact for what the service sends: its numbers are float32, printed.
+    float32 is exact for what the service sends: its numbers are float32, printed. `used` is how
+    many numbers of each vector are to be served, where that is less.
 
     Raises:
         BadResponseError: Too few or too many vectors, one of another length, one that holds
-            a number that is not finite, or one of zeros only, which has no direction.
+            a number that is not finite, or one that has no direction: zeros only, where used.
     """
     if len(rows) != count:
         raise BadResponseError(f"{count} texts were sent and {len(rows)} vectors came back")
@@ -36,8 +41,14 @@ def checked(
             )
     with np.errstate(over="ignore"):  # too large for float32 becomes infinite, found below
         block = np.array(rows, dtype=np.float32).reshape(count, dimension)
-    for row in map(int, np.flatnonzero(~sound(block))):
-        what = "holds a number that is not finite" if block[row].any() else "is all zeros"
+    directed = sound(block)
+    if used is not None and used < dimension:
+        directed &= block[:, :used].any(axis=1)
+    for row in map(int, np.flatnonzero(~directed)):
+        if not np.isfinite(block[row]).all():
+            what = "holds a number that is not finite"
+        else:
+            what = f"begins with {used} zeros" if block[row].any() else "is all zeros"
         raise BadResponseError(f"vector {row} of the answer {what}")
     return block
 
@@ -60,9 +71,11 @@ def as_served(block: NDArray[np.float32], n: int, *, model: Model) -> NDArray[np
 
 
 def unit(block: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the rows of an (n, d) array, each of length 1."""
+    """Return the rows of an (n, d) array, each of length 1. Each must have a direction."""
+    # The square of a float32, and the inverse of any length they give, fit a float64 only.
     lengths = np.sqrt(np.einsum("ij,ij->i", block, block, dtype=np.float64))
-    scaled: NDArray[np.float32] = block / lengths[:, np.newaxis].astype(np.float32)
+    scaled = np.empty(block.shape, np.float32)
+    np.multiply(block, 1 / lengths[:, np.newaxis], out=scaled, casting="same_kind")
     return scaled
 
 
@@ -78,14 +91,28 @@ def truncate(vectors: ArrayLike, n: int) -> NDArray[np.float32]:
         n: From 1 to d.
 
     Raises:
-        ValueError: `n` is out of range, or a vector's first `n` numbers are all zeros.
+        ValueError: `n` is out of range, or a vector's first `n` numbers are all zeros, or not all
+            finite.
     """
-    block = np.asarray(vectors, dtype=np.float32)
+    block = np.asarray(vectors)
     if block.ndim not in {1, 2}:
         raise ValueError(f"vectors must have one or two dimensions, not {block.ndim}")
     if not 1 <= n <= block.shape[-1]:
         raise ValueError(f"n={n}: vectors of {block.shape[-1]} numbers give 1 to that many")
-    prefix = np.atleast_2d(block)[:, :n]
-    if not prefix.any(axis=1).all():
-        raise ValueError(f"a vector's first {n} numbers are all zeros and have no direction")
+    prefix = _as_float32(np.atleast_2d(block)[:, :n])
+    for row in map(int, np.flatnonzero(~sound(prefix))):
+        finite = np.isfinite(prefix[row]).all()
+        what = "are all zeros and have no direction" if finite else "are not all finite"
+        raise ValueError(f"the first {n} numbers of vector {row} {what}")
     return unit(prefix).reshape(*block.shape[:-1], n)
+
+
+def _as_float32(block: NDArray[Any]) -> NDArray[np.float32]:
+    """Return the rows as float32; what comes in another type is scaled first, so that it fits."""
+    if block.dtype == np.float32:
+        return block
+    wide = block.astype(np.float64)
+    # By a power of two, which changes no digit.
+    _, exponents = np.frexp(np.abs(wide).max(axis=1, keepdims=True))
+    scaled: NDArray[np.float64] = np.ldexp(wide, -exponents)
+    return scaled.astype(np.float32)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import gzip
 import importlib
 import json
+import time
 import tracemalloc
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from fuzz import answers
 from helpers import vectors_of
 from hypothesis import given
 from hypothesis import strategies as st
@@ -46,24 +49,25 @@ JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4),
     lambda inner: (
         st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from(["embeddings", "values", "x"]), inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["embeddings", "embedding", "predictions", "values", "x"]),
+            inner,
+            max_size=3,
+        )
     ),
     max_leaves=8,
 )
 
+BOTH_WAYS = pytest.mark.parametrize("fast", [True, False], ids=["pysimdjson", "json"])
 
-def in_json(answer: dict[str, Any]) -> tuple[list[list[float]], dict[str, Any]]:
-    """Return what `part` should make of an answer, by way of the standard library."""
+
+def in_json(answer: dict[str, Any]) -> list[list[float]]:
+    """Return the vectors of an answer, by way of the standard library."""
     if "predictions" in answer:
         held = [prediction["embeddings"] for prediction in answer["predictions"]]
     else:
         held = answer["embeddings"] if "embeddings" in answer else [answer["embedding"]]
-    rows = [embedding["values"] for embedding in held]
-    for embedding in held:
-        embedding["values"] = []
-    if "embeddings" in answer and all(embedding == {"values": []} for embedding in held):
-        answer["embeddings"] = []
-    return rows, answer
+    return [embedding["values"] for embedding in held]
 
 
 def same_bits(rows: list[Any], expected: list[list[float]]) -> bool:
@@ -73,27 +77,36 @@ def same_bits(rows: list[Any], expected: list[list[float]]) -> bool:
         ]
 
 
-@given(st.lists(arrays(), min_size=1, max_size=4), st.sampled_from(["many", "one", "predict"]))
-def test_numbers_are_the_same_to_the_bit(written: list[str], shape: str) -> None:
+@BOTH_WAYS
+@given(
+    written=st.lists(arrays(), min_size=1, max_size=4),
+    shape=st.sampled_from(["many", "one", "predict"]),
+)
+def test_numbers_are_the_same_to_the_bit(written: list[str], shape: str, *, fast: bool) -> None:
     """In every notation that JSON has, a number becomes the float32 that the SDK's way gives."""
+    rest: dict[str, Any]
+    told: dict[str, Any]
     match shape:
         case "many":
             listed = ",".join(f'{{"values":{array}}}' for array in written)
             body = f'{{"embeddings":[{listed}],"usageMetadata":{{"promptTokenCount":3}}}}'
+            rest = {"usageMetadata": {"promptTokenCount": 3}}
         case "one":
             body = f'{{"embedding": {{"values": {written[0]}}}, "truncated": true}}'
+            told = {"values": [], "statistics": {}}
+            rest = {"embedding": told, "truncated": True}
         case _:
             listed = ",".join(
                 f'{{"embeddings":{{"statistics":{{"token_count":4}},"values":{array}}}}}'
                 for array in written
             )
             body = f'{{"predictions":[{listed}],"metadata":{{"billableCharacterCount":12}}}}'
+            told = {"values": [], "statistics": {"token_count": 4}}
+            rest = {"predictions": [{"embeddings": told}] * len(written)}
 
-    parted = part(body.encode())
+    parted = part(body.encode(), fast=fast)
 
-    assert parted is not None
-    rows, rest = in_json(json.loads(body))
-    assert same_bits(parted.rows, rows)
+    assert same_bits(parted.rows, in_json(json.loads(body)))
     assert json.loads(parted.rest) == rest
 
 
@@ -104,49 +117,120 @@ def test_a_long_answer_is_read_with_pauses() -> None:
 
     parted = part(json.dumps(body).encode(), lambda: pauses.append(None))
 
-    assert parted is not None
-    assert [row[0] for row in parted.rows] == list(range(100))
+    assert [row[0] for row in parted.rows if row is not None] == list(range(100))
     assert len(pauses) == 3
 
 
-@given(JSON.map(lambda value: json.dumps(value).encode()) | st.binary(max_size=60))
-def test_whatever_is_no_answer_is_left_to_the_sdk(body: bytes) -> None:
-    """A body of any other form is never half read, and never raises."""
-    parted = part(body)
-
-    if parted is not None:
-        rows, rest = in_json(json.loads(body))
-        assert same_bits(parted.rows, rows)
-        assert json.loads(parted.rest) == rest
+@BOTH_WAYS
+@given(body=JSON.map(lambda value: json.dumps(value).encode()) | st.binary(max_size=60))
+def test_whatever_the_bytes_no_other_vectors_are_found(body: bytes, *, fast: bool) -> None:
+    """A body of any other form is refused, never half read."""
+    assert answers.found(body, fast=fast) == answers.expected(body)
 
 
+@BOTH_WAYS
+@pytest.mark.parametrize(
+    ("body", "rows"),
+    [
+        ('{"embeddings":[{"values":[1],"values":[2]}]}', [[2]]),
+        (
+            '{"embeddings":[{"values":[1]}],"embeddings":[{"values":[2]},{"values":[3]}]}',
+            [[2], [3]],
+        ),
+        ('{"embeddings":[{"values":[1]}],"embeddings":null}', []),
+        ('{"embeddings":[{"values":[1]}],"embedding":null}', [[1]]),
+        ('{"embeddings":[{"values":[1],"more":[2]}],"more":[3]}', [[1]]),
+        ('{"embeddings":[{"values":[1],"more":"[2]"}]}', [[1]]),
+        ('{"[7]":[8],"embeddings":[{"\\u0076alues":[-0, 1e0 , 1.0]}]}', [[0, 1, 1]]),
+        ('{"embeddings":[{"values":[123456789012345678901234567890]}]}', [[1.2345679e29]]),
+        ('{"x":NaN,"y":[5],"embeddings":[{"values":[1]}]}', [[1]]),
+        ("{}", []),
+    ],
+)
+def test_unusual_answers_are_read_as_json_reads_them(
+    body: str, rows: list[list[float]], *, fast: bool
+) -> None:
+    """Repeated names, arrays elsewhere, escapes: each vector is the one in its place."""
+    assert same_bits(part(body.encode(), fast=fast).rows, rows)
+
+
+@BOTH_WAYS
+@pytest.mark.parametrize(
+    "values",
+    ["[true]", "[1,false]", '["0.5"]', "[null]", "[1,[2]]", "[[1]]", '[{"a":1}]', '"[1]"', "1"],
+)
+def test_only_numbers_are_numbers(values: str, *, fast: bool) -> None:
+    """`true` is not 1 and "0.5" not 0.5; no other array of the answer stands in for the vector."""
+    body = f'{{"debug":[0.5,1],"embeddings":[{{"values":[1]}},{{"values":{values}}}]}}'
+
+    with pytest.raises(BadResponseError, match="vector 1 of the answer holds something other than"):
+        part(body.encode(), fast=fast)
+
+
+def test_a_word_that_is_no_json_takes_no_array() -> None:
+    """NaN stands for nothing else, in any encoding that `json` reads."""
+    for body in (
+        '{"x":"[1]","embeddings":[{"values":NaN}]}',
+        '{"x":"\u315b\u205d","embeddings":[{"values":NaN}]}',  # in UTF-16 its bytes hold [1]
+    ):
+        for encoding in ("utf-8", "utf-16-le", "utf-8-sig"):
+            with pytest.raises(BadResponseError, match="vector 0 of the answer holds something"):
+                part(body.encode(encoding))
+
+
+@BOTH_WAYS
 @pytest.mark.parametrize(
     "body",
     [
-        '{"embeddings":[{"values":[1,[2]]}]}',
-        '{"embeddings":[{"values":[[1],[2]]}]}',
-        '{"embeddings":[{"values":[1,null]}]}',
-        '{"embeddings":[{"values":[1,"2"]}]}',
-        '{"embeddings":[{"values":[1],"values":[2]}]}',
-        '{"embeddings":[{"values":[1]}],"embeddings":[]}',
         '{"embeddings":[{"values":[1]}],"embedding":{"values":[2]}}',
-        '{"embeddings":[{"values":[NaN]}]}',
-        '{"embeddings":[{"values":[1e400]}]}',
-        '{"embeddings":[{"values":[123456789012345678901234567890]}]}',
-        '{"embeddings":[{"values":[1]},{}]}',
         '{"embeddings":[{"values":[1]}',
-        '{"embeddings":[{"values":[]}]}',
-        '{"embeddings":[{"values":[1],"more":[2]}]}',
-        '{"embeddings":[{"values":[1],"more":"[2]"}]}',
-        '{"embeddings":[{"\\u0076alues":"[1]"}]}',
+        '{"embeddings":[{"values":[1]}]}]',
+        '{"embeddings":[{"values":[01]}]}',
+        '{"embeddings":{"values":[1]}}',
+        f'{{"embeddings":[{"{}," * 1000}{{}}]}}',
+        "[1]",
         "[" * 2000,
-        "{}",
         "",
     ],
 )
-def test_a_hostile_answer_is_left_to_the_sdk(body: str) -> None:
-    """Repeated names, arrays in arrays, numbers out of range: the SDK says what they are."""
-    assert part(body.encode()) is None
+def test_what_is_no_answer_is_refused(body: str, *, fast: bool) -> None:
+    """Nobody guesses which of two vectors is meant, or how a cut body would go on."""
+    with pytest.raises(BadResponseError, match="the answer could not be read"):
+        part(body.encode(), fast=fast)
+
+
+@BOTH_WAYS
+@pytest.mark.parametrize("embedding", ["{}", '{"values":null}', "null", "1", "[1]"])
+def test_an_embedding_without_values_is_told_from_a_missing_one(
+    embedding: str, *, fast: bool
+) -> None:
+    """It has its place among the others."""
+    body = f'{{"embeddings":[{{"values":[1]}},{embedding},{{"values":[2]}}]}}'
+
+    first, second, third = part(body.encode(), fast=fast).rows
+
+    assert second is None
+    assert same_bits([first, third], [[1], [2]])
+
+
+@BOTH_WAYS
+@pytest.mark.parametrize(
+    "repeated",
+    [
+        *("[", "[1,", '"[",', "[[1],", "[1],", "[],", "{},", "]", '{"a":', '{"":[1]},', "[NaN],"),
+        *("1", "1,", " ", '\\"', '"', '{"values":[1]},', "9" * 4000 + ",", "true,", "-", "[ "),
+    ],
+)
+def test_reading_takes_time_in_proportion(repeated: str, *, fast: bool) -> None:
+    """Half a megabyte of anything is read or refused at once: else one answer would hold up all."""
+    inner = repeated * (500_000 // len(repeated))
+    began = time.monotonic()
+
+    for body in (f'{{"embeddings":[{inner}', f'{{"x":"{inner}"]}}', f'{{"embeddings":[{inner}1]}}'):
+        with contextlib.suppress(BadResponseError):
+            part(body.encode(), fast=fast)
+
+    assert time.monotonic() - began < 30  # in square time it would be hours
 
 
 @pytest.fixture(params=["aiohttp", "httpx"])
@@ -170,29 +254,31 @@ TEXTS = [f"text {i}" for i in range(250)]
 WIRES = [f"title: none | text: {text}" for text in TEXTS]
 
 
+@BOTH_WAYS
 async def test_the_sdk_never_sees_the_numbers(
-    server: Standin, maker: Maker, monkeypatch: pytest.MonkeyPatch
+    server: Standin, maker: Maker, monkeypatch: pytest.MonkeyPatch, *, fast: bool
 ) -> None:
     """Through both HTTP libraries, sync and async, the SDK reads no numbers, and ours are right."""
-    seen: list[Any] = []
+    seen: list[str] = []
     loads = json.loads
 
     def noting(text: Any, **more: Any) -> Any:
-        seen.append(text)
+        if isinstance(text, str) and not more:  # as the SDK calls it
+            seen.append(text)
         return loads(text, **more)
 
     monkeypatch.setattr(json, "loads", noting)
-    fast = maker()
+    made = maker(fast_decode=fast)
 
-    synchronous = fast.embed(TEXTS, role="document").vectors
-    asynchronous = (await fast.aembed(TEXTS, role="document")).vectors
+    synchronous = made.embed(TEXTS, role="document").vectors
+    asynchronous = (await made.aembed(TEXTS, role="document")).vectors
 
     expected = vectors_of(server, WIRES, model="gemini-embedding-2")
     assert (synchronous == expected).all()
     assert (asynchronous == expected).all()
-    answers = [text for text in seen if isinstance(text, str) and '"embeddings"' in text]
-    assert answers
-    assert all(loads(text)["embeddings"] == [] for text in answers)
+    shown = [text for text in seen if "usageMetadata" in text]
+    assert len(shown) == 6
+    assert not any("values" in text for text in shown)
 
 
 def test_no_answer_outlives_its_call(server: Standin, maker: Maker) -> None:
@@ -213,7 +299,7 @@ def test_no_answer_outlives_its_call(server: Standin, maker: Maker) -> None:
 
 
 def test_it_can_be_switched_off(server: Standin, maker: Maker) -> None:
-    """`fast_decode=False` leaves all to the SDK; vectors and usage are the same."""
+    """`fast_decode=False` does without pysimdjson; vectors and usage are the same."""
     fast, slow = (maker(fast_decode=on).embed(TEXTS, role="document") for on in (True, False))
 
     assert fast.vectors.tobytes() == slow.vectors.tobytes()
@@ -295,22 +381,29 @@ def test_a_netrc_file_is_used(
     assert server.log[-1].headers["authorization"].startswith("Basic ")
 
 
-@given(st.binary(max_size=40), st.integers(0, 10**6))
-def test_a_damaged_answer_is_never_a_vector_of_its_own(noise: bytes, place: int) -> None:
-    """Bytes put anywhere into an answer: it is refused here, or says the same as to `json`."""
-    whole = b'{"embeddings":[{"values":[0.5,-0.25,1e-3]},{"values":[1,2,3]}],"usageMetadata":{}}'
-    place %= len(whole)
-    body = whole[:place] + noise + whole[place + len(noise) // 2 :]
+@BOTH_WAYS
+@pytest.mark.parametrize(
+    "values", ["[true]", '["0.5"]', "[NaN]", "[Infinity]", "[null]", "[1e400]"]
+)
+def test_what_is_no_number_never_becomes_one(
+    values: str, server: Standin, maker: Maker, *, fast: bool
+) -> None:
+    """However the answer travels and is read, it is an error that names the vector."""
+    right = "[1" + ",0" * 127 + "]"
+    wrong = values.removesuffix("]") + ",0" * 127 + "]"
+    body = f'{{"debug":{right},"embeddings":[{{"values":{right}}},{{"values":{wrong}}}]}}'
+    server.script.extend([(200, body.encode(), {"Content-Type": "application/json"})] * 2)
+    made = maker(fast_decode=fast, max_retries=1, output_dimensionality=128)
 
-    parted = part(body)
+    with pytest.raises(BadResponseError, match="vector 1 of the answer holds") as caught:
+        made.embed(["a", "b"], role="document")
 
-    if parted is not None:
-        rows, _ = in_json(json.loads(body))
-        assert same_bits(parted.rows, rows)
+    assert caught.value.indexes == (0, 1)
+    assert len(server.log) == 2
 
 
 def test_a_hook_that_reads_the_answer_is_no_hindrance(server: Standin, embedder: Maker) -> None:
-    """A caller's hook may read bodies, for a log; the SDK then reads the numbers."""
+    """A caller's hook may read bodies, for a log; numbers are still numbers only."""
     seen = []
 
     async def hook(response: Any) -> None:
@@ -326,6 +419,9 @@ def test_a_hook_that_reads_the_answer_is_no_hindrance(server: Standin, embedder:
     wires = ["task: search result | query: a"]
     assert (vectors == vectors_of(server, wires, model="gemini-embedding-2")).all()
     assert b"values" in seen[0]
+    server.script.append((200, b'{"embeddings":[{"values":[true]}]}', {}))
+    with pytest.raises(BadResponseError, match="something other than numbers"):
+        embedder(client_args=given, timeout=5, max_retries=0).embed(["a"], role="query")
 
 
 def test_a_number_too_large_for_float32_is_an_error(server: Standin, maker: Maker) -> None:

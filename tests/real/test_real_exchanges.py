@@ -184,14 +184,19 @@ def test_an_embedding_without_values_is_no_vector(
 def test_a_real_answer_of_vertex_is_decoded_exactly(
     recorded: Callable[[str], Exchange], name: str
 ) -> None:
-    """The numbers of Vertex AI's answers are the same to the bit, and the rest stays."""
+    """The numbers of Vertex AI's answers are the same to the bit; tokens and cuts are kept."""
     exchange = recorded(name)
 
     parted = part(json.dumps(exchange.answered).encode())
 
-    assert parted is not None
     assert np.array_equal(np.array(parted.rows, np.float32), np.array(exchange.vectors, np.float32))
-    assert json.loads(parted.rest).keys() == exchange.answered.keys()
+    shown, whole = json.loads(parted.rest), exchange.answered
+    assert shown.get("predictions", []) == [
+        {"embeddings": prediction["embeddings"] | {"values": []}}
+        for prediction in whole.get("predictions", [])
+    ]
+    told = [one.get("usageMetadata", {}).get("promptTokenCount") for one in (shown, whole)]
+    assert told[0] == told[1]
 
 
 def test_a_vector_cut_here_is_the_vector_google_cuts(recorded: Callable[[str], Exchange]) -> None:
