@@ -6,6 +6,7 @@ of the environment, mean what they mean to httpx, so then httpx sends.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import netrc
 import os
@@ -41,6 +42,10 @@ _WHO_ASKS = ("user-agent", "x-goog-api-client")
 
 _PROXIED = ("http", "https", "all")
 """What an environment names proxies for, as far as it concerns us."""
+
+
+_PATIENCE = 3.0
+"""Seconds to find out why a port hangs up."""
 
 
 def _import_the_rest() -> None:
@@ -144,6 +149,22 @@ def _with_our_name(headers: Mapping[str, Any]) -> dict[str, Any]:
     us = f"gemini-embed/{version('gemini-embed')}"
     given = {name.lower() for name in headers}
     return {name: us for name in _WHO_ASKS if name not in given} | dict(headers)
+
+
+async def meets_tls(address: Address) -> bool:
+    """Tell whether a plain address meets a port that speaks TLS; such a port just hangs up."""
+    parts = urlsplit(address.base_url or "")
+    if parts.scheme != "http" or address.client_args or _names_proxy():
+        return False  # also where a proxy, or a transport of the caller's, is in between
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # nothing is sent there
+    opening = asyncio.open_connection(parts.hostname, parts.port or 80, ssl=context)
+    try:
+        _, writer = await asyncio.wait_for(opening, _PATIENCE)
+    except (OSError, TimeoutError):
+        return False
+    writer.transport.abort()
+    return True
 
 
 def _names_proxy() -> bool:

@@ -23,6 +23,17 @@ _PASSING_ALERTS = ("ALERT_INTERNAL_ERROR", "BAD_RECORD_MAC", "ALERT_USER_CANCELL
 _MALFORMED = frozenset({"InvalidURL", "UnsupportedProtocol"})
 """What aiohttp, httpx and httpx2 call that which cannot be sent."""
 
+_BROKEN_OFF = frozenset(
+    {
+        *("ClientOSError", "ClientResponseError", "ServerDisconnectedError"),
+        *("ReadError", "RemoteProtocolError", "WriteError"),
+    }
+)
+"""What aiohttp, httpx and httpx2 call a connection that ended, or brought no HTTP."""
+
+_NOT_MADE = "ClientConnectorError"
+"""What aiohttp calls a connection that was never made."""
+
 _OF_VALUES = (ArithmeticError, LookupError, TypeError, ValueError)
 
 
@@ -46,6 +57,19 @@ def unsendable(error: Exception, told: str) -> GeminiEmbedError:
     configured = isinstance(error, _OF_VALUES) or _names(error) & _MALFORMED
     kind = ConfigurationError if configured else RequestError
     return kind(f"the request could not be sent: {told}")
+
+
+def broke_off(error: Exception) -> bool:
+    """Tell whether a connection was made, and then gave no answer that is HTTP."""
+    return bool(_names(error) & _BROKEN_OFF) and _NOT_MADE not in _names(error)
+
+
+def wrong_scheme() -> GeminiEmbedError:
+    """Return our error for plain http to a port that speaks TLS."""
+    return RequestError(
+        "the service expects TLS at this port, and its address begins with http://: let it begin "
+        "with https://. The request left unencrypted, and was not understood"
+    )
 
 
 def _names(error: Exception) -> set[str]:

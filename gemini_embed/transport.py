@@ -17,14 +17,14 @@ from google.genai import errors as genai_errors
 from gemini_embed import loop, process
 from gemini_embed.bodies import body_of, content_of, is_certain
 from gemini_embed.bounded import most_bytes
-from gemini_embed.connection import connect
+from gemini_embed.connection import connect, meets_tls
 from gemini_embed.errors import (
     AuthenticationError,
     BadResponseError,
     GeminiEmbedError,
     ServiceUnavailableError,
 )
-from gemini_embed.faults import hopeless, unsendable
+from gemini_embed.faults import broke_off, hopeless, unsendable, wrong_scheme
 from gemini_embed.interception import reading
 from gemini_embed.redaction import Secrets, of_sdk_client, secrets_of, shown_url
 from gemini_embed.refusals import refusal
@@ -76,6 +76,7 @@ class Transport:
         self._address = address
         self._connection = connect(address, identity)
         self._client = self._connection.client
+        self._answered = address.client is not None
         if address.client is None:
             _open.add(self._connection)
             io_loop = asyncio.get_running_loop()
@@ -125,6 +126,10 @@ class Transport:
         except Exception as error:  # noqa: BLE001 - whatever it is, it becomes one of ours
             answered = read.answered or not self._connection.intercepts
             failure = self._translated(error, answered=answered)
+            if not self._answered and broke_off(error) and await meets_tls(self._address):
+                failure = wrong_scheme()
+        finally:
+            self._answered |= read.answered
         if failure is not None:
             raise failure  # out here, where what the SDK raised does not become its context
         embeddings = response.embeddings or ()

@@ -48,7 +48,7 @@ def maker(request: pytest.FixtureRequest, embedder: Maker) -> Maker:
 
     def make(**options: Any) -> GeminiEmbedder:
         if request.param == "httpx":
-            options.setdefault("client_args", {"trust_env": False})
+            options.setdefault("client_args", {"follow_redirects": True})
         return embedder(**options)
 
     return make
@@ -433,12 +433,31 @@ def test_an_untrusted_certificate_is_told_at_once(
     assert not server.log
 
 
-def test_http_to_a_tls_port_sends_nothing_readable(
-    server: Standin, maker: Maker, tmp_path: Path
+def test_http_to_a_tls_port_is_told_at_once(
+    server: Standin, embedder: Maker, tmp_path: Path
 ) -> None:
-    """It ends in an error of ours."""
+    """Such a port just hangs up; no retry helps. The error says what to change."""
     with tls_front(server.url, tmp_path) as front:
-        error, _ = failure(maker, base_url=front.url.replace("https", "http"), max_retries=1)
+        error, retries = failure(embedder, base_url=front.url.replace("https", "http"))
 
-    assert isinstance(error, RequestError)
+    assert "let it begin with https://" in str(error)
+    assert type(error) is RequestError
+    assert not retries
     assert not server.log
+
+
+def test_a_redirect_from_http_to_https_is_followed(
+    server: Standin, maker: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On the same host, with texts and key."""
+    with tls_front(server.url, tmp_path) as front:
+        monkeypatch.setenv("SSL_CERT_FILE", str(front.certificate))
+        path = "/v1beta/models/gemini-embedding-2:batchEmbedContents"
+        server.script.append((301, b"", {"Location": front.url + path}))
+        made = maker()
+        vectors = made.embed(["a", "b"], role="document").vectors
+        made.close()
+
+    assert (vectors == vectors_of(server, WIRES, model="gemini-embedding-2")).all()
+    assert [exchange.status for exchange in server.log] == [301, 200]
+    assert server.log[-1].headers["x-goog-api-key"] == "a-key"
