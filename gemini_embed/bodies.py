@@ -6,6 +6,7 @@ costs more than reading the answer does, and knows one task and one title a requ
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from gemini_embed.models import MODELS
@@ -34,6 +35,19 @@ def body_of(wires: Iterable[WireText], request: Request) -> dict[str, Any]:
 def content_of(wire: WireText) -> dict[str, Any]:
     """Return a text as the one content that it is."""
     return {"parts": [{"text": wire.text}]}
+
+
+def as_utf8(body: bytes) -> bytes:
+    r"""Return a body of JSON with letters where there were escapes such as `\u6587`.
+
+    The SDK escapes all that is not ASCII: Chinese is twice as long then, and so is its way.
+    """
+    if rb"\u" not in body:
+        return body
+    try:
+        return json.dumps(json.loads(body), ensure_ascii=False).encode()
+    except (RecursionError, ValueError):  # half of a surrogate pair, in what is not a text
+        return body
 
 
 def _on_gemini(wire: WireText, request: Request) -> dict[str, Any]:

@@ -1,14 +1,16 @@
-"""What comes between the SDK and an answer: how much of it is read, and what the SDK is shown.
+"""What comes between the SDK and the service: what is sent, what is read, what the SDK is shown.
 
-Uses what the SDK's two HTTP libraries offer for such things: a session with a response class of
-its own (aiohttp), and event hooks (httpx, httpx2). The SDK keeps its addresses, credentials,
-errors and versions. An answer is read no further than it can need; its numbers go straight to
-arrays, and the SDK, which would take `true` and "0.5" for numbers, is shown the rest. An error is
-made into something that the SDK can read. A redirect is followed only where `redirects` allows it.
+Uses what the SDK's two HTTP libraries offer for such things: a session with classes of its own for
+requests and responses (aiohttp), and event hooks (httpx, httpx2). The SDK keeps its addresses,
+credentials, errors and versions. A request leaves as UTF-8. An answer is read no further than it
+can need; its numbers go straight to arrays, and the SDK, which would take `true` and "0.5" for
+numbers, is shown the rest. An error is made into something that the SDK can read. A redirect is
+followed only where `redirects` allows it.
 """
 
 from __future__ import annotations
 
+import io
 import json
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -17,6 +19,7 @@ from http import HTTPStatus
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
 
+from gemini_embed.bodies import as_utf8
 from gemini_embed.bounded import ACCEPTED, MOST_BESIDES, Body
 from gemini_embed.decoding import Row, part
 from gemini_embed.errors import BadResponseError
@@ -33,6 +36,9 @@ if TYPE_CHECKING:
 
 _READ_BUFFER = 2**22
 """Bytes: an answer of 100 vectors is nearly that long. The SDK's own choice."""
+
+_SENT_AT_ONCE = 2**20
+"""Bytes: of a longer body aiohttp warns that it holds the loop up, unless it may take pieces."""
 
 
 @dataclass(eq=False)
@@ -120,7 +126,8 @@ def _check_redirect(status: int, asked: object, location: str | None) -> int:
 def hooks(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return event hooks for an async client of httpx or httpx2: the caller's, and then ours."""
     of_caller = {name: [_awaited(hook) for hook in some] for name, some in given.items()}
-    return {**of_caller, "response": [*of_caller.get("response", ()), _on_response]}
+    ours = {"request": _on_request, "response": _on_response}
+    return of_caller | {name: [*of_caller.get(name, ()), hook] for name, hook in ours.items()}
 
 
 def _awaited(hook: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -131,6 +138,14 @@ def _awaited(hook: Callable[[Any], Any]) -> Callable[[Any], Any]:
             await outcome
 
     return call
+
+
+async def _on_request(request: Any) -> None:
+    """Replace what is to be sent; called before it is."""
+    body = await request.aread()
+    if (shorter := as_utf8(body)) is not body:
+        request.stream = type(request)(request.method, request.url, content=shorter).stream
+        request.headers["content-length"] = str(len(shorter))
 
 
 async def _on_response(response: Any) -> None:
@@ -159,6 +174,14 @@ if aiohttp is not None:
     class _Connector(aiohttp.TCPConnector):
         def __del__(self, *_: object) -> None:
             """Close nothing: we always do, and in a forked child it is the parent's."""
+
+    class _Request(aiohttp.ClientRequest):
+        def update_body_from_data(self, body: Any, *more: Any, **options: Any) -> None:
+            if isinstance(body, bytes):
+                body = as_utf8(body)
+                if len(body) > _SENT_AT_ONCE:
+                    body = io.BytesIO(body)
+            super().update_body_from_data(body, *more, **options)
 
     class _Response(aiohttp.ClientResponse):
         async def start(self, connection: Any) -> _Response:
@@ -189,6 +212,7 @@ def new_session(headers: Mapping[str, str]) -> aiohttp.ClientSession:
     """Return a session of aiohttp for the SDK, on the running loop."""
     return aiohttp.ClientSession(
         connector=_Connector(limit=0),  # the number of requests is ours to limit
+        request_class=_Request,
         response_class=_Response,
         read_bufsize=_READ_BUFFER,
         auto_decompress=False,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import warnings
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -11,9 +12,12 @@ import pytest
 from google import genai
 from google.oauth2.credentials import Credentials
 from helpers import vectors_of
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gemini_embed import GeminiEmbedder
 from gemini_embed.backend import sdk_version
+from gemini_embed.bodies import as_utf8
 from gemini_embed.standin import Standin
 
 if TYPE_CHECKING:
@@ -91,6 +95,49 @@ def test_what_leaves_is_what_the_sdk_would_send(
 
     assert ours is not theirs
     assert (ours.path, ours.body) == (theirs.path, theirs.body)
+
+
+@pytest.mark.parametrize("client_args", [None, {"timeout": 20.0}])
+@pytest.mark.parametrize("size", [1, 4])
+def test_texts_leave_as_utf8(
+    service: Standin, size: int, client_args: dict[str, Any] | None
+) -> None:
+    """No letter is escaped that UTF-8 writes in half, whichever HTTP library sends it."""
+    texts = ["\u6587\u672c \U0001f600", "\\u6587 \x01\x7f", "plain", '"\u00e9"'][:size]
+    with GeminiEmbedder(
+        base_url=service.url, task_prefix=False, client_args=client_args, api_key="a-key"
+    ) as made:
+        made.embed(texts, role="document")
+    sent = service.log[-1]
+
+    body = json.dumps(sent.body, ensure_ascii=False).encode()
+    assert [one["content"]["parts"][0]["text"] for one in sent.body["requests"]] == texts
+    assert int(sent.headers["content-length"]) == len(body)
+
+
+@pytest.mark.parametrize("letter", ["x", "\u6587", '"', "\n", "\x01"])
+def test_no_body_is_above_the_limit(service: Standin, letter: str) -> None:
+    """100 texts of 8,000 letters share requests of at most 4 MiB, however these are written."""
+    service.log.clear()
+    texts = [f"{i:03}" + letter * 8_000 for i in range(100)]
+    with warnings.catch_warnings(), GeminiEmbedder(base_url=service.url, api_key="a-key") as made:
+        warnings.simplefilter("error")
+        made.embed(texts, role="document", output_dimensionality=128)
+
+    lengths = [int(sent.headers["content-length"]) for sent in service.log]
+    assert max(lengths) <= 4 * 2**20
+    assert len(lengths) == (2 if letter == "\x01" else 1)
+
+
+@given(st.recursive(st.text() | st.integers(), lambda inner: st.dictionaries(st.text(), inner)))
+def test_what_is_written_as_utf8_reads_the_same(value: Any) -> None:
+    """Half of a surrogate pair, which UTF-8 cannot write, stays as it was."""
+    body = json.dumps(value).encode()
+
+    written = as_utf8(body)
+
+    assert json.loads(written) == value
+    assert len(written) <= len(body)
 
 
 @pytest.mark.parametrize(
