@@ -354,7 +354,7 @@ class GeminiEmbedder(Options):
         return self._engine
 
     def _has_engine(self) -> bool:
-        return self._engine is not None and self._engine.loop is loop.io_loop()
+        return self._engine is not None and self._engine.loop is asyncio.get_running_loop()
 
     def close(self) -> None:
         """Close the connections, once no call is under way; a later call opens new ones.
@@ -376,7 +376,7 @@ class GeminiEmbedder(Options):
 
     async def _close(self) -> None:
         engine, self._engine = self._engine, None
-        if engine is not None and engine.loop is loop.io_loop():
+        if engine is not None and engine.loop is asyncio.get_running_loop():
             await engine.aclose()
 
     def __enter__(self) -> Self:

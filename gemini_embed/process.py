@@ -49,7 +49,8 @@ def start_thread(work: Callable[[], None], *, name: str) -> None:
 
 def has_greenlets() -> bool:
     """Tell whether gevent has put greenlets in the place of threads."""
-    return original("threading", "get_ident") is not threading.get_ident
+    monkey = sys.modules.get("gevent.monkey")
+    return monkey is not None and monkey.is_module_patched("threading")
 
 
 def new_lock(*, again: bool = False) -> Any:
