@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from gemini_embed.loop import give_way
 from gemini_embed.memory import Memory
 from gemini_embed.models import must_normalize
 from gemini_embed.plan import Plan, body_bytes, estimate_tokens, letters, places_of
+from gemini_embed.progress import Progress
 from gemini_embed.quota import next_reset
 from gemini_embed.refusals import has_too_many_tokens, is_too_long, most_texts, of_model
 from gemini_embed.results import EmbeddingResult, Usage
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
-    from tqdm import tqdm
 
     from gemini_embed.plan import Batch
     from gemini_embed.quota import Quota, Room
@@ -79,7 +79,7 @@ class Call:
         else:
             self._memory = Memory(request, list(self._places))
         self._news = asyncio.Event()  # of the plan, or the call's end
-        self._bar = _progress_bar(len(request.wires)) if request.show_progress else None
+        self._bar = Progress(len(request.wires)) if request.show_progress else None
 
     def __len__(self) -> int:
         """Return how many texts there are, repeated ones counted once."""
@@ -330,11 +330,14 @@ def located(error: GeminiEmbedError, batch: Batch, request: Request) -> GeminiEm
             f"the day's quota resets at midnight Pacific, {error.resets_at:%Y-%m-%d %H:%M %Z}"
         )
     indexes = error.indexes = batch.indexes
-    span = f"{len(indexes)} texts between {indexes[0]} and {indexes[-1]}"
-    notes.append(span if len(indexes) > 1 else f"text {indexes[0]}")
+    if len(indexes) > 1:
+        notes.append(f"{len(indexes)} texts between {indexes[0]} and {indexes[-1]}")
+    elif len(request.wires) > 1:
+        notes.append(f"text {indexes[0]}")
     if batch.attempts:
         notes.append(f"tried {batch.attempts + 1} times")
-    error.args = (f"{error} ({', '.join(notes)})",)
+    if notes:
+        error.args = (f"{error} ({', '.join(notes)})",)
     return error
 
 
@@ -358,9 +361,3 @@ def too_late(last: GeminiEmbedError | None) -> GeminiEmbedError:
     error.indexes = ()  # all that are unfinished
     error.args = (f"the deadline passed; {error}",)
     return error
-
-
-def _progress_bar(total: int) -> tqdm[Any]:
-    from tqdm.auto import tqdm  # noqa: PLC0415 - only where a bar is asked for
-
-    return tqdm(total=total, desc="Generating embeddings", unit="text")

@@ -1,0 +1,63 @@
+"""A progress bar, whose troubles cost no vector."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import suppress
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+
+class Progress:
+    """A bar of tqdm's on standard error; none where there is none to be had."""
+
+    def __init__(self, total: int) -> None:
+        self._bar: Any = None
+        if sys.stderr is not None:  # as in a program without a console
+            with suppress(Exception):
+                self._bar = _bar(total)
+
+    def update(self, count: int) -> None:
+        """Tell that so many texts more are done."""
+        if self._bar is not None:
+            with suppress(Exception):
+                self._bar.update(count)
+
+    def close(self) -> None:
+        """Take the bar down."""
+        if self._bar is not None:
+            with suppress(Exception):
+                self._bar.close()
+
+
+class _Console:
+    """Standard error, where a write that fails does not interrupt tqdm, which holds a lock then."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> None:
+        with suppress(Exception):
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        with suppress(Exception):
+            self._stream.flush()
+
+
+def _bar(total: int) -> Any:
+    kind = _kind()
+    in_notebook = any(cls.__module__ == "tqdm.notebook" for cls in kind.__mro__)
+    file = None if in_notebook else _Console(sys.stderr)
+    return kind(total=total, desc="Generating embeddings", unit="text", file=file)
+
+
+def _kind() -> type[Any]:
+    """Return tqdm's class; without widgets its choice for notebooks only complains of that."""
+    name = "tqdm.auto" if find_spec("ipywidgets") is not None else "tqdm"
+    kind: type[Any] = import_module(name).tqdm
+    return kind
