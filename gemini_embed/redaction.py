@@ -10,6 +10,7 @@ import base64
 import binascii
 import json
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
@@ -155,9 +156,12 @@ class Secrets:
         return made.with_traceback(error.__traceback__)
 
 
-def _forget_frames(error: BaseException) -> None:
-    """Clear the variables of every frame that an error and its causes passed."""
-    todo, done = [error], set()
+def _forget_frames(error: BaseException, before: BaseException | None = None) -> None:
+    """Clear the variables of every frame that an error and its causes passed.
+
+    `before` is what the caller was handling meanwhile: those frames are not ours.
+    """
+    todo, done = [error], {id(before)}
     while todo:
         one = todo.pop()
         if id(one) in done:
@@ -176,11 +180,13 @@ def forgetful(function: Callable[P, T]) -> Callable[P, T]:
 
     @wraps(function)
     def wrapper(*args: P.args, **options: P.kwargs) -> T:
+        before = sys.exception()
         try:
             return function(*args, **options)
         except BaseException as error:
             del args, options
-            _forget_frames(error)
+            _forget_frames(error, before)
+            del before
             raise
 
     return wrapper

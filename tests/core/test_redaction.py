@@ -232,3 +232,26 @@ def test_a_function_that_was_given_a_secret_forgets_it_with_its_error() -> None:
     assert len(frames) == 2
     assert KEY not in f"{[frame.locals for frame in frames]}"
     assert build(KEY, wrong=False) == KEY
+
+
+def test_what_the_caller_was_handling_stays_as_it_is() -> None:
+    """An embedder may be built in an `except` block: the caller's own frames are left alone."""
+
+    def fails(detail: str) -> None:
+        raise LookupError(f"{len(detail)} letters")
+
+    @forgetful
+    def build(api_key: str) -> None:
+        raise ValueError(f"{len(api_key)} letters")
+
+    def falls_back() -> None:
+        try:
+            fails("what the caller wants to see")
+        except LookupError:
+            build(KEY)
+
+    error = raised(falls_back)
+
+    assert error.__context__ is not None
+    told = traceback.TracebackException.from_exception(error.__context__, capture_locals=True)
+    assert told.stack[-1].locals == {"detail": "'what the caller wants to see'"}
