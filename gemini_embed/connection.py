@@ -147,8 +147,9 @@ def _made(address: Address, identity: dict[str, Any]) -> Connection:
 def _with_our_name(headers: Mapping[str, Any]) -> dict[str, Any]:
     """Return headers with those that say who asks, beside the SDK; the caller's own win."""
     us = f"gemini-embed/{version('gemini-embed')}"
-    given = {name.lower() for name in headers}
-    return {name: us for name in _WHO_ASKS if name not in given} | dict(headers)
+    # The SDK's older versions know them in small letters only.
+    given = {n.lower() if n.lower() in _WHO_ASKS else n: value for n, value in headers.items()}
+    return {**dict.fromkeys(_WHO_ASKS, us), **given}
 
 
 async def meets_tls(address: Address) -> bool:

@@ -42,7 +42,7 @@ def refusal_of(server: Standin, code: int, status: str, **options: Any) -> Reque
     server.script.append((code, body(code, status), {}))
     embedder = GeminiEmbedder(api_key="a-key", base_url=server.url, max_retries=0, **options)
     with pytest.raises(RequestError) as caught:
-        embedder.embed(["a text", "another"], role="document")
+        embedder.embed(["a text"], role="document")
     return caught.value
 
 
