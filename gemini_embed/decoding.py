@@ -23,7 +23,7 @@ except ModuleNotFoundError:  # the extra `fast` is not installed
     simdjson = None  # type: ignore[assignment] # there is no other way to say so
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
 _HOLDERS = ("embeddings", "embedding", "predictions")
 """Where batchEmbedContents, embedContent and predict put their vectors."""
@@ -66,9 +66,10 @@ def part(body: bytes, pause: Callable[[], None] = lambda: None, *, fast: bool = 
         BadResponseError: The body is no such answer, or one of its vectors is not made of numbers.
     """
     try:
-        answer = _read(body, pause, fast=fast)
-        holder, held = _held(answer)
-        rows = [_row(index, embedding) for index, embedding in enumerate(held)]
+        with np.errstate(over="ignore"):  # too large for float32 becomes infinite, told later
+            answer = _read(body, pause, fast=fast)
+            holder, held = _held(answer)
+            rows = [_row(index, embedding) for index, embedding in enumerate(held)]
         return Parted(rows, json.dumps(_rest(answer, holder, held)).encode())
     except (RecursionError, TypeError, ValueError) as error:
         told = f"{type(error).__name__}: {error}"
@@ -140,13 +141,7 @@ def _numbers(text: memoryview, parser: simdjson.Parser) -> NDArray[np.float32] |
         doubles = np.frombuffer(array.as_buffer(of_type="d"))
     except (AttributeError, RuntimeError, TypeError, ValueError):  # all that simdjson raises
         return None
-    return _rounded(doubles) if len(doubles) else None
-
-
-def _rounded(numbers: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float32]:
-    """Return numbers as float32; what is too large becomes infinite, and is told later."""
-    with np.errstate(over="ignore"):
-        return np.asarray(numbers, np.float64).astype(np.float32)
+    return doubles.astype(np.float32) if len(doubles) else None
 
 
 def _held(answer: Any) -> tuple[str, list[Any]]:
@@ -177,7 +172,7 @@ def _row(index: int, embedding: Any) -> Row:
     if not isinstance(values, list) or not {float, int}.issuperset(map(type, values)):
         raise BadResponseError(f"vector {index} of the answer holds something other than numbers")
     try:
-        return _rounded(values)
+        return np.array(values, np.float32)
     except OverflowError as error:  # an integer beyond any float
         what = "holds a number that is not finite"
         raise BadResponseError(f"vector {index} of the answer {what}") from error
