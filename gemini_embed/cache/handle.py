@@ -7,6 +7,7 @@ import os
 import sqlite3
 import stat
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
@@ -48,16 +49,28 @@ _making = process.new_lock()
 """Closing a file, as `_make` does, takes from this process all locks that SQLite has on it."""
 
 
-class Handle:
-    """A connection, opened at its first use, and the lock that gives it to one thread at a time."""
+@dataclass
+class Past:
+    """What is known of a file: whether it was a cache file, once."""
 
-    def __init__(self, path: Path) -> None:
+    was_ours: bool = False
+
+
+class Handle:
+    """A connection, opened at its first use, and the lock that gives it to one thread at a time.
+
+    Args:
+        path: The file.
+        past: What is known of it; shared by its handles.
+    """
+
+    def __init__(self, path: Path, past: Past) -> None:
         self.lock = process.new_lock()
         self.connection: sqlite3.Connection | None = None
         self._path = path
         self._log = path
         self._opened: tuple[_File, _File] = None, None
-        self._worked = False
+        self._past = past
         self._patience = _PATIENCE
 
     @contextmanager
@@ -88,7 +101,9 @@ class Handle:
         patience = min(patience, self._patience)
         with self.held(patience):
             try:
-                yield self._connect(patience)
+                connection = self._connect(patience)
+                connection.execute(f"PRAGMA busy_timeout = {round(1000 * patience)}")
+                yield connection
             except (sqlite3.Error, OSError) as error:
                 if _is_locked(error) and patience == _PATIENCE:
                     self._patience = BRIEFLY  # until it works again
@@ -97,16 +112,19 @@ class Handle:
 
     def _connect(self, patience: float) -> sqlite3.Connection:
         if self.connection is None:
+            if self._past.was_ours:
+                # It is made already, so that nobody has it to himself for long; where it was
+                # damaged, it may be our other connection that has it.
+                patience = min(patience, BRIEFLY)
             try:
                 self.connection = _open(self._path, patience)
             except ConfigurationError as error:
-                if not self._worked:
+                if not self._past.was_ours:
                     raise
                 raise OSError(errno.EIO, str(error), str(self._path)) from error
             self._log = _beside(self._path.resolve(), "-wal")
             self._opened = self._files()
-            self._worked = True
-        self.connection.execute(f"PRAGMA busy_timeout = {round(1000 * patience)}")
+            self._past.was_ours = True
         return self.connection
 
     def _files(self) -> tuple[_File, _File]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakSet
 
 from gemini_embed import process
-from gemini_embed.cache.handle import BRIEFLY, Handle
+from gemini_embed.cache.handle import BRIEFLY, Handle, Past
 from gemini_embed.errors import ConfigurationError
 from gemini_embed.threads import begin
 
@@ -141,9 +141,13 @@ class SQLiteCache:
         """Begin anew, as in a forked child: the parent's locks and connections are its own."""
         process.keep_from_child(*self._handles)
         # A log has one writer at a time; whoever reads does not wait for it.
-        self._reader, self._writer = self._handles = Handle(self.path), Handle(self.path)
+        self._past = Past()
+        self._reader, self._writer = self._handles = self._handle(), self._handle()
         self._waiting: deque[_Write] = deque()
         self._turn = process.new_lock()
+
+    def _handle(self) -> Handle:
+        return Handle(self.path, self._past)
 
     def _prepare_for_fork(self) -> list[threading.Lock]:
         """Close the file, which SQLite wants no process to inherit; return the locks held."""
@@ -222,7 +226,7 @@ class SQLiteCache:
         a sender a tenth of a second; nobody writes while the writer's copies the rest.
         """
         with suppress(OSError):  # whoever writes next will meet it, too
-            with closing(Handle(self.path)) as other, other.use() as connection:
+            with closing(self._handle()) as other, other.use() as connection:
                 connection.execute("PRAGMA wal_checkpoint")
             with self._used(self._writer) as connection:
                 connection.execute("PRAGMA wal_checkpoint")

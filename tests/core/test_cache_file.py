@@ -13,7 +13,7 @@ import tempfile
 import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -430,3 +430,21 @@ def test_a_look_up_that_hangs_ends_at_the_deadline(server: Standin, embedder: Ma
     ]
     assert server.log == []
     cache.leave.set()
+
+
+def test_a_file_that_was_emptied_is_made_anew(path: Path) -> None:
+    """Also while our other connection holds on to what it was: nobody waits for it at length."""
+    cache = SQLiteCache(path)
+    cache.set_many([("aa", b"value")])
+    os.truncate(path, 0)
+
+    def again() -> list[bytes | None]:
+        for _ in range(3):
+            with suppress(OSError):  # told of, and tried again
+                cache.get_many(["aa"])
+                cache.set_many([("bb", b"new")])
+        return cache.get_many(["bb"])
+
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(again).result(40) == [b"new"]
+    cache.close()
