@@ -1,4 +1,4 @@
-"""What must not be shown, and texts and errors without it. Performs no I/O.
+"""What must not be shown, and texts and errors without it. No I/O but the environment.
 
 Servers, gateways and proxies quote what they were sent, and libraries quote servers. So whatever
 leaves us with words of theirs in it passes here last, when its text is finished.
@@ -19,6 +19,7 @@ from itertools import chain
 from traceback import clear_frames
 from typing import TYPE_CHECKING, Annotated, Any, ParamSpec, TypeVar
 from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
+from urllib.request import getproxies
 
 from pydantic import AfterValidator, PlainSerializer, SecretBytes, SecretStr, ValidationError
 
@@ -225,6 +226,7 @@ def secrets_of(address: Address) -> Iterator[str]:
     yield from of_url(address.base_url)
     yield from of_client_args(address.client_args)
     yield from of_credentials(address.credentials)
+    yield from chain.from_iterable(map(of_url, getproxies().values()))
 
 
 def of_sdk_client(client: Any) -> Iterator[str]:
@@ -254,7 +256,7 @@ def of_headers(headers: Mapping[str, Any] | None) -> Iterator[str]:
 def of_url(url: str | None) -> Iterator[str]:
     """Yield user, password and query of an address."""
     try:
-        parts = urlsplit(url or "")
+        parts = urlsplit(url if url and "//" in url else f"//{url or ''}")
         user, password = parts.username, parts.password
     except ValueError:  # no address: it is refused where it is given
         return

@@ -225,6 +225,20 @@ def test_whatever_is_quoted_no_error_shows_it(
     assert_clean("".join(r.getMessage() for r in caplog.records if r.name.startswith("gemini")))
 
 
+@pytest.mark.parametrize("scheme", ["http://", ""])
+@pytest.mark.parametrize("quoting", ["400", "bad header", "page"])
+def test_a_proxy_of_the_environment_may_quote_its_password(
+    quoting: str, scheme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its user and password come from `HTTP_PROXY`, with and without a scheme."""
+    with gateway(ANSWERS[quoting]) as server:
+        monkeypatch.setenv("HTTP_PROXY", f"{scheme}{USER}:{PASSWORD}@{server.netloc}")
+        url = "http://service.localhost"
+        with GeminiEmbedder(api_key=KEY, base_url=url, max_retries=0) as made:
+            for error in ask(made):
+                assert_clean(all_of(error))
+
+
 @pytest.mark.parametrize(
     "options",
     [
