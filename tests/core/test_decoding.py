@@ -7,6 +7,8 @@ import gc
 import gzip
 import importlib
 import json
+import subprocess
+import sys
 import time
 import tracemalloc
 from typing import TYPE_CHECKING, Any
@@ -165,6 +167,21 @@ def test_only_numbers_are_numbers(values: str, *, fast: bool) -> None:
 
     with pytest.raises(BadResponseError, match="vector 1 of the answer holds something other than"):
         part(body.encode(), fast=fast)
+
+
+def test_pysimdjson_need_not_be_installed() -> None:
+    """Without it answers are read as strictly, if more slowly."""
+    program = """
+import sys
+sys.modules["simdjson"] = None
+from gemini_embed.decoding import part
+print([row.tolist() for row in part(b'{"embeddings":[{"values":[0.5,1]}]}').rows])
+"""
+    done = subprocess.run(  # noqa: S603 - our own interpreter and script
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+    )
+
+    assert done.stdout.strip() == "[[0.5, 1.0]]"
 
 
 def test_a_word_that_is_no_json_takes_no_array() -> None:

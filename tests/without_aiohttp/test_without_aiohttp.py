@@ -80,7 +80,7 @@ def oracle(url: str) -> Oracle:
     return vectors
 
 
-@pytest.fixture(params=[True, False], ids=["fast", "by-the-sdk"])
+@pytest.fixture(params=[True, False], ids=["fast", "plain"])
 def options(url: str, request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
     """Return an embedder's options; what a test left open is an error when it ends."""
     yield {"api_key": "a-key", "base_url": url, "fast_decode": request.param}
