@@ -177,7 +177,7 @@ def run(function: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T:
         except BaseException:
             future.cancel()
             raise
-    return outcome()
+        return outcome()
 
 
 async def arun(function: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T:
@@ -198,7 +198,7 @@ async def arun(function: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T
         return await function(*args)
     with carried() as notices:
         outcome = await asyncio.wrap_future(_begin(function, args, notices))
-    return outcome()
+        return outcome()
 
 
 def _begin(
@@ -222,6 +222,7 @@ async def _outcome(
 ) -> Callable[[], T]:
     """Return how it ended: an exit that a hook asks for is the caller's, not the I/O thread's.
 
+    The frames of the I/O thread would only stand between the caller's line and an error of ours.
     When the process ends, who still waits is a daemon thread: it ends as such threads do, with
     no word.
     """
@@ -230,6 +231,8 @@ async def _outcome(
         value = await function(*args)
     except (SystemExit, KeyboardInterrupt) as error:
         return _leaving(error)
+    except GeminiEmbedError as error:
+        return _leaving(error.with_traceback(None))
     except asyncio.CancelledError:
         if _over:
             return _leaving(SystemExit())
@@ -239,7 +242,11 @@ async def _outcome(
 
 def _leaving(error: BaseException) -> Callable[[], NoReturn]:
     def leave() -> NoReturn:
-        raise error
+        nonlocal error
+        try:
+            raise error
+        finally:
+            del error  # or it would hold itself, by its traceback
 
     return leave
 
