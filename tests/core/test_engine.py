@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from virtual import Service, assert_right, engine, now, request
 
+from gemini_embed import learned
 from gemini_embed.errors import (
     AuthenticationError,
     BadResponseError,
@@ -314,7 +315,7 @@ def accepts(texts: Callable[[list[str]], bool], **options: Any) -> Service:
     return Service(trouble=lambda batch: (0.05, 0.05) if texts(batch.texts) else copy.copy(refused))
 
 
-@pytest.mark.parametrize("width", [1, 8])
+@pytest.mark.parametrize("width", [1, 3, 8])
 @pytest.mark.parametrize(
     "message",
     [
@@ -407,6 +408,56 @@ def test_bad_texts_where_requests_are_small_too() -> None:
     assert error.indexes == (437,)
     assert len(error.partial) == 799
     assert len(service.batches) < 90
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    data=st.data(),
+    count=st.integers(1, 120),
+    size=st.integers(1, 40),
+    width=st.integers(1, 8),
+    most=st.integers(1, 50),
+    limit=st.sampled_from([float("inf"), 60.0]),
+    message=st.sampled_from(
+        ["", "batchSize must be 3", "payload size exceeds", "input token count is 9 but"]
+    ),
+)
+def test_whatever_is_refused_every_text_ends(  # noqa: PLR0917 - hypothesis
+    data: st.DataObject,
+    count: int,
+    size: int,
+    width: int,
+    most: int,
+    limit: float,
+    message: str,
+) -> None:
+    """Bad texts, few texts a request, lies, 503s and quotas at once: no text is lost."""
+    learned._limits.clear()
+    bad = {f"{i:x}" for i in data.draw(st.sets(st.integers(0, count - 1), max_size=3))}
+    busy = iter(data.draw(st.lists(st.booleans(), max_size=20)))
+    service = Service(limit=limit, named=True)
+
+    def trouble(batch: Batch) -> tuple[float, float] | GeminiEmbedError:
+        if next(busy, False):
+            return ServiceUnavailableError("503")
+        if len(batch.texts) > most or bad.intersection(batch.texts):
+            refused = copy.copy(WORDLESS)
+            refused.message = message
+            return refused
+        return data.draw(WAYS)
+
+    service.trouble = trouble
+    call = {"batch_size": size, "max_retries": 1000}
+    if not bad:
+        embedded(service, texts(count), call=call, max_concurrency=width)
+        return
+    error = failed(service, texts(count), call=call, max_concurrency=width)
+    assert all(error.partial[i].tolist() == virtual.vector(f"{i:x}") for i in error.partial)
+    if "texts alone are refused" in str(error):
+        assert len(bad) > 1  # two of them happened to be tried first
+    else:
+        assert {f"{i:x}" for i in error.indexes} == bad
+        assert len(error.partial) == count - len(bad)
 
 
 @pytest.mark.parametrize("status", [400, 413])
