@@ -10,6 +10,7 @@ followed only where `redirects` allows it.
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from gemini_embed.bodies import as_utf8
 from gemini_embed.bounded import ACCEPTED, MOST_BESIDES, Body
@@ -146,6 +148,27 @@ async def _on_request(request: Any) -> None:
     if (shorter := as_utf8(body)) is not body:
         request.stream = type(request)(request.method, request.url, content=shorter).stream
         request.headers["content-length"] = str(len(shorter))
+    request.extensions = {**request.extensions, "trace": _NoAnswerAhead()}
+
+
+class _NoAnswerAhead:
+    """Follows a request of httpx, and refuses an answer that was there before it was sent.
+
+    One that was sent twice, say, would be taken for the answer to the next request. httpx reads
+    from the network, which takes a turn of the event loop, unless it read too much before.
+    """
+
+    _turned = False
+
+    async def __call__(self, event: str, _: object) -> None:
+        if event == "http11.receive_response_headers.started":
+            self._turned = False
+            asyncio.get_running_loop().call_soon(self._turn)
+        elif event == "http11.receive_response_headers.complete" and not self._turned:
+            raise BadResponseError("an answer came before its request was sent")
+
+    def _turn(self) -> None:
+        self._turned = True
 
 
 async def _on_response(response: Any) -> None:
@@ -172,8 +195,25 @@ HAS_AIOHTTP = aiohttp is not None
 if aiohttp is not None:
 
     class _Connector(aiohttp.TCPConnector):
+        def __init__(self, **options: Any) -> None:
+            super().__init__(**options)
+            self._used: WeakSet[Any] = WeakSet()
+
         def __del__(self, *_: object) -> None:
             """Close nothing: we always do, and in a forked child it is the parent's."""
+
+        async def connect(self, *args: Any, **more: Any) -> Any:
+            """Give out no connection on which something came that nobody asked for.
+
+            An answer that was sent twice would be taken for the answer to the next request.
+            """
+            while True:
+                connection = await super().connect(*args, **more)
+                protocol: Any = connection.protocol
+                if protocol not in self._used or not protocol.should_close:
+                    self._used.add(protocol)
+                    return connection
+                connection.close()
 
     class _Request(aiohttp.ClientRequest):
         def update_body_from_data(self, body: Any, *more: Any, **options: Any) -> None:

@@ -5,6 +5,7 @@ All of it through both HTTP libraries that the SDK may send through.
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import socket
@@ -57,7 +58,9 @@ def maker(request: pytest.FixtureRequest, embedder: Maker) -> Maker:
 def read_request(connection: socket.socket) -> None:
     got = b""
     while b"\r\n\r\n" not in got:
-        got += connection.recv(2**16)
+        if not (received := connection.recv(2**16)):
+            raise OSError("the client went")
+        got += received
     lines, _, body = got.partition(b"\r\n\r\n")
     length = next(
         int(line[15:])
@@ -461,3 +464,43 @@ def test_a_redirect_from_http_to_https_is_followed(
     assert (vectors == vectors_of(server, WIRES, model="gemini-embedding-2")).all()
     assert [exchange.status for exchange in server.log] == [301, 200]
     assert server.log[-1].headers["x-goog-api-key"] == "a-key"
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_an_answer_that_comes_twice_is_not_taken_for_the_next(maker: Maker, *, late: bool) -> None:
+    """A proxy that repeats itself, at once or later: each text still gets its own vector."""
+
+    def answer(connection: socket.socket, number: int) -> None:
+        connection.settimeout(5)
+        body = json.dumps({"embeddings": [{"values": [0.25 * number] * 3072}]}).encode()
+        whole = head(Content_Length=str(len(body))).replace(b"Connection: close\r\n", b"") + body
+        read_request(connection)
+        connection.sendall(whole if late else whole + whole)
+        if late:
+            time.sleep(0.1)
+            connection.sendall(whole)
+        read_request(connection)  # if it is used again, the answer is there already
+
+    def serve(listener: socket.socket) -> None:
+        for number in (1, 2):
+            connection, _ = listener.accept()
+            threads.append(threading.Thread(target=tolerant, args=(connection, number)))
+            threads[-1].start()
+
+    def tolerant(connection: socket.socket, number: int) -> None:
+        with connection, contextlib.suppress(OSError):
+            answer(connection, number)
+
+    threads: list[threading.Thread] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve, args=(listener,), daemon=True).start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        asking = maker(base_url=url, normalize=False)
+        first = asking.embed(["a"], role="document").vectors
+        time.sleep(0.3)
+        second = asking.embed(["b"], role="document").vectors
+        asking.close()
+        for thread in threads:
+            thread.join(10)
+
+    assert (first[0, 0], second[0, 0]) == (0.25, 0.5)
