@@ -13,6 +13,8 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
+from gemini_embed.redaction import Secrets
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
@@ -81,7 +83,11 @@ def carried() -> Iterator[Notices]:
 
 
 def warn(message: str, category: type[Warning] = UserWarning) -> None:
-    """Warn, at the first line that is neither ours nor of what calls us for somebody."""
+    """Warn, at the first line that is neither ours nor of what calls us for somebody.
+
+    A message may quote an address, of somebody's cache perhaps: its password is left out.
+    """
+    message = Secrets(()).without(message)
     notices = _notices.get()
     if notices is not None and notices.kept(message, category):
         return

@@ -148,3 +148,9 @@ def test_a_warning_after_the_call_is_not_lost() -> None:
 
     with pytest.warns(UserWarning, match="late"):
         later()
+
+
+def test_a_warning_shows_no_password() -> None:
+    """A cache's own error may quote the address it lies at."""
+    with pytest.warns(UserWarning, match="redis://cache.example is down"):
+        warn("redis://user:passw0rd@cache.example is down")
