@@ -19,7 +19,6 @@ from itertools import chain
 from traceback import clear_frames
 from typing import TYPE_CHECKING, Annotated, Any, ParamSpec, TypeVar
 from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
-from urllib.request import getproxies
 
 from pydantic import AfterValidator, PlainSerializer, SecretBytes, SecretStr, ValidationError
 
@@ -221,6 +220,8 @@ ShownUrl = Annotated[str, AfterValidator(Url), PlainSerializer(shown_url, return
 
 def secrets_of(address: Address) -> Iterator[str]:
     """Yield all that must not be shown of where requests go, and as whom."""
+    from urllib.request import getproxies  # noqa: PLC0415 - takes long, and is not always needed
+
     yield from _strings(address.api_key)
     yield from of_headers(address.headers)
     yield from of_url(address.base_url)
