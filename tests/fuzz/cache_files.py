@@ -171,7 +171,7 @@ _OF_ROWS = (
     """UPDATE vectors SET value = (SELECT value FROM vectors WHERE length(value) % 4 = 1)
     WHERE id % 7 = 4""",
     # What is there is shorter, or nothing, or of another type.
-    "UPDATE vectors SET value = substr(value, 1, length(value) - 9) WHERE id % 5 = 1",
+    "UPDATE vectors SET value = substr(value, 1, length(value) - 5) WHERE id % 5 = 1",
     "UPDATE vectors SET value = substr(value, 2) WHERE id % 5 = 2",
     "UPDATE vectors SET value = zeroblob(length(value)) WHERE id % 5 = 3",
     "UPDATE vectors SET value = 'text' WHERE id % 5 = 4",
