@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import selectors
 from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from benchmarks.quotas.virtual_time import now, run
 from gemini_embed.engine import Engine
 from gemini_embed.errors import QuotaExceededError
 from gemini_embed.models import MODELS
@@ -20,41 +20,15 @@ from gemini_embed.tasks import WireText
 from gemini_embed.transport import Answer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Sequence
-    from typing import TypeVar
+    from collections.abc import Callable, Sequence
 
     from gemini_embed.errors import GeminiEmbedError
     from gemini_embed.plan import Batch
     from gemini_embed.results import EmbeddingResult
 
-    T = TypeVar("T")
+__all__ = ["Service", "assert_right", "engine", "now", "request", "run", "vector"]
 
 DIMENSION = 4
-
-
-class _Clock(selectors.DefaultSelector):
-    """A selector that lets time pass instead of sleeping."""
-
-    now = 0.0
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        if timeout is None:
-            raise AssertionError("everything waits, and nothing will ever happen")
-        self.now += timeout
-        return super().select(0)
-
-
-def run(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine in virtual time."""
-    clock = _Clock()
-    loop = asyncio.SelectorEventLoop(clock)
-    loop.time = lambda: clock.now  # type: ignore[method-assign] # the loop's own seam
-    with asyncio.Runner(loop_factory=lambda: loop) as runner:
-        return runner.run(coroutine)
-
-
-def now() -> float:
-    return asyncio.get_running_loop().time()
 
 
 def vector(text: str) -> list[float]:

@@ -1,0 +1,85 @@
+"""The client that is measured, built from the project's own parts: the one seam to them."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.quotas.scenarios import BATCH, WIDTH
+from gemini_embed.engine import Engine
+from gemini_embed.models import MODELS
+from gemini_embed.quota import Quota
+from gemini_embed.request import Request
+from gemini_embed.retry import MAX_RETRIES, Backoff
+from gemini_embed.tasks import WireText
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from gemini_embed.engine import Sender
+    from gemini_embed.retry import Retry
+    from gemini_embed.tasks import Role
+
+DIMENSION = 2
+
+
+class Client:
+    """What one process has: an engine, and a quota of its own.
+
+    Args:
+        sender: What stands in for the connection.
+        requests: The limit on texts that the user gives, if any.
+        tokens: The limit on tokens, likewise.
+        period: Of both.
+        name: No other client's: what is learned of a service is kept under its name.
+        on_retry: Told of each thing that is tried again.
+    """
+
+    def __init__(
+        self,
+        sender: Sender,
+        *,
+        requests: int | None,
+        tokens: int | None,
+        period: float,
+        name: str,
+        on_retry: Callable[[Retry], None] | None = None,
+    ) -> None:
+        self._name = name
+        self.quota = Quota(requests, tokens, period)
+        self._engine = Engine(
+            sender,
+            quota=self.quota,
+            max_concurrency=WIDTH,
+            backoff=Backoff(),
+            on_retry=on_retry,
+        )
+
+    async def embed(self, texts: Sequence[str], role: Role) -> NDArray[np.float32]:
+        """Return the vectors of the texts."""
+        request = Request(
+            model=MODELS["gemini-embedding-2"],
+            wires=[WireText(text) for text in texts],
+            output_dimensionality=DIMENSION,
+            normalize=False,
+            batch_size=BATCH,
+            show_progress=False,
+            rate_limiter=None,
+            role=role,
+            max_retries=MAX_RETRIES[role],
+            deadline=None,
+            service=self._name,
+        )
+        return (await self._engine.embed(request)).vectors
+
+    def state(self) -> str:
+        """Return what is believed of the quota, in numbers."""
+        numbers: dict[str, Any] = {
+            name.lstrip("_"): value
+            for name, value in vars(self.quota).items()
+            if isinstance(value, int | float) and math.isfinite(value)
+        }
+        return " ".join(f"{name}={value:g}" for name, value in numbers.items())

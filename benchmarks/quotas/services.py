@@ -1,0 +1,220 @@
+"""Services that refuse, as state machines on a clock that comes in; and their words for it.
+
+Every text counts, whatever the number of requests, and what is refused does not count.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from typing import TYPE_CHECKING, NamedTuple
+
+from benchmarks.quotas.counters import Bucket, Counter, Fixed, Gcra, Sliding
+from benchmarks.quotas.scenarios import BOTH_TOKENS, OUTAGE, PERIOD, Scenario
+from gemini_embed.refusals import refusal
+from gemini_embed.standin import bodies, vertex_bodies
+from gemini_embed.standin.quota import DAY, MEANINGLESS_DELAY, Violation
+from gemini_embed.standin.quota import Refusal as Told
+
+if TYPE_CHECKING:
+    from gemini_embed.errors import RequestError
+
+_FOREIGN_TEXTS = 10
+"""Texts in a request of somebody else's; the middle."""
+
+_DAYS_SHARE = 0.5
+"""Of the load, that the day's quota is enough for."""
+
+_METRIC = "generativelanguage.googleapis.com/embed_content_free_tier_"
+_TINY, _HUGE = 0.001, 1e9
+
+
+class Refused(NamedTuple):
+    """Why a request does not pass.
+
+    Attributes:
+        delay: Seconds after which it would, as the service's clock counts them; None for a 503.
+        violations: The limits that it breaks; none where the service is only said to be busy.
+    """
+
+    delay: float | None
+    violations: tuple[Violation, ...] = ()
+
+
+class _Limit(NamedTuple):
+    counter: Counter
+    kind: str
+    of_tokens: bool
+    value: float
+
+
+class Service:
+    """One service, of one key.
+
+    Args:
+        scenario: What it is like.
+        load: Seconds of the ideal load: things happen in the middle of it.
+        seed: Of somebody else's requests.
+    """
+
+    def __init__(self, scenario: Scenario, load: float, *, seed: int = 0) -> None:
+        self._scenario = scenario
+        self._middle = load / 2
+        self._speed = 1 / (1 + scenario.clock)
+        self._limits = _limits(scenario, load)
+        self._factor = 1.0
+        self._foreign = _Foreign(scenario, seed) if scenario.foreign else None
+        self._refusals = {"one": [0.3], "forty": [5.0] * 40}.get(scenario.trouble, [])
+        self.taken_by_others: list[tuple[float, int]] = []
+
+    def offer(self, now: float, texts: int, tokens: float) -> Refused | None:
+        """Count a request and return None, or leave it uncounted and return why."""
+        self._advance(now)
+        if self._refusals:
+            return Refused(self._refusals.pop())
+        if self._is_out(now):
+            return Refused(None)
+        return self._count(now, texts, tokens)
+
+    def room(self, now: float) -> float:
+        """Return how many texts of the usual size fit in one request now."""
+        self._advance(now)
+        amounts = (one.counter.room(self._own(now)) / self._each(one) for one in self._limits)
+        return min(amounts, default=math.inf)
+
+    def until(self, now: float, texts: int) -> float:
+        """Return the seconds until so many texts of the usual size fit."""
+        own = self._own(now)
+        waits = (one.counter.delay(texts * self._each(one), own) for one in self._limits)
+        wait = max(waits, default=0.0) / self._speed
+        return min(wait, self._middle - now) if now < self._middle else wait
+
+    @property
+    def tokens_limit(self) -> float:
+        """The limit on tokens in a period, before any change."""
+        return next(one.value for one in self._limits if one.of_tokens)
+
+    def _own(self, now: float) -> float:
+        """Return the time by the service's own clock."""
+        return now * self._speed
+
+    def _each(self, limit: _Limit) -> float:
+        return self._scenario.tokens_per_text if limit.of_tokens else 1.0
+
+    def _is_out(self, now: float) -> bool:
+        is_hour = self._middle <= now < self._middle + OUTAGE
+        return self._scenario.trouble == "outage" and is_hour
+
+    def _advance(self, now: float) -> None:
+        """Let happen what has happened since."""
+        while self._foreign is not None and self._foreign.at <= now:
+            at, texts = self._foreign.next()
+            self._change(at)
+            if self._count(at, texts, texts * self._scenario.tokens_per_text) is None:
+                self.taken_by_others.append((at, texts))
+        self._change(now)
+
+    def _change(self, now: float) -> None:
+        if self._factor != self._scenario.change and now >= self._middle:
+            self._factor = self._scenario.change
+            for one in self._limits:
+                one.counter.scale(self._factor, self._own(self._middle))
+
+    def _count(self, now: float, texts: int, tokens: float) -> Refused | None:
+        own = self._own(now)
+        amounts = [(one, tokens if one.of_tokens else texts) for one in self._limits]
+        full = [(one, amount) for one, amount in amounts if one.counter.room(own) < amount]
+        if not full:
+            for one, amount in amounts:
+                one.counter.take(amount, own)
+            return None
+        delay = max(
+            MEANINGLESS_DELAY if "PerDay" in one.kind else one.counter.delay(amount, own)
+            for one, amount in full
+        )
+        return Refused(delay, tuple(self._violation(one) for one, _ in full))
+
+    def _violation(self, limit: _Limit) -> Violation:
+        metric = _METRIC + ("input_token_count" if limit.of_tokens else "requests")
+        quota_id = f"EmbedContent{limit.kind}PerUserPerProjectPerModel-FreeTier"
+        return Violation(metric, quota_id, round(limit.value * self._factor))
+
+
+class _Foreign:
+    """Somebody else's requests: Poisson, of any size, and not sent again."""
+
+    def __init__(self, scenario: Scenario, seed: int) -> None:
+        self._rng = random.Random(f"foreign {seed}")  # noqa: S311 - repeatable on purpose
+        self._every = _FOREIGN_TEXTS / (scenario.foreign * scenario.limit / PERIOD)
+        self.at = 0.0
+        self.next()
+
+    def next(self) -> tuple[float, int]:
+        """Return when the next one comes and how many texts it has, and draw one more."""
+        drawn = self.at, self._rng.randint(1, 2 * _FOREIGN_TEXTS - 1)
+        self.at += self._rng.expovariate(1 / self._every)
+        return drawn
+
+
+def _limits(scenario: Scenario, load: float) -> list[_Limit]:
+    if scenario.service == "none":
+        return []
+    limit = scenario.limit
+    limits = []
+    if scenario.counts != "tokens":
+        limits.append(_Limit(_counter(scenario, limit), "RequestsPerMinute", False, limit))
+    if scenario.counts_tokens:
+        tokens = limit * scenario.tokens_per_text
+        tokens *= BOTH_TOKENS if scenario.counts == "both" else 1.0
+        limits.append(_Limit(_counter(scenario, tokens), "TokensPerMinute", True, tokens))
+    if scenario.counts == "day":
+        days = round(limit * load / PERIOD * (1 - scenario.foreign) * _DAYS_SHARE)
+        limits.append(_Limit(Fixed(days, DAY), "RequestsPerDay", False, days))
+    return limits
+
+
+def _counter(scenario: Scenario, limit: float) -> Counter:
+    """Return what counts up to `limit` in a period."""
+    match scenario.service:
+        case "sliding":
+            return Sliding(limit, PERIOD)
+        case "fixed":
+            return Fixed(limit, PERIOD, phase=PERIOD / 3)
+        case "gcra-one":
+            return Gcra(limit / PERIOD, 0.0)
+        case "gcra-small":
+            return Gcra(limit / PERIOD, PERIOD / 10)
+        case kind:
+            burst = {"bucket-tenth": 1 / 10, "bucket-small": 1 / 60}.get(kind, 1.0)
+            return Bucket(limit / PERIOD, burst * limit)
+
+
+def error_of(refused: Refused, scenario: Scenario) -> RequestError:
+    """Return the error that the service's words for a refusal become."""
+    written = _written(refused, scenario)
+    return refusal(written.status, written.body)
+
+
+def told_delay(refused: Refused, scenario: Scenario) -> float | None:
+    """Return the delay that a refusal tells, if it tells one."""
+    return error_of(refused, scenario).retry_after
+
+
+def _written(refused: Refused, scenario: Scenario) -> bodies.GoogleError:
+    if refused.delay is None:
+        return bodies.overloaded()
+    if not refused.violations:  # it was busy, and names no limit
+        return _silent(refused.delay)
+    delays = {"delay": refused.delay, "tiny": _TINY, "huge": _HUGE}
+    if scenario.told in delays:
+        return _silent(delays[scenario.told])
+    if scenario.told == "named":
+        told = Told(list(refused.violations), refused.delay)
+        return bodies.quota_exceeded(told, "gemini-embedding-2", silent=False)
+    if scenario.told == "per-minute":
+        return bodies.GoogleError(429, "RESOURCE_EXHAUSTED", "Quota exceeded: requests per minute.")
+    return vertex_bodies.resource_exhausted()
+
+
+def _silent(delay: float) -> bodies.GoogleError:
+    return bodies.quota_exceeded(Told([], delay), "gemini-embedding-2", silent=True)
