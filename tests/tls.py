@@ -68,11 +68,10 @@ def tls_front(url: str, folder: Path, *, client_must_show: Path | None = None) -
 
     async def passed_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there, back = await asyncio.open_connection("127.0.0.1", port)
-        try:
+        with suppress(asyncio.CancelledError):
             await asyncio.gather(pump(reader, back), pump(there, writer))
-        finally:
-            writer.transport.abort()
-            back.transport.abort()
+        writer.transport.abort()
+        back.transport.abort()
 
     starting = asyncio.start_server(passed_on, "127.0.0.1", 0, ssl=context)
     server = loop.run_until_complete(starting)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import gzip
 import json
 import os
 import subprocess
@@ -15,13 +16,16 @@ import sys
 import time
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import find_spec
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
-from gemini_embed import GeminiEmbedder
+from gemini_embed import BadResponseError, GeminiEmbedder, RequestError
 from langchain_gemini_embed import GeminiEmbeddings
 
 if TYPE_CHECKING:
@@ -209,3 +213,46 @@ def test_the_interpreter_exits_at_once(options: dict[str, Any]) -> None:
 
     assert (told, errors, process.returncode) == ("True\n", "", 0)
     assert took < 1
+
+
+@contextmanager
+def server_of(status: int, headers: dict[str, str], body: bytes) -> Iterator[str]:
+    """Answer every request like this; yield the address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(status)
+            for name, value in {**headers, "Content-Length": str(len(body))}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            with suppress(OSError):
+                self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_a_redirect_to_another_place_is_not_followed(options: dict[str, Any], url: str) -> None:
+    """Neither key nor texts go there, and nothing is taken from there."""
+    path = "/v1beta/models/gemini-embedding-2:batchEmbedContents"
+    with server_of(307, {"Location": url + path}, b"") as address:
+        embedder = GeminiEmbedder(**{**options, "base_url": address})
+        with pytest.raises(RequestError, match="the redirect from"):
+            embedder.embed(["a"], role="document")
+        embedder.close()
+
+
+def test_no_more_is_read_of_an_answer_than_it_can_need(options: dict[str, Any]) -> None:
+    """Kilobytes of gzip that hold megabytes are an error."""
+    packed = gzip.compress(bytes(2**26))
+    with server_of(200, {"Content-Encoding": "gzip"}, packed) as address:
+        embedder = GeminiEmbedder(**{**options, "base_url": address}, max_retries=0)
+        with pytest.raises(BadResponseError, match="longer than"):
+            embedder.embed(["a"], role="document")
+        embedder.close()
