@@ -22,9 +22,7 @@ from benchmarks.quotas.targets import GOALS, badness, goal_of, misses
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-_COLUMNS = (
-    "share  late%  refus% lateR% R/10p  rtext%  p50    p99    slow  recov  beyond paid  taken"
-)
+_COLUMNS = "share  late%  refus% lateR% R/10p  rtext%  p50    p99    slow  recov  paid  taken"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -99,7 +97,6 @@ def line(found: Figures) -> str:
         _number(found.p99, 6, 1),
         _number(found.slowest, 5, 2),
         _number(found.recovery, 6, 1),
-        _number(found.beyond, 6, 2),
         _number(found.paid, 5, 2),
         _number(found.taken, 8, 0),
     )

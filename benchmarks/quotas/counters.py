@@ -118,7 +118,8 @@ class Bucket:
 
     def delay(self, amount: float, now: float) -> float:
         """Return the seconds in which as much flows in as is missing."""
-        return max(0.0, amount - self.room(now)) / self.rate
+        self.room(now)
+        return max(0.0, amount - self._level) / self.rate
 
     def take(self, amount: float, now: float) -> None:
         """Take it out."""

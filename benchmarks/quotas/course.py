@@ -14,7 +14,7 @@ import numpy as np
 from benchmarks.quotas import virtual_time
 from benchmarks.quotas.client import Client
 from benchmarks.quotas.ideal import amount_of
-from benchmarks.quotas.scenarios import BATCH, PERIOD, TOKENS, Scenario
+from benchmarks.quotas.scenarios import PERIOD, TOKENS, Scenario
 from benchmarks.quotas.services import Service, error_of
 from benchmarks.quotas.virtual_time import now
 from gemini_embed.errors import GeminiEmbedError
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 LONGEST = 20
 """Times the ideal after which a row counts as never ending."""
 
-_MOST_REQUESTS = 50
-"""Times as many requests as would do, likewise."""
+_SPARE_REQUESTS = 5000
+"""Requests beyond one for each text, likewise."""
 
 _QUERIES_FOR = 3600.0
 """Seconds of queries where there is nothing else."""
@@ -140,8 +140,6 @@ class _Row:
         self._trace = trace
         self._clients: list[Client] = []
         self._over = asyncio.Event()
-        fewest = course.amount / min(BATCH, scenario.largest) + self._load_seconds
-        self._most_requests = _MOST_REQUESTS * (fewest + 100)
 
     async def run(self) -> None:
         course, scenario = self.course, self.course.scenario
@@ -250,7 +248,7 @@ class _Row:
         """Write down what the service said, and end it all if this goes on for ever."""
         told = None if error is None else error.retry_after
         self.course.sent.append(Sent(now(), who, role, texts, error is None, told))
-        if len(self.course.sent) > self._most_requests:
+        if len(self.course.sent) - len(self.course.waits) > self.course.amount + _SPARE_REQUESTS:
             self._over.set()
         if self._trace is not None:
             said = "accepted" if error is None else _said(error)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 _AT_ONCE = 10
 """Texts that are waited for: a curve of single texts has too many points."""
 
+_SHORT = 200.0
+
 _UNLIMITED = 32_000
 """Texts that are sent where nothing limits them."""
 
@@ -72,8 +74,8 @@ def amount_of(scenario: Scenario, load: float) -> int:
     """
     if scenario.service == "none":
         return _UNLIMITED
-    if scenario.trouble == "forty":
-        load = min(load, 200.0)
+    if scenario.short:
+        load = min(load, _SHORT)
     amount = Curve(scenario, load).by(load) * (1 - scenario.foreign)
     return max(BATCH, int(amount)) // scenario.processes * scenario.processes
 

@@ -30,7 +30,7 @@ class Figures:
         error: What it ended in.
         share: The ideal time by the time taken. The ideal client knows all, sends what fits as
             soon as it does, and waits once for the latency; beside somebody else it has what was
-            left over while the row ran.
+            left over while the row ran, and where the service was busy at first it waits as told.
         late: The same from the first text after two periods on.
         requests: Sent to the service.
         refused: The share of them that was refused.
@@ -42,9 +42,8 @@ class Figures:
         failed: Queries without an answer.
         over: By which share more was sent in a period than the limit.
         slowest: What the slowest process had when the first was done, by the mean.
-        recovery: Periods from the first one in which more than the old limit passed to the first
+        recovery: Periods from the first in which half more than the old limit passed to the first
             in which nine tenths of the new one did; infinite if never.
-        beyond: Time taken by the told delays (their union) and the ideal time.
         paid: Texts counted by the service by the texts of the load: 1 if each was paid for once.
     """
 
@@ -65,7 +64,6 @@ class Figures:
     over: float
     slowest: float
     recovery: float | None
-    beyond: float
     paid: float
 
     @property
@@ -80,7 +78,7 @@ def figures(course: Course) -> Figures:
     curve = Curve(scenario, course.hours * 3600)
     late = [one for one in sent if one.at > SETTLED]
     end = sent[-1].at if sent else 0.0
-    ideal = _ideal(course, curve)
+    ideal = _ideal(course, curve) + _told_at_first(course)
     since = SETTLED if scenario.load == "both" else 0.0
     waits = sorted(wait for asked, wait in course.waits if asked >= since)
     return Figures(
@@ -104,7 +102,6 @@ def figures(course: Course) -> Figures:
         over=_most_in_a_period(sent) / (scenario.limit * max(1.0, scenario.change)) - 1,
         slowest=_slowest(course),
         recovery=_recovery(course),
-        beyond=course.taken / (_union(sent) + ideal),
         paid=course.paid / course.amount if course.amount else 1.0,
     )
 
@@ -188,18 +185,19 @@ def _recovery(course: Course) -> float | None:
     accepted = [one for one in course.sent if one.accepted]
     middle = course.hours * 1800
     running = [(at, texts) for at, texts in _in_last_period(accepted) if at > middle]
-    probe = next((at for at, texts in running if texts > 1.1 * scenario.limit), math.inf)
-    enough = 0.9 * scenario.change * scenario.limit
+    left_over = (1 - scenario.foreign) * scenario.limit
+    probe = next((at for at, texts in running if texts > 1.5 * left_over), math.inf)
+    enough = 0.9 * scenario.change * left_over
     back = next((at for at, texts in running if texts >= enough), math.inf)
     return (back - probe) / PERIOD if math.isfinite(back) else math.inf
 
 
-def _union(sent: Iterable[Sent]) -> float:
-    """Return the seconds in which some told delay ran."""
+def _told_at_first(course: Course) -> float:
+    """Return the seconds in which some delay ran that the service told while it was busy."""
+    refused = [one for one in course.sent if not one.accepted]
     total, until = 0.0, 0.0
-    for one in sent:
-        if not one.accepted and one.told is not None:
-            end = one.at + one.told
-            total += max(0.0, end - max(one.at, until))
-            until = max(until, end)
+    for one in refused[: {"one": 1, "forty": 40}.get(course.scenario.trouble, 0)]:
+        end = one.at + (one.told or 0.0)
+        total += max(0.0, end - max(one.at, until))
+        until = max(until, end)
     return total

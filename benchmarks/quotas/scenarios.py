@@ -27,7 +27,7 @@ ServiceKind = Literal[
 Counts = Literal["texts", "tokens", "both", "day"]
 """What is limited; `both` lets tokens be the scarcer, and `day` ends in the middle of the load."""
 
-Told = Literal["named", "delay", "per-minute", "nothing", "tiny", "huge"]
+Told = Literal["delay", "named", "per-minute", "nothing", "tiny", "huge"]
 """What a refusal tells: limit and delay; the delay only; "per minute", in words; nothing; a delay
 of a millisecond, whatever the truth is; one of 30 years."""
 
@@ -74,6 +74,7 @@ class Scenario:
         load: What is sent.
         tokens: How many tokens a text has, in times of the estimate.
         reports: Whether an answer tells its tokens.
+        short: Whether the load is one of some 200 seconds, however long others are.
     """
 
     service: ServiceKind = "sliding"
@@ -90,6 +91,7 @@ class Scenario:
     load: Load = "documents"
     tokens: float = 1.0
     reports: bool = True
+    short: bool = False
 
     @property
     def name(self) -> str:
@@ -110,10 +112,10 @@ class Scenario:
 
     @property
     def largest(self) -> int:
-        """The texts that fit in a request at best."""
+        """The texts that fit in a request, all the time."""
         burst = {"bucket-tenth": 1 / 10, "bucket-small": 1 / 60}.get(self.service, 1.0)
         scarce = BOTH_TOKENS if self.counts == "both" else 1.0
-        return max(1, min(BATCH, int(burst * scarce * self.limit)))
+        return max(1, min(BATCH, int(burst * scarce * self.limit * min(1.0, self.change))))
 
     @property
     def tokens_per_text(self) -> float:
@@ -199,7 +201,8 @@ def alone() -> list[Scenario]:
         rows[replace(base, latency=5.0, uneven=True)] = None
         rows[replace(base, service="none", trouble="one", load="queries")] = None
         rows[replace(base, trouble="one", load="queries")] = None
-        rows[replace(base, service="none", trouble="forty", latency=5.0)] = None
+        rows[replace(base, service="none", trouble="forty", latency=5.0, short=True)] = None
+        rows[replace(base, trouble="forty", short=True)] = None
     return list(rows)
 
 
@@ -212,6 +215,8 @@ def cover(values: Mapping[str, Sequence[Any]], count: int, seed: int) -> list[di
     """Return rows with a value for each name, which cover all pairs of values early on.
 
     Greedy: of some random rows that hold a pair that no row holds yet, the one that holds most.
+    The first value of a name is drawn as often as all others: where everything is unusual at once,
+    most rows end early for the same reason.
     """
     rng = random.Random(seed)  # noqa: S311 - repeatable on purpose
     missing = dict.fromkeys(_all_pairs(values))
@@ -220,7 +225,7 @@ def cover(values: Mapping[str, Sequence[Any]], count: int, seed: int) -> list[di
         wanted: dict[str, Any] = dict(rng.choice(list(missing))) if missing else {}
         tried = [
             {
-                name: wanted[name] if name in wanted else rng.choice(known)
+                name: wanted[name] if name in wanted else rng.choice((known[0], rng.choice(known)))
                 for name, known in values.items()
             }
             for _ in range(_CANDIDATES if missing else 1)

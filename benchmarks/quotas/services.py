@@ -110,8 +110,8 @@ class Service:
         while self._foreign is not None and self._foreign.at <= now:
             at, texts = self._foreign.next()
             self._change(at)
-            if self._count(at, texts, texts * self._scenario.tokens_per_text) is None:
-                self.taken_by_others.append((at, texts))
+            self._take(at, texts, texts * self._scenario.tokens_per_text)
+            self.taken_by_others.append((at, texts))
         self._change(now)
 
     def _change(self, now: float) -> None:
@@ -125,14 +125,17 @@ class Service:
         amounts = [(one, tokens if one.of_tokens else texts) for one in self._limits]
         full = [(one, amount) for one, amount in amounts if one.counter.room(own) < amount]
         if not full:
-            for one, amount in amounts:
-                one.counter.take(amount, own)
+            self._take(now, texts, tokens)
             return None
         delay = max(
             MEANINGLESS_DELAY if "PerDay" in one.kind else one.counter.delay(amount, own)
             for one, amount in full
         )
         return Refused(delay, tuple(self._violation(one) for one, _ in full))
+
+    def _take(self, now: float, texts: int, tokens: float) -> None:
+        for one in self._limits:
+            one.counter.take(tokens if one.of_tokens else texts, self._own(now))
 
     def _violation(self, limit: _Limit) -> Violation:
         metric = _METRIC + ("input_token_count" if limit.of_tokens else "requests")
@@ -141,7 +144,10 @@ class Service:
 
 
 class _Foreign:
-    """Somebody else's requests: Poisson, of any size, and not sent again."""
+    """Somebody else's requests: Poisson, of any size, and counted even where they do not fit.
+
+    So they take their share, whatever others do, and what is left over is plain.
+    """
 
     def __init__(self, scenario: Scenario, seed: int) -> None:
         self._rng = random.Random(f"foreign {seed}")  # noqa: S311 - repeatable on purpose

@@ -29,7 +29,6 @@ class Goal:
         p99: The most seconds that a query waits.
         slowest: The least that the slowest process has by the mean.
         recovery: The most periods until a raised limit is used.
-        beyond: The most time by told delays and ideal time.
         is_exact: Whether the share is of what is left by a client that cannot know when it was
             counted, and so waits a latency longer for each period.
         may_end: Whether it may end in an error of ours, if each text is paid for once.
@@ -45,7 +44,6 @@ class Goal:
     p99: float | None = None
     slowest: float | None = None
     recovery: float | None = None
-    beyond: float | None = None
     is_exact: bool = False
     may_end: bool = False
 
@@ -74,7 +72,7 @@ GOALS = {
     ),
     "estimate": Goal(what="tokens 4x the estimate; claimed 2x the truth", late=0.9),
     "one": Goal(what="one refusal, then healthy, queries at 1/s: p99", p99=2.0 + 0.3),
-    "forty": Goal(what="one refusal, or forty of 5 s, then healthy", beyond=1.2),
+    "forty": Goal(what="one refusal, or forty of 5 s, then healthy", share=1 / 1.2),
     "raised-named": Goal(what="limit raised tenfold midway, named", recovery=25.0),
     "raised": Goal(what="limit raised tenfold midway, not named", recovery=10.0),
     "processes": Goal(
@@ -94,23 +92,30 @@ def goal_of(scenario: Scenario) -> str:
     """Return which goal a row is held against."""
     if scenario.counts == "day" or scenario.trouble == "outage" or scenario.told == "huge":
         return "ends"
-    if scenario.trouble != "none":
-        return "one" if scenario.load == "queries" else "forty"
+    if scenario.trouble == "one" and scenario.load == "queries":
+        return "one"
     if scenario.change > 1:
         return "raised-named" if scenario.told == "named" else "raised"
     if scenario.processes > 1:
         return "processes"
-    if scenario.claimed * max(1.0, 1 / scenario.change) > 1 or scenario.tokens != 1:
+    is_wrong = scenario.counts_tokens and scenario.tokens != 1
+    if is_wrong or scenario.claimed * max(1.0, 1 / scenario.change) > 1:
         return "estimate"
     return _by_knowledge(scenario)
 
 
 def _by_knowledge(scenario: Scenario) -> str:
-    is_known = scenario.claimed or scenario.told == "named"
+    is_known = bool(scenario.claimed) or scenario.told == "named"
     if scenario.foreign:
         return "delay-beside" if is_known or scenario.told == "delay" else "nothing-beside"
-    if not is_known:
-        return "delay" if scenario.told == "delay" else "nothing"
+    if scenario.short or (is_known and scenario.trouble != "none"):
+        return "forty"
+    if is_known:
+        return _of_known(scenario)
+    return "delay" if scenario.told == "delay" else "nothing"
+
+
+def _of_known(scenario: Scenario) -> str:
     if scenario.service in _SMALL:
         return "known-burst"
     if scenario.clock:
@@ -146,7 +151,6 @@ def _misses(goal: Goal, scenario: Scenario, figures: Figures) -> Iterator[str]:
         "refused_texts",
         "p99",
         "recovery",
-        "beyond",
     ):
         most, value = getattr(goal, name), getattr(figures, name)
         if name == "p99" and most is not None:
@@ -162,7 +166,7 @@ def badness(goal: Goal, scenario: Scenario, figures: Figures) -> tuple[float, ..
     """Return how bad a row is for its goal: the larger the worse."""
     wrong = figures.outcome != "done" and not (goal.may_end and figures.error)
     parts = [float(wrong), float(len(misses(goal, scenario, figures)))]
-    for name in ("p99", "recovery", "beyond"):
+    for name in ("p99", "recovery"):
         if getattr(goal, name) is not None:
             value = getattr(figures, name)
             parts.append(math.inf if value is None else value)
