@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks import environments, kept, plot, report, speed, trouble
 from benchmarks.field import Bench, Crew
+from benchmarks.quotas.section import quotas
 from benchmarks.results import Section
 from benchmarks.sizes import FULL, PLAIN, QUICK
 
@@ -32,6 +33,7 @@ SECTIONS: dict[str, Callable[[Bench], Section]] = {
     "memory": speed.memory,
     "unknown-quota": trouble.unknown_quota,
     "known-quota": trouble.known_quota,
+    "quotas": quotas,
     "storm": trouble.storm,
     "cache": kept.cache,
     "import": speed.imports,

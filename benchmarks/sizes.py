@@ -19,6 +19,8 @@ class Sizes:
         quota_texts: For the unknown quota.
         quota_window: Its window, in seconds.
         storm_texts: For the fault storm.
+        service_hours: Of ideal time, for each row of the bench of services.
+        service_pairs: Combinations in that, beside single values.
         known_quota: Whether the known quota is measured, which takes two minutes.
     """
 
@@ -31,6 +33,8 @@ class Sizes:
     quota_texts: int = 3000
     quota_window: float = 5.0
     storm_texts: int = 5000
+    service_hours: float = 4.0
+    service_pairs: int = 300
     known_quota: bool = False
 
 
@@ -46,4 +50,6 @@ QUICK = Sizes(
     quota_texts=900,
     quota_window=2.0,
     storm_texts=1000,
+    service_hours=0.2,
+    service_pairs=0,
 )

@@ -64,6 +64,7 @@ TARGETS = {
     ),
     "known-quota-time": Target("known quota: time over the ideal", "most", 1.05),
     "known-quota-refused": Target("known quota: refused requests", "most", 0, ""),
+    "quotas": Target("bench of services: rows that miss their goal", "most", 0, ""),
     "storm": Target("fault storm: texts without their own vector", "most", 0, ""),
     "cache-rate": Target("cache: 20,000 known texts at 768, texts/s", "least", 50_000, " /s"),
     "cache-overhead": Target("cache: filling it at 100 ms, of the time", "most", 5, " %"),

@@ -7,22 +7,17 @@ the worst row of each line is the figure.
 from __future__ import annotations
 
 import argparse
-import math
-import sys
 import time
-from concurrent.futures import ProcessPoolExecutor
-from functools import partial
 from typing import TYPE_CHECKING
 
 from benchmarks.quotas.course import run
-from benchmarks.quotas.measure import Figures, figures
-from benchmarks.quotas.scenarios import Scenario, alone, combined, parse
-from benchmarks.quotas.targets import GOALS, badness, goal_of, misses
+from benchmarks.quotas.measure import figures
+from benchmarks.quotas.rows import COLUMNS, line, measure, missed, report, rows
+from benchmarks.quotas.scenarios import Scenario, parse
+from benchmarks.quotas.targets import GOALS, goal_of, misses
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-_COLUMNS = "share  late%  refus% lateR% R/10p  rtext%  p50    p99    slow  recov  paid  taken"
+    from collections.abc import Sequence
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -30,91 +25,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     if options.row:
         return _one(parse(options.row), options.hours, options.seed, trace=options.trace)
-    rows = [*alone(), *combined(options.pairs, options.seed)]
-    rows = [row for row in dict.fromkeys(rows) if options.only in f"{goal_of(row)}: {row.name}"]
-    measured = measure(rows, options.hours, options.seed, options.jobs)
+    wanted = rows(options.pairs, options.seed)
+    wanted = [row for row in wanted if options.only in f"{goal_of(row)}: {row.name}"]
+    measured = measure(wanted, options.hours, options.seed, options.jobs)
     print("\n".join(report(measured, every=options.every)))
-    return int(any(complaints for _, _, complaints in judged(measured)))
-
-
-def measure(
-    rows: Sequence[Scenario], hours: float, seed: int, jobs: int
-) -> list[tuple[Scenario, Figures]]:
-    """Run rows in several processes, and return their figures."""
-    began = time.monotonic()
-    measured = []
-    with ProcessPoolExecutor(jobs) as pool:
-        for row, found in zip(
-            rows, pool.map(partial(one_row, hours=hours, seed=seed), rows), strict=True
-        ):
-            measured.append((row, found))
-    print(f"{len(rows)} rows in {time.monotonic() - began:.0f} s", file=sys.stderr)
-    return measured
-
-
-def one_row(scenario: Scenario, *, hours: float, seed: int) -> Figures:
-    """Run one row, and return its figures."""
-    return figures(run(scenario, hours, seed=seed))
-
-
-def judged(
-    measured: Iterable[tuple[Scenario, Figures]],
-) -> list[tuple[Scenario, Figures, list[str]]]:
-    """Return with each row what it misses of its goal."""
-    return [(row, found, misses(GOALS[goal_of(row)], row, found)) for row, found in measured]
-
-
-def report(measured: Sequence[tuple[Scenario, Figures]], *, every: bool = False) -> list[str]:
-    """Return the worst row of each goal, or all rows, worst first."""
-    lines = [_COLUMNS]
-    for name, goal in GOALS.items():
-        rows = [(row, found) for row, found in measured if goal_of(row) == name]
-        if not rows:
-            continue
-        rows.sort(key=lambda pair: badness(goal, *pair), reverse=True)
-        missed = sum(bool(misses(goal, *pair)) for pair in rows)
-        lines += ["", f"{name}: {goal.what}: {len(rows) - missed} of {len(rows)} rows reach it"]
-        for row, found in rows if every else rows[:1]:
-            lines.append(line(found))
-            lines += [
-                f"    misses: {'; '.join(missing)}"
-                for missing in (misses(goal, row, found),)
-                if missing
-            ]
-    return lines
-
-
-def line(found: Figures) -> str:
-    """Return the figures of one row."""
-    cells = (
-        _number(found.share, 6, 3),
-        _number(found.late, 6, 3),
-        _number(100 * found.refused, 6, 2),
-        _number(100 * found.late_refused, 6, 2),
-        _number(found.refusals_in_ten, 6, 2),
-        _number(100 * found.refused_texts, 6, 2),
-        _number(found.p50, 6, 1),
-        _number(found.p99, 6, 1),
-        _number(found.slowest, 5, 2),
-        _number(found.recovery, 6, 1),
-        _number(found.paid, 5, 2),
-        _number(found.taken, 8, 0),
-    )
-    return f"{' '.join(cells)}  {found.outcome:5}  {found.name}"
-
-
-def _number(value: float | None, width: int, digits: int) -> str:
-    if value is None:
-        return "-".rjust(width)
-    return ("never" if not math.isfinite(value) else f"{value:.{digits}f}").rjust(width)
+    return int(missed(measured) > 0)
 
 
 def _one(scenario: Scenario, hours: float, seed: int, *, trace: bool) -> int:
     began = time.process_time()
-    found = figures(run(scenario, hours, seed=seed, trace=print if trace else None))
+    happened: list[str] = []
+    found = figures(run(scenario, hours, seed=seed, trace=happened.append if trace else None))
+    print(*happened, sep="\n" if happened else "")
     goal = goal_of(scenario)
     missing = misses(GOALS[goal], scenario, found)
-    print(_COLUMNS, line(found), f"{goal}: {GOALS[goal].what}", sep="\n")
+    print(COLUMNS, line(found), f"{goal}: {GOALS[goal].what}", sep="\n")
     print("misses: " + "; ".join(missing) if missing else "reached")
     print(f"{found.requests} requests, {time.process_time() - began:.1f} s of processor time")
     return int(bool(missing))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from benchmarks.quotas.scenarios import BATCH, WIDTH
 from gemini_embed.engine import Engine
@@ -75,11 +75,10 @@ class Client:
         )
         return (await self._engine.embed(request)).vectors
 
-    def state(self) -> str:
+    def state(self) -> dict[str, float]:
         """Return what is believed of the quota, in numbers."""
-        numbers: dict[str, Any] = {
-            name.lstrip("_"): value
+        return {
+            name.lstrip("_"): float(value)
             for name, value in vars(self.quota).items()
             if isinstance(value, int | float) and math.isfinite(value)
         }
-        return " ".join(f"{name}={value:g}" for name, value in numbers.items())

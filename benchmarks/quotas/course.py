@@ -17,7 +17,7 @@ from benchmarks.quotas.ideal import amount_of
 from benchmarks.quotas.scenarios import PERIOD, TOKENS, Scenario
 from benchmarks.quotas.services import Service, error_of
 from benchmarks.quotas.virtual_time import now
-from gemini_embed.errors import GeminiEmbedError
+from gemini_embed.errors import GeminiEmbedError, InternalError
 from gemini_embed.plan import estimate_tokens
 from gemini_embed.transport import Answer
 
@@ -71,6 +71,7 @@ class Course:
         done: When each process had its vectors.
         left: Texts that a second run had to ask for.
         cut: Whether it was cut off because it would never end.
+        faults: What is wrong with the project or with a vector.
     """
 
     scenario: Scenario
@@ -84,6 +85,7 @@ class Course:
     done: dict[int, float] = field(default_factory=dict)
     left: int = 0
     cut: bool = False
+    faults: list[str] = field(default_factory=list)
 
     @property
     def paid(self) -> int:
@@ -94,11 +96,7 @@ class Course:
 def run(
     scenario: Scenario, hours: float, *, seed: int = 1, trace: Callable[[str], None] | None = None
 ) -> Course:
-    """Run one row in virtual time.
-
-    Raises:
-        AssertionError: A text has another's vector.
-    """
+    """Run one row in virtual time."""
     random.seed(f"{scenario.name} {seed}")  # tenacity's waits
     course = Course(scenario, hours, amount_of(scenario, hours * 3600))
     virtual_time.run(_Row(course, seed, trace).run())
@@ -139,6 +137,7 @@ class _Row:
         self._rng = random.Random(f"ways {seed}")  # noqa: S311 - repeatable on purpose
         self._trace = trace
         self._clients: list[Client] = []
+        self._believed: dict[int, dict[str, float]] = {}
         self._over = asyncio.Event()
 
     async def run(self) -> None:
@@ -168,7 +167,7 @@ class _Row:
                     group.create_task(self._embed(who, share))
             for asking in parts:
                 asking.cancel()
-            if not self.course.errors:
+            if len(self.course.done) == scenario.processes:
                 self.course.taken = max(self.course.done.values())
         await asyncio.gather(*parts, return_exceptions=self.course.scenario.load == "both")
         if scenario.load == "queries":
@@ -178,6 +177,8 @@ class _Row:
         wanted = [_text(number, who, self.course.scenario) for number in range(amount)]
         try:
             _check(await self._clients[who].embed(wanted, "document"), wanted)
+        except (AssertionError, InternalError) as error:
+            self.course.faults.append(f"{type(error).__name__}: {error}")
         except GeminiEmbedError as error:
             self.course.errors[who] = type(error).__name__
             self._say(who, f"the load ends: {error}"[:300])
@@ -192,6 +193,8 @@ class _Row:
         await asyncio.sleep(_BEFORE_SECOND)
         try:
             _check(await self._clients[who].embed(rest, "document"), rest)
+        except (AssertionError, InternalError) as error:
+            self.course.faults.append(f"{type(error).__name__}: {error}")
         except GeminiEmbedError as error:
             self._say(who, f"the second run ends: {error}"[:300])
 
@@ -213,6 +216,8 @@ class _Row:
         try:
             _check(await client.embed(wanted, "query"), wanted)
             waited = now() - began
+        except (AssertionError, InternalError) as error:
+            self.course.faults.append(f"{type(error).__name__}: {error}")
         except GeminiEmbedError as error:
             self._say(number % len(self._clients), f"a query fails: {error}"[:200])
         except asyncio.CancelledError:
@@ -252,7 +257,15 @@ class _Row:
             self._over.set()
         if self._trace is not None:
             said = "accepted" if error is None else _said(error)
-            self._say(who, f"{role} of {texts}: {said} | {self._clients[who].state()}")
+            self._say(who, f"{role} of {texts}: {said}{self._news_of(who)}")
+
+    def _news_of(self, who: int) -> str:
+        """Return what the client believes otherwise than when it was last asked."""
+        state = self._clients[who].state()
+        known, self._believed[who] = self._believed.get(who, {}), state
+        news = [f"{name}={value:g}" for name, value in state.items() if known.get(name) != value]
+        news += [f"{name} gone" for name in known if name not in state]
+        return f" | {' '.join(news)}" if news else ""
 
     def _say_retry(self, who: int, retry: Retry) -> None:
         self._say(who, f"{'all wait' if retry.quota else 'waits'} {retry.wait:.3f} s")

@@ -44,6 +44,7 @@ class Figures:
         slowest: What the slowest process had when the first was done, by the mean.
         recovery: Periods from the first in which half more than the old limit passed to the first
             in which nine tenths of the new one did; infinite if never.
+        fault: What is wrong with the project or with a vector, if anything.
         paid: Texts counted by the service by the texts of the load: 1 if each was paid for once.
     """
 
@@ -51,6 +52,7 @@ class Figures:
     texts: int
     taken: float
     error: str | None
+    fault: str | None
     share: float
     late: float | None
     requests: int
@@ -69,7 +71,7 @@ class Figures:
     @property
     def outcome(self) -> str:
         """How it ended."""
-        return self.error or ("done" if math.isfinite(self.taken) else "never")
+        return self.fault or self.error or ("done" if math.isfinite(self.taken) else "never")
 
 
 def figures(course: Course) -> Figures:
@@ -86,6 +88,7 @@ def figures(course: Course) -> Figures:
         texts=course.amount,
         taken=course.taken,
         error=", ".join(sorted(set(course.errors.values()))) or None,
+        fault=next(iter(course.faults), None),
         share=ideal / course.taken if math.isfinite(course.taken) else 0.0,
         late=_late(course, curve),
         requests=len(sent),

@@ -131,7 +131,7 @@ def misses(goal: Goal, scenario: Scenario, figures: Figures) -> list[str]:
 
 
 def _misses(goal: Goal, scenario: Scenario, figures: Figures) -> Iterator[str]:
-    if goal.may_end and figures.error:
+    if goal.may_end and figures.error and not figures.fault:
         if figures.paid > 1 + 1e-9:
             yield f"texts were paid for {figures.paid:.2f} times"
         return
@@ -164,7 +164,8 @@ _ROUNDING = 1e-6
 
 def badness(goal: Goal, scenario: Scenario, figures: Figures) -> tuple[float, ...]:
     """Return how bad a row is for its goal: the larger the worse."""
-    wrong = figures.outcome != "done" and not (goal.may_end and figures.error)
+    ended = goal.may_end and figures.error and not figures.fault
+    wrong = figures.outcome != "done" and not ended
     parts = [float(wrong), float(len(misses(goal, scenario, figures)))]
     for name in ("p99", "recovery"):
         if getattr(goal, name) is not None:
