@@ -188,7 +188,7 @@ def _recovery(course: Course) -> float | None:
     accepted = [one for one in course.sent if one.accepted]
     middle = course.hours * 1800
     running = [(at, texts) for at, texts in _in_last_period(accepted) if at > middle]
-    left_over = (1 - scenario.foreign) * scenario.limit
+    left_over = (1 - scenario.foreign) * scenario.passing
     probe = next((at for at, texts in running if texts > 1.5 * left_over), math.inf)
     enough = 0.9 * scenario.change * left_over
     back = next((at for at, texts in running if texts >= enough), math.inf)

@@ -114,8 +114,18 @@ class Scenario:
     def largest(self) -> int:
         """The texts that fit in a request, all the time."""
         burst = {"bucket-tenth": 1 / 10, "bucket-small": 1 / 60}.get(self.service, 1.0)
-        scarce = BOTH_TOKENS if self.counts == "both" else 1.0
-        return max(1, min(BATCH, int(burst * scarce * self.limit * min(1.0, self.change))))
+        return max(1, min(BATCH, int(burst * self.passing * min(1.0, self.change))))
+
+    @property
+    def passing(self) -> float:
+        """Texts that pass in a period, before any change: fewer where tokens are scarcer."""
+        return self.limit * (BOTH_TOKENS if self.counts == "both" else 1.0)
+
+    @property
+    def misleads(self) -> bool:
+        """Whether what the user says, or what a text seems to hold, is not the truth."""
+        is_dense = self.counts_tokens and self.tokens > 1
+        return is_dense or self.claimed * max(1.0, 1 / self.change) > 1
 
     @property
     def tokens_per_text(self) -> float:
@@ -196,7 +206,8 @@ def alone() -> list[Scenario]:
                 changed = replace(base, **{field: value})
                 if field in ("tokens", "reports"):
                     changed = replace(changed, counts="tokens")
-                rows[changed] = None
+                if not (base.claimed and changed.change > 1):
+                    rows[changed] = None
         rows[replace(base, counts="tokens", tokens=4.0, reports=False)] = None
         rows[replace(base, latency=5.0, uneven=True)] = None
         rows[replace(base, service="none", trouble="one", load="queries")] = None
@@ -208,7 +219,20 @@ def alone() -> list[Scenario]:
 
 def combined(count: int, seed: int = 1) -> list[Scenario]:
     """Return `count` combinations that, if they are enough, hold each pair of values."""
-    return [Scenario(**row) for row in cover(VALUES, count, seed)]
+    return [_sensible(Scenario(**row)) for row in cover(VALUES, count, seed)]
+
+
+def _sensible(scenario: Scenario) -> Scenario:
+    """Return a combination without what no client could do well.
+
+    Whoever gives a limit is taken at his word when it is raised. And where hardly more than one
+    request passes at a time, others' requests, or an uneven way, decide which.
+    """
+    if scenario.change > 1:
+        scenario = replace(scenario, claimed=0.0)
+    if scenario.service in ("bucket-small", "gcra-one"):
+        scenario = replace(scenario, uneven=False, foreign=0.0, processes=1)
+    return scenario
 
 
 def cover(values: Mapping[str, Sequence[Any]], count: int, seed: int) -> list[dict[str, Any]]:

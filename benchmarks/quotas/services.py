@@ -108,8 +108,8 @@ class Service:
     def _advance(self, now: float) -> None:
         """Let happen what has happened since."""
         while self._foreign is not None and self._foreign.at <= now:
-            at, texts = self._foreign.next()
-            self._change(at)
+            self._change(self._foreign.at)
+            at, texts = self._foreign.next(self._factor)
             self._take(at, texts, texts * self._scenario.tokens_per_text)
             self.taken_by_others.append((at, texts))
         self._change(now)
@@ -151,14 +151,16 @@ class _Foreign:
 
     def __init__(self, scenario: Scenario, seed: int) -> None:
         self._rng = random.Random(f"foreign {seed}")  # noqa: S311 - repeatable on purpose
-        self._every = _FOREIGN_TEXTS / (scenario.foreign * scenario.limit / PERIOD)
-        self.at = 0.0
-        self.next()
+        self._rate = scenario.foreign * scenario.passing / PERIOD / _FOREIGN_TEXTS
+        self.at = self._rng.expovariate(self._rate)
 
-    def next(self) -> tuple[float, int]:
-        """Return when the next one comes and how many texts it has, and draw one more."""
+    def next(self, factor: float) -> tuple[float, int]:
+        """Return when the next one comes and how many texts it has, and draw one more.
+
+        `factor` is what the limit has become.
+        """
         drawn = self.at, self._rng.randint(1, 2 * _FOREIGN_TEXTS - 1)
-        self.at += self._rng.expovariate(1 / self._every)
+        self.at += self._rng.expovariate(self._rate * factor)
         return drawn
 
 
@@ -174,7 +176,7 @@ def _limits(scenario: Scenario, load: float) -> list[_Limit]:
         tokens *= BOTH_TOKENS if scenario.counts == "both" else 1.0
         limits.append(_Limit(_counter(scenario, tokens), "TokensPerMinute", True, tokens))
     if scenario.counts == "day":
-        days = round(limit * load / PERIOD * (1 - scenario.foreign) * _DAYS_SHARE)
+        days = round(limit * load / PERIOD * _DAYS_SHARE)
         limits.append(_Limit(Fixed(days, DAY), "RequestsPerDay", False, days))
     return limits
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from benchmarks.quotas.scenarios import PERIOD, Scenario
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from benchmarks.quotas.measure import Figures
 
@@ -60,7 +60,11 @@ GOALS = {
     ),
     "known-burst": Goal(what="known limit, burst smaller than a batch, GCRA", late=0.9),
     "named": Goal(
-        what="unknown, named in refusals", share=0.98, refusals_in_ten=1.0, refused_texts=0.01
+        what="unknown, named in refusals",
+        share=0.98,
+        refusals_in_ten=1.0,
+        refused_texts=0.01,
+        is_exact=True,
     ),
     "delay": Goal(what="unknown, only a delay; alone", share=0.93, late_refused=0.04),
     "delay-beside": Goal(
@@ -88,41 +92,41 @@ GOALS = {
 _SMALL = ("bucket-tenth", "bucket-small", "gcra-one", "gcra-small")
 
 
+_RULES: tuple[tuple[str, Callable[[Scenario], bool]], ...] = (
+    ("ends", lambda s: s.counts == "day" or s.trouble == "outage" or s.told == "huge"),
+    ("one", lambda s: s.trouble == "one" and s.load == "queries"),
+    ("forty", lambda s: s.short),
+    ("raised-named", lambda s: s.change > 1 and s.told == "named"),
+    ("raised", lambda s: s.change > 1),
+    ("nothing-beside", lambda s: s.foreign > 0 and not _tells(s)),
+    ("delay-beside", lambda s: s.foreign > 0),
+    ("nothing", lambda s: not _tells(s) and (s.processes > 1 or s.misleads or not s.claimed)),
+    ("processes", lambda s: s.processes > 1),
+    ("estimate", lambda s: s.misleads),
+    ("forty", lambda s: s.trouble != "none" and _is_known(s)),
+    ("delay", lambda s: not _is_known(s)),
+    ("known-burst", lambda s: s.service in _SMALL),
+    ("known-clock", lambda s: s.clock != 0),
+    ("beside", lambda s: s.claimed > 0 and s.load == "both"),
+    ("known", lambda s: s.claimed > 0),
+    ("named", lambda _: True),
+)
+"""The first that fits decides."""
+
+
 def goal_of(scenario: Scenario) -> str:
     """Return which goal a row is held against."""
-    if scenario.counts == "day" or scenario.trouble == "outage" or scenario.told == "huge":
-        return "ends"
-    if scenario.trouble == "one" and scenario.load == "queries":
-        return "one"
-    if scenario.change > 1:
-        return "raised-named" if scenario.told == "named" else "raised"
-    if scenario.processes > 1:
-        return "processes"
-    is_wrong = scenario.counts_tokens and scenario.tokens != 1
-    if is_wrong or scenario.claimed * max(1.0, 1 / scenario.change) > 1:
-        return "estimate"
-    return _by_knowledge(scenario)
+    return next(name for name, fits in _RULES if fits(scenario))
 
 
-def _by_knowledge(scenario: Scenario) -> str:
-    is_known = bool(scenario.claimed) or scenario.told == "named"
-    if scenario.foreign:
-        return "delay-beside" if is_known or scenario.told == "delay" else "nothing-beside"
-    if scenario.short or (is_known and scenario.trouble != "none"):
-        return "forty"
-    if is_known:
-        return _of_known(scenario)
-    return "delay" if scenario.told == "delay" else "nothing"
+def _tells(scenario: Scenario) -> bool:
+    """Tell whether a refusal says when to come back."""
+    return scenario.told in ("named", "delay")
 
 
-def _of_known(scenario: Scenario) -> str:
-    if scenario.service in _SMALL:
-        return "known-burst"
-    if scenario.clock:
-        return "known-clock"
-    if scenario.claimed and scenario.load == "both":
-        return "beside"
-    return "known" if scenario.claimed else "named"
+def _is_known(scenario: Scenario) -> bool:
+    """Tell whether the user or a refusal names the limit."""
+    return scenario.claimed > 0 or scenario.told == "named"
 
 
 def misses(goal: Goal, scenario: Scenario, figures: Figures) -> list[str]:
