@@ -166,7 +166,7 @@ def _held(answer: Any) -> tuple[str, list[Any]]:
 
 def _row(index: int, embedding: Any) -> Row:
     """Return the numbers of one embedding, None where it has none."""
-    values = _get(embedding, "values")
+    values = embedding.get("values") if isinstance(embedding, dict) else None
     if values is None or isinstance(values, np.ndarray):
         return values
     if not isinstance(values, list) or not {float, int}.issuperset(map(type, values)):
@@ -183,15 +183,20 @@ def _rest(answer: Any, holder: str, held: list[Any]) -> dict[str, Any]:
 
     Nothing else: what nobody reads may be anything, and the SDK would look through all of it.
     """
-    statistics = [_told(_get(one, "statistics"), *_OF_A_TEXT) for one in held]
-    shown = [{"values": [], "statistics": one} for one in statistics]
     rest = _told(answer, "truncated")
     if usage := _told(answer.get("usageMetadata"), "promptTokenCount"):
         rest["usageMetadata"] = usage
-    if holder == "embedding":
-        rest[holder] = shown[0]
-    elif any(statistics):
-        rest[holder] = [{"embeddings": one} for one in shown] if holder == "predictions" else shown
+    # Looked for first: a few objects for each vector make the garbage collector run twice as often.
+    if holder == "embedding" or any(isinstance(one, dict) and "statistics" in one for one in held):
+        statistics = [_told(_get(one, "statistics"), *_OF_A_TEXT) for one in held]
+        shown = [{"values": [], "statistics": one} for one in statistics]
+        match holder:
+            case "embedding":
+                rest[holder] = shown[0]
+            case "predictions":
+                rest[holder] = [{"embeddings": one} for one in shown]
+            case _:
+                rest[holder] = shown
     return rest
 
 

@@ -44,10 +44,13 @@ def check_texts(
             only, which the service answers with an error for the whole batch), or not valid
             Unicode. Nothing was sent.
     """
-    return [
-        _checked(text, "text", index, on_blank=on_blank, on_surrogate=on_surrogate)
-        for index, text in enumerate(as_list(texts))
-    ]
+    checked = as_list(texts)
+    for index, text in enumerate(checked):
+        if not (type(text) is str and text.isascii() and not text.isspace() and text):
+            checked[index] = _checked(
+                text, "text", index, on_blank=on_blank, on_surrogate=on_surrogate
+            )
+    return checked
 
 
 def check_titles(
