@@ -43,7 +43,6 @@ _WHO_ASKS = ("user-agent", "x-goog-api-client")
 _PROXIED = ("http", "https", "all")
 """What an environment names proxies for, as far as it concerns us."""
 
-
 _PATIENCE = 3.0
 """Seconds to find out why a port hangs up."""
 

@@ -1,7 +1,7 @@
-"""The only module that talks to Google's SDK: builds its client, sends one batch.
+"""Sends one batch through Google's SDK, and makes answers and errors of ours of what comes back.
 
-Hides what differs between the SDK's versions. Imported on the I/O thread only, at the first call:
-the SDK takes more than a second to load.
+The client is built in `connection`. Hides what differs between the SDK's versions. Imported on the
+I/O thread only, at the first call: the SDK takes more than a second to load.
 """
 
 from __future__ import annotations
@@ -161,7 +161,7 @@ class Transport:
         """Return our error for an answer that is none, with the address if it is not Google's."""
         headers = getattr(response, "headers", None)
         refused = refusal(error.code, error.details, headers, identity=self._address.identity)
-        if not is_googles(error.details) and (url := getattr(response, "url", None)):
+        if not _is_googles(error.details) and (url := getattr(response, "url", None)):
             refused.args = (f"{refused}; asked: {shown_url(str(url))}",)
         return as_sdk_error(refused, error.with_traceback(None))
 
@@ -199,7 +199,7 @@ def _of_connection(error: Exception, told: str, *, answered: bool) -> GeminiEmbe
     return BadResponseError(f"the answer could not be read: {told[:_LONGEST_SHOWN]}")
 
 
-def is_googles(body: object) -> bool:
+def _is_googles(body: object) -> bool:
     """Tell whether an error has Google's form: google.rpc.Status."""
     if isinstance(body, list) and len(body) == 1:
         body = body[0]

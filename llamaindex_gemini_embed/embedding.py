@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable  # noqa: TC003 - likewise
+from collections.abc import Callable  # noqa: TC003 - pydantic reads the annotations
 from typing import TYPE_CHECKING, Any
 
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from pydantic import ConfigDict, Field, PrivateAttr, SecretStr
-from pydantic.json_schema import SkipJsonSchema  # noqa: TC002 - pydantic reads the annotations
+from pydantic.json_schema import SkipJsonSchema  # noqa: TC002 - likewise
 
 from gemini_embed.adapter import (
     OPTIONS,
@@ -90,10 +90,7 @@ class GeminiEmbedding(Adapted, BaseEmbedding):
             `IngestionPipeline`, or `embed_model(nodes)` before an index is built of them.
         rate_limiter: LlamaIndex's; asked before each request, repeated ones too, for batches on
             the I/O thread's loop. It does not survive pickling.
-        **options: `task_type`, `output_dimensionality`, `normalize`, `task_prefix`, `on_blank`,
-            `deadline`, `on_retry`, `quota`, `requests_per_minute`, `tokens_per_minute`,
-            `cache`, `cache_full_dimension`, `base_url`, `api_version`, `additional_headers`,
-            `client_args`, `fast_decode`, `client`: see `gemini_embed.GeminiEmbedder`.
+        **options: All other options of `gemini_embed.GeminiEmbedder`, by its names.
             `embeddings_cache`, a LlamaIndex key-value store, becomes the core's `cache`, whose
             keys tell queries from documents, models and dimensions apart; the base class's
             field stays None.
