@@ -72,7 +72,8 @@ def choose_backend(
         return Backend("vertex" if vertexai else "gemini", f"vertexai={vertexai}")
     for name in _SWITCHES:
         if (switch := _switch(name)) is not None:
-            return Backend("vertex" if switch else "gemini", f"{name} is set to {switch}".lower())
+            why = f"{name} is set to {str(switch).lower()}"
+            return Backend("vertex" if switch else "gemini", why)
     if credentials or project:
         return Backend("vertex", f"{' and '.join(only_vertex)} given")
     if location:
