@@ -316,13 +316,11 @@ def check_dimension(model: Model, dimension: int | None) -> None:
     """Refuse a dimension the model cannot give, and warn below 128.
 
     Raises:
-        ConfigurationError: Not a whole number from 1 to the model's native dimension, or
-            the model has one dimension only.
+        ConfigurationError: Not from 1 to the model's native dimension, or the model has one
+            dimension only.
     """
     if dimension is None:
         return
-    if isinstance(dimension, bool) or not isinstance(dimension, int):
-        raise ConfigurationError(f"output_dimensionality must be a whole number, not {dimension!r}")
     if not model.resizable and dimension != model.dimension:
         raise ConfigurationError(
             f"{model.name} gives {model.dimension} dimensions only; "

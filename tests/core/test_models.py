@@ -100,8 +100,6 @@ def test_what_a_name_behaves_like_is_known_and_no_contradiction() -> None:
         ("gemini-embedding-2", 0),
         ("gemini-embedding-2", -1),
         ("gemini-embedding-2", 3073),
-        ("gemini-embedding-2", True),
-        ("gemini-embedding-2", 768.0),
         ("text-embedding-005", 1024),
         ("embedding-001", 256),
     ],
