@@ -100,6 +100,7 @@ def test_the_package_page_links_to_no_file_that_is_not_there() -> None:
     named = {match[2] for match in re.finditer(rule["pattern"], readme)}
     assert "docs/coming-over.md" in named
     assert all((root / name).is_file() and name.startswith(shipped) for name in named)
+    assert "README.md" in shipped  # what names them
 
 
 def test_both_sdk_generations_are_allowed() -> None:
