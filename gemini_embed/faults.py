@@ -87,8 +87,8 @@ def _of_tls(fault: ssl.SSLError) -> GeminiEmbedError | None:
     if isinstance(fault, _PASSING) or reason.endswith(_PASSING_ALERTS) or not reason:
         return None
     return RequestError(
-        f"no TLS connection to the server: {reason}. If it speaks plain http, let its address begin "
-        "with http://; else its version of TLS may be switched off here. Nothing was sent"
+        f"no TLS connection to the server: {reason}. If it speaks plain http, its address must "
+        "begin with http://; else its version of TLS may be switched off here. Nothing was sent"
     )
 
 
