@@ -32,6 +32,7 @@ from llamaindex_gemini_embed.sdk_options import (
     from_embedding_config,
     from_http_options,
     from_vertexai_config,
+    spelled_in,
 )
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
 
 _NOT_GIVEN: Any = object()
 """For `timeout`, where None has a meaning of its own."""
+
+_PLACE = ("vertexai", "project", "location", "credentials")
 
 _OWNER = "GeminiEmbedding"
 _REFUSED = {
@@ -193,47 +196,29 @@ class GeminiEmbedding(Adapted, BaseEmbedding):
         attempts = None if retries is None else max(whole(0)("retries", retries), 1) - 1
         if num_workers is None and max_concurrency is None:
             num_workers = self._default("num_workers")
+        place = {name: options.pop(name, None) for name in _PLACE}
+        texts = {"task_type": task_type, "output_dimensionality": output_dimensionality}
+        traffic = {
+            "base_url": base_url,
+            "api_version": api_version,
+            "additional_headers": additional_headers,
+            "client_args": client_args,
+            "timeout": None if timeout is _NOT_GIVEN else timeout,
+        }
         spelled: dict[str, dict[str, Any]] = {
             "model_name": {"model_name": model_name, "model": model},
             "embed_batch_size": {"embed_batch_size": embed_batch_size, "batch_size": batch_size},
             "max_concurrency": {"max_concurrency": max_concurrency, "num_workers": num_workers},
             "max_retries": {"max_retries": max_retries, "retries": attempts},
-            "task_type": {
-                "task_type": task_type,
-                "embedding_config.task_type": config.get("task_type"),
-            },
-            "output_dimensionality": {
-                "output_dimensionality": output_dimensionality,
-                "embedding_config.output_dimensionality": config.get("output_dimensionality"),
-            },
-            "base_url": {"base_url": base_url, "http_options.base_url": http.get("base_url")},
-            "api_version": {
-                "api_version": api_version,
-                "http_options.api_version": http.get("api_version"),
-            },
-            "additional_headers": {
-                "additional_headers": additional_headers,
-                "http_options.headers": http.get("additional_headers"),
-            },
-            "client_args": {
-                "client_args": client_args,
-                "http_options.client_args": http.get("client_args"),
-            },
+            **spelled_in("embedding_config", config, texts),
+            **spelled_in("vertexai_config", vertex, place),
+            **spelled_in("http_options", http, traffic),
         }
-        for name in ("vertexai", "project", "location", "credentials"):
-            spelled[name] = {
-                name: options.pop(name, None),
-                f"vertexai_config.{name}": vertex.get(name),
-            }
         if embeddings_cache is not None:
             spelled["cache"] = {
                 "cache": options.pop("cache", None),
                 "embeddings_cache": KVStoreCache(embeddings_cache),
             }
-        spelled["timeout"] = {
-            "timeout": None if timeout is _NOT_GIVEN else timeout,
-            "http_options.timeout": http.get("timeout"),
-        }
         values = {name: one_value(spellings) for name, spellings in spelled.items()}
         values |= {
             "embedding_config": {"title": config["title"]} if "title" in config else None,

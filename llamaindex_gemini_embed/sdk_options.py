@@ -1,13 +1,19 @@
-"""The SDK's two option objects, read for what they say. Imports no SDK: duck-typed."""
+"""The options that come in objects or dicts of the SDK's, under our names. Imports no SDK."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gemini_embed.checks import number, refuse_unknown
 from gemini_embed.errors import ConfigurationError
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 _TEXT_ONLY = "only texts are embedded here"
+
+_NAMES_THERE = {"additional_headers": "headers"}
+"""What we call it -> what the SDK calls it, where that differs."""
 
 
 def from_embedding_config(config: Any) -> dict[str, Any]:
@@ -71,6 +77,22 @@ def from_http_options(http_options: Any) -> dict[str, Any]:
     if client_args := given.get("async_client_args") or given.get("client_args"):
         options["client_args"] = client_args
     return options
+
+
+def spelled_in(
+    holder: str, held: Mapping[str, Any], given: Mapping[str, Any]
+) -> dict[str, dict[str, Any]]:
+    """Return, of each option, its value by the two names that it may be given by.
+
+    Args:
+        holder: What may hold it, for instance `"http_options"`.
+        held: The options that it holds.
+        given: The same ones, as they are given by themselves.
+    """
+    return {
+        name: {name: value, f"{holder}.{_NAMES_THERE.get(name, name)}": held.get(name)}
+        for name, value in given.items()
+    }
 
 
 def _given(value: Any, name: str) -> dict[str, Any]:

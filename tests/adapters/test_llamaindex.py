@@ -188,7 +188,11 @@ def test_retries_counts_attempts(server: Standin, embedding: Maker) -> None:
         ({"embed_batch_size": 10, "batch_size": 20}, "embed_batch_size and batch_size"),
         ({"model": "gemini-embedding-001", "model_name": "gemini-embedding-2"}, "mean the same"),
         ({"num_workers": 2, "max_concurrency": 3}, "max_concurrency and num_workers"),
-        ({"timeout": 5, "http_options": {"timeout": 9000}}, "timeout"),
+        ({"timeout": 5, "http_options": {"timeout": 9000}}, "timeout and http_options.timeout"),
+        (
+            {"additional_headers": {"x-a": "1"}, "http_options": {"headers": {"x-a": "2"}}},
+            "additional_headers and http_options.headers",
+        ),
         (
             {"output_dimensionality": 1, "embedding_config": {"output_dimensionality": 2}},
             "output_dimensionality",
