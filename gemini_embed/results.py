@@ -21,7 +21,7 @@ class Usage:
     Attributes:
         requests: HTTP requests sent, repeated ones included. The service counts texts, not these.
         prompt_tokens: Input tokens as the service reported them; None where it does not
-            (gemini-embedding-001) or where the SDK drops the number (google-genai below 3).
+            (gemini-embedding-001) or where the SDK drops the number (google-genai below 3.1).
         truncated: Positions of the texts that the service cut off because they were too long;
             where it says so of a whole request only, all of it that are long enough. Only
             Vertex AI tells.

@@ -53,7 +53,7 @@ class Answer(NamedTuple):
             Arrays, or lists as a caller's client read them; None for an embedding that came
             without values.
         prompt_tokens: What the service counted for the whole batch, None where it does not say
-            or where the SDK (below 3) drops it.
+            or where the SDK (below 3.1) drops it.
         truncated: Which rows are of texts that were cut off, where the service tells.
         some_truncated: Whether it says so of the batch without saying which.
     """
