@@ -75,7 +75,7 @@ def reading(most: int, *, fast: bool) -> Iterator[Reading]:
         _reading.reset(token)
 
 
-async def _shown(
+async def _for_sdk(
     status: int, headers: Mapping[str, str], reason: str, pieces: AsyncIterator[bytes]
 ) -> bytes:
     """Read a body, and return what the SDK is shown of it.
@@ -90,7 +90,7 @@ async def _shown(
         body = await _read(pieces, Body(MOST_BESIDES, encoding))
     except BadResponseError:
         body = b""  # the status says enough
-    return _legible(body, reason)
+    return _error_as_json(body, reason)
 
 
 async def _read(pieces: AsyncIterator[bytes], body: Body) -> bytes:
@@ -108,7 +108,7 @@ def _without_numbers(body: bytes) -> bytes:
     return rest
 
 
-def _legible(body: bytes, reason: str) -> bytes:
+def _error_as_json(body: bytes, reason: str) -> bytes:
     """Return an error as JSON, which the SDK expects whatever the answer's headers say."""
     try:
         told = json.loads(body)
@@ -181,7 +181,7 @@ async def _on_response(response: Any) -> None:
     else:
         response_class = type(response)
         raw = response_class(200, headers=response.headers, stream=response.stream)
-        body = await _shown(
+        body = await _for_sdk(
             response.status_code, response.headers, response.reason_phrase, raw.aiter_raw()
         )
         response.stream = response_class(200, content=body).stream
@@ -233,7 +233,7 @@ if aiohttp is not None:
         async def read(self) -> bytes:
             if self._body is None:
                 try:
-                    self._body = await _shown(
+                    self._body = await _for_sdk(
                         self.status, self.headers, self.reason or "", self.content.iter_any()
                     )
                 except BaseException:

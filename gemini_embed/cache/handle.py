@@ -130,7 +130,7 @@ class Handle:
     def _files(self) -> tuple[_File, _File]:
         return _file_at(self._path), _file_at(self._log)
 
-    def is_astray(self) -> bool:
+    def was_replaced(self) -> bool:
         """Tell whether the file or its log was deleted or replaced while it is open.
 
         Nobody would find what is written to it now.

@@ -312,7 +312,7 @@ class SQLiteCache:
     @contextmanager
     def _used(self, handle: Handle, patience: float = math.inf) -> Iterator[sqlite3.Connection]:
         """Yield a connection; after an error, and where the file is another one now, a new one."""
-        if any(one.is_astray() for one in self._handles):
+        if any(one.was_replaced() for one in self._handles):
             self._begin_anew()
         try:
             with handle.use(patience) as connection:
