@@ -41,7 +41,7 @@ def find_key(given: str | SecretStr | None) -> Key | None:
     """Return the key given, or the one in the environment, stripped; an empty one is none.
 
     Raises:
-        ConfigurationError: It is no string, or holds what no header can, from copying perhaps.
+        ConfigurationError: It is no string, or holds what a header cannot hold.
     """
     found = (_named(os.environ.get(name), name) for name in KEY_VARIABLES)
     key = next((key for key in (_named(given, _ARGUMENT), *found) if key is not None), None)
@@ -60,6 +60,6 @@ def _named(given: str | SecretStr | None, source: str) -> Key | None:
 
 
 def check_header(value: SecretStr, what: str) -> None:
-    """Refuse what no header can hold, without showing it."""
+    """Refuse what a header cannot hold, without showing it."""
     if not (value.get_secret_value().isascii() and value.get_secret_value().isprintable()):
-        raise ConfigurationError(f"{what} holds characters that no header can")
+        raise ConfigurationError(f"{what} holds characters that a header cannot hold")

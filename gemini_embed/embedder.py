@@ -327,7 +327,7 @@ class GeminiEmbedder(Options):
         except TimeoutError:
             if not deadline.expired():
                 raise
-            error = too_late(ServiceUnavailableError("credentials were still looked for"))
+            error = too_late(ServiceUnavailableError("the search for credentials had not ended"))
             error.indexes = tuple(range(len(request.wires)))
             raise error from None
         return await engine.embed(replace(request, deadline=request.left(loop.now())))

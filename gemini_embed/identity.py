@@ -95,6 +95,8 @@ def _from_file(path: str | PathLike[str]) -> Any:
 
 
 def _check_regular(path: str | PathLike[str]) -> None:
-    """Refuse what is no file: opening a pipe would wait for whoever fills it."""
+    """Refuse what is not a regular file: opening a pipe would wait for whoever fills it."""
     if Path(path).exists() and not Path(path).is_file():
-        raise ConfigurationError(f"{os.fspath(path)} is no file; credentials are read of one")
+        raise ConfigurationError(
+            f"{os.fspath(path)} is not a regular file, and credentials are read from one"
+        )

@@ -36,7 +36,7 @@ def start_thread(work: Callable[[], None], *, name: str) -> None:
     A greenlet in its place would run an event loop on a thread of the caller's, or wait there.
 
     Raises:
-        RuntimeError: There is none to be had. Python 3.12 and newer start none while the process
+        RuntimeError: The system starts no more. Python 3.12 and newer start none while the process
             ends.
     """
 

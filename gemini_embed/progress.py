@@ -10,7 +10,7 @@ from typing import Any
 
 
 class Progress:
-    """A bar of tqdm's on standard error; none where there is none to be had."""
+    """A bar of tqdm's on standard error; none where it cannot be drawn."""
 
     def __init__(self, total: int) -> None:
         self._bar: Any = None

@@ -78,8 +78,8 @@ def warn_of_plain_http(address: ServiceAddress) -> None:
     if address.can_be_read:
         host = urlsplit(address.normal).netloc
         warn(
-            f"the key or access token goes to {host} over plain http, where whoever is on the way "
-            "can read it; give an address that begins with https://"
+            f"the key or access token goes to {host} over plain http, where others in the "
+            "network can read it; give an address that begins with https://"
         )
 
 
@@ -199,15 +199,15 @@ def _split(text: str, source: str) -> SplitResult:
             f"{source} must begin with http:// or https://, for instance https://gateway.example"
         )
     if not text.isprintable() or " " in text:
-        raise ConfigurationError(f"{source} holds characters that no address can")
+        raise ConfigurationError(f"{source} holds characters that an address cannot hold")
     try:
         parts = urlsplit(text)
         port = parts.port
     except ValueError:  # quotes what it did not understand
-        raise ConfigurationError(f"{source} has a port or brackets that cannot be") from None
+        raise ConfigurationError(f"{source} has a port or brackets that are not valid") from None
     host = parts.hostname or ""
     if not _HOST.fullmatch(f"[{host}]" if ":" in host else host) or port == 0:
-        raise ConfigurationError(f"{source} names no host, or one that cannot be")
+        raise ConfigurationError(f"{source} names no host, or one that is not valid")
     if parts.fragment:
         raise ConfigurationError(f"{source}: an address of a service has no part after #")
     return parts

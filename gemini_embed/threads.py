@@ -46,14 +46,14 @@ class _Workers:
             if self._free < 0 and self._count < _MOST:
                 self._start_another()
         if not self._count:
-            raise RuntimeError("no thread is to be had")
+            raise RuntimeError("the system starts no more threads")
         self.under_way.add(future)
         future.add_done_callback(self.under_way.discard)
         self._waiting.put((future, work))
         return future
 
     def _start_another(self) -> None:
-        # No more threads are to be had: those there are will do it.
+        # The system starts no more threads: those there are will do it.
         with suppress(RuntimeError):
             process.start_thread(self._work, name=f"gemini-embed-worker-{self._count}")
             self._count += 1

@@ -178,7 +178,7 @@ class Transport:
         """Return our error for a fault of google-auth, which fetches access tokens."""
         transport_failed = isinstance(error, google_auth_errors.TransportError)
         if transport_failed or getattr(error, "retryable", False):
-            return ServiceUnavailableError(f"no access token was to be had: {told}")
+            return ServiceUnavailableError(f"no access token could be fetched: {told}")
         if isinstance(error, google_auth_errors.GoogleAuthError):
             return AuthenticationError(f"no access token ({self._address.identity}): {told}")
         return None

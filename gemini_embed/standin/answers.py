@@ -45,7 +45,7 @@ def single(call: Call, body: Any) -> list[Asked]:
     """Return what an `embedContent` asks for: one vector.
 
     Raises:
-        GoogleError: It asks for something that is not to be had.
+        GoogleError: It asks for something that there is not.
     """
     written = entries.entry(call, body, "")
     model = served(call)

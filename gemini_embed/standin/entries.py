@@ -118,7 +118,7 @@ def wanted(model: Model, written: Entry) -> Asked:
     """Return the vector that a request asks for.
 
     Raises:
-        GoogleError: It asks for something that is not to be had.
+        GoogleError: It asks for something that there is not.
     """
     text = joined(written.parts or (), f"{written.name}.content")
     if not all(written.parts or ()):

@@ -56,7 +56,7 @@ def asked(server: Standin, make: Maker, **client_args: Any) -> dict[str, str]:
         ("cert", ("a", "b", "c", "d"), "must be a path"),
         ("headers", "x-team: 1", "must be a mapping"),
         ("headers", {"x-team\n": "1"}, "cannot be the name of a header"),
-        ("headers", {"x-team": "1\r\nx-more: 2"}, "characters that no header can"),
+        ("headers", {"x-team": "1\r\nx-more: 2"}, "characters that a header cannot hold"),
         ("headers", {"x-team": 1}, "must be a string"),
         ("headers", [("x-team",)], "must be a mapping"),
         ("cookies", 1, "must be a mapping"),

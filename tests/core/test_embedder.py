@@ -458,7 +458,9 @@ def test_an_embedder_stays_what_it_is(embedder: Maker) -> None:
 def test_a_key_that_cannot_be_sent_is_told_without_showing_it(wrong: str) -> None:
     """What slips in when a key is copied is found before it fails somewhere deep."""
     for options in ({"api_key": wrong}, {"api_key": "k", "additional_headers": {"x": wrong}}):
-        with pytest.raises(ConfigurationError, match="characters that no header can") as caught:
+        with pytest.raises(
+            ConfigurationError, match="characters that a header cannot hold"
+        ) as caught:
             GeminiEmbedder(**options)
         assert "SECRET" not in str(caught.value)
 

@@ -182,7 +182,7 @@ def test_a_pipe_is_no_file_of_credentials(
     else:
         monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(pipe))
 
-    with pytest.raises(ConfigurationError, match="is no file"):
+    with pytest.raises(ConfigurationError, match="is not a regular file"):
         GeminiEmbedder(vertexai=True, **options).embed(["a"], role="document")
 
 
