@@ -52,7 +52,7 @@ class Route:
 TEXTS_PER_REQUEST = 100
 """The most texts of one batchEmbedContents; 101 are answered with 400."""
 
-_BATCH = Route("batchEmbedContents", TEXTS_PER_REQUEST)
+BATCH = Route("batchEmbedContents", TEXTS_PER_REQUEST)
 """The Gemini API's way with every model. Vertex AI documents no limit of its own for it."""
 
 _ONE_BY_ONE = Route("embedContent", 1)
@@ -116,7 +116,7 @@ MODELS: dict[str, Model] = {
             nested=True,
             gemini="available",
             vertex="available",
-            vertex_routes={(2, 0): _ONE_BY_ONE, (3, 4): _BATCH},
+            vertex_routes={(2, 0): _ONE_BY_ONE, (3, 4): BATCH},
             vertex_location="global",
             vertex_only_in=("global", "us", "eu"),
         ),
@@ -130,7 +130,7 @@ MODELS: dict[str, Model] = {
             nested=True,
             gemini="retired",
             vertex="preview",
-            vertex_routes={(2, 0): _ONE_BY_ONE, (3, 4): _BATCH},
+            vertex_routes={(2, 0): _ONE_BY_ONE, (3, 4): BATCH},
             vertex_location="global",
             vertex_only_in=("global", "us", "eu"),
             shutdown="2026-08-10",
@@ -146,7 +146,7 @@ MODELS: dict[str, Model] = {
             nested=True,
             gemini="available",
             vertex="available",
-            vertex_routes={(2, 0): _PREDICT_001, (3, 4): _BATCH},
+            vertex_routes={(2, 0): _PREDICT_001, (3, 4): BATCH},
             vertex_location="global",
             shutdown="2028-05-14",
             vertex_shutdown="2028-05-20",
@@ -193,19 +193,6 @@ MODELS: dict[str, Model] = {
             successor="gemini-embedding-001",
         ),
         Model(
-            name="text-multilingual-embedding-002",
-            dimension=768,
-            resizable=True,
-            max_input_tokens=2048,
-            task="field",
-            normalized="native",
-            gemini="never",
-            vertex="available",
-            vertex_routes={(2, 0): _PREDICT, (3, 4): _PREDICT},
-            vertex_shutdown="2027-04-01",
-            successor="gemini-embedding-001",
-        ),
-        Model(
             name="embedding-001",
             dimension=768,
             resizable=False,
@@ -219,9 +206,13 @@ MODELS: dict[str, Model] = {
         ),
     )
 }
-MODELS["gemini-embedding-exp"] = replace(
-    MODELS["gemini-embedding-exp-03-07"], name="gemini-embedding-exp"
-)
+_LIKE = {
+    "gemini-embedding-exp": "gemini-embedding-exp-03-07",
+    "text-multilingual-embedding-002": "text-embedding-005",
+}
+"""Another id -> the one that it shares every fact of this table with."""
+
+MODELS |= {name: replace(MODELS[like], name=name) for name, like in _LIKE.items()}
 _KNOWN = f"known models: {', '.join(sorted(MODELS))}"
 
 _PREFIXES = ("publishers/google/models/", "models/")
@@ -345,7 +336,7 @@ def status_of(model: Model, backend: BackendName) -> Status:
 def route_of(model: Model, backend: BackendName, *, sdk_version: tuple[int, int]) -> Route:
     """Return how a service is asked for a model; one after the newest SDK is taken for it."""
     if backend == "gemini":
-        return _BATCH
+        return BATCH
     known = [since for since in model.vertex_routes if since <= sdk_version]
     return model.vertex_routes[max(known)] if known else _ONE_BY_ONE
 

@@ -6,22 +6,31 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gemini_embed.backend import Backend
-from gemini_embed.models import TEXTS_PER_REQUEST, Route
+from gemini_embed.models import BATCH
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from gemini_embed.cache.guard import GuardedCache
-    from gemini_embed.models import Model, Normalize
+    from gemini_embed.models import Model, Normalize, Route
     from gemini_embed.tasks import Role, WireText
 
 _GEMINI = Backend("gemini", "the default")
-_BATCH = Route("batchEmbedContents", TEXTS_PER_REQUEST)
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One checked call, ready to be sent."""
+    """One checked call, ready to be sent: the options that count for it, and what they come to.
+
+    Attributes:
+        wires: What is sent for each text, in the caller's order.
+        began: When the call began, by the clock of the I/O thread; its `deadline` counts from then.
+        service: The service's name in cache keys; None for Google's own.
+        former: Model and service as release 0.1 named them in cache keys, where that differs.
+        sent_as: The model's name as it is sent, where that is not its id.
+        full: Whether the service is asked for the model's full dimension whatever is served.
+        route: How the model is asked, and how much it takes in one request.
+    """
 
     model: Model
     wires: Sequence[WireText]
@@ -41,7 +50,7 @@ class Request:
     full: bool = False
     as_lists: bool = False
     backend: Backend = _GEMINI
-    route: Route = _BATCH
+    route: Route = BATCH
 
     @property
     def sent_model(self) -> str:
