@@ -211,7 +211,8 @@ def _timing(timeout: Any) -> Any:
     """Return a hook that sets the caller's timeout: the SDK gives its own with each request."""
 
     def hook(request: Any) -> None:
-        request.extensions = {**request.extensions, "timeout": timeout.as_dict()}
+        if interception.is_the_sdks(request):
+            request.extensions = {**request.extensions, "timeout": timeout.as_dict()}
 
     return hook
 

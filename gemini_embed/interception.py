@@ -142,8 +142,19 @@ def _awaited(hook: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return call
 
 
+def is_the_sdks(request: Any) -> bool:
+    """Tell whether the SDK asks for it, and not `auth` of the caller's: for a token, say.
+
+    httpx gives a timeout to whatever a client is asked to send, redirected requests included, and
+    to nothing that an `auth` makes itself.
+    """
+    return "timeout" in request.extensions
+
+
 async def _on_request(request: Any) -> None:
     """Replace what is to be sent; called before it is."""
+    if not is_the_sdks(request):
+        return
     body = await request.aread()
     if (shorter := as_utf8(body)) is not body:
         request.stream = type(request)(request.method, request.url, content=shorter).stream
@@ -173,6 +184,8 @@ class _NoAnswerAhead:
 
 async def _on_response(response: Any) -> None:
     """Replace what is to be read of a response; called before it is."""
+    if not is_the_sdks(response.request):
+        return
     _reading.get().answered = True
     kept = _check_redirect(response.status_code, response.url, response.headers.get("location"))
     if response.is_stream_consumed:  # a hook of the caller's has read it

@@ -158,6 +158,26 @@ def test_hooks_may_be_async_or_not(server: Standin, embedder: Maker) -> None:
     assert called == ["POST", 200]
 
 
+def test_an_auth_may_ask_for_its_token_first(server: Standin, embedder: Maker) -> None:
+    """Through the same client: what it sends and reads is its own, and no answer to texts."""
+    shown: list[Any] = []
+    path = "/v1/models/tokens:embedContent"  # where the stand-in answers as it is told
+
+    class Auth(httpx().Auth):  # type: ignore[misc] # known when it runs
+        requires_response_body = True
+
+        def auth_flow(self, request: Any) -> Any:
+            shown.append((yield httpx().Request("POST", server.url + path, json={})))
+            request.headers["authorization"] = f"Bearer {shown[-1].json()['access_token']}"
+            yield request
+
+    server.script.append((200, b'{"access_token": "t"}', {"Content-Type": "application/json"}))
+
+    assert asked(server, embedder, auth=Auth(), timeout=30)["authorization"] == "Bearer t"
+    assert server.log[0].path == path
+    assert "timeout" not in shown[0].request.extensions
+
+
 def test_redirects_may_be_switched_off(server: Standin, embedder: Maker) -> None:
     """Even those within the host."""
     path = "/v1beta/models/gemini-embedding-2:batchEmbedContents"
