@@ -2,7 +2,7 @@
 
 Both the Gemini API and Vertex AI are served, at one address.
 Its vectors are NOT Google's. Importing this package needs none of the extra's packages;
-starting a `Standin` does (`pip install gemini-embed[standin]`).
+starting a `Standin` does (`pip install "gemini-embed[standin]"`).
 """
 
 from gemini_embed.standin.exchange import Exchange, Scripted

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 def missing(package: str) -> ImportError:
     """Return the error that says how to install `package`."""
     return ImportError(
-        f"the stand-in needs {package}: pip install gemini-embed[standin]", name=package
+        f'the stand-in needs {package}: pip install "gemini-embed[standin]"', name=package
     )
 
 

