@@ -6,6 +6,7 @@ Performs no I/O.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
+from functools import wraps
 from typing import TYPE_CHECKING, Any, get_args
 
 from gemini_embed import checks
@@ -218,13 +219,26 @@ class Options:
     for 1 and `"0.5"` for 0.5. It cannot be pickled."""
 
     def __post_init__(self) -> None:
-        for option in fields(self):
+        for option in fields(Options):  # a subclass, as a dataclass, may have more
             check: Check = option.metadata["check"]
             setattr(self, option.name, check(option.name, getattr(self, option.name)))
         _check_combinations(self)
 
 
-Options.__init__ = forgetful(Options.__init__)  # type: ignore[method-assign] # a dataclass's own
+def _with_defaults_of_the_class(init: Callable[..., None]) -> Callable[..., None]:
+    """Let an option that a subclass names as a class attribute be its default."""
+    names = [field.name for field in fields(Options)]
+
+    @wraps(init)
+    def wrapper(self: Options, *args: Any, **given: Any) -> None:
+        init(self, *args, **({name: getattr(type(self), name) for name in names} | given))
+
+    return wrapper
+
+
+Options.__init__ = forgetful(  # type: ignore[method-assign] # a dataclass's own
+    _with_defaults_of_the_class(Options.__init__)
+)
 
 _OF_VERTEX = ("vertexai", "project", "location", "credentials")
 _OF_A_CLIENT = ("base_url", "api_version", "additional_headers", "client_args")

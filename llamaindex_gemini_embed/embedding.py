@@ -235,8 +235,9 @@ class GeminiEmbedding(Adapted, BaseEmbedding):
         options.setdefault("credentials", self._default("credentials"))
         if options["credentials"] is not None:
             options.setdefault("vertexai", True)  # a dump leaves the credentials out
-        key = self._default("api_key") if api_key is None else api_key
-        super().__init__(api_key=find_key(key), **options)
+        key = find_key(self._default("api_key") if api_key is None else api_key)
+        super().__init__(**options)
+        self.api_key = key  # a subclass may call it a string
         self.api_key = self._embedder.api_key  # type: ignore[assignment] # a secret by now
 
     @classmethod

@@ -63,6 +63,19 @@ def test_a_subclass_has_defaults_of_its_own(server: Standin) -> None:
     assert server.log[0].body["requests"][0]["title"] == "Ours"
 
 
+class KeyInClear(GeminiEmbedding):
+    api_key: str = "the-classs-own"  # type: ignore[assignment] # as users write it
+
+
+def test_a_subclass_may_hold_its_key_as_a_string(server: Standin) -> None:
+    """It is sent, and shown no more than any other."""
+    made = KeyInClear(base_url=server.url)
+    made.get_query_embedding("a")
+
+    assert server.log[-1].headers["x-goog-api-key"] == "the-classs-own"
+    assert "the-classs-own" not in f"{made!r} {made.api_key!r}"
+
+
 def test_what_is_given_beats_the_subclass() -> None:
     """Also where it is what our own default would be."""
     made = OurLlama(

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pickle
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -175,3 +175,28 @@ def test_the_adapters_carry_it_too() -> None:
     found = GeminiEmbeddings()
     assert found.google_api_key == SecretStr("the-same")
     assert "GOOGLE_API_KEY" in found._embedder.api_key.source  # type: ignore[union-attr] # a Key
+
+
+class Ours(GeminiEmbedder):
+    model = "gemini-embedding-001"
+    output_dimensionality = 256
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class OurDataclass(GeminiEmbedder):
+    model: str = "gemini-embedding-001"
+    output_dimensionality: int | None = 256
+    team: str = "x"
+
+
+@pytest.mark.parametrize("ours", [Ours, OurDataclass])
+def test_a_subclass_has_defaults_of_its_own(ours: type[GeminiEmbedder]) -> None:
+    """None of them goes back to ours in silence, not in copies either, and each is checked."""
+    made = ours(api_key="k")
+    for one in (made, replace(made), pickle.loads(pickle.dumps(made))):  # noqa: S301 - ours
+        assert (one.model, one.output_dimensionality) == ("gemini-embedding-001", 256)
+        assert one.fingerprint.startswith("gemini-embedding-001.256.")
+    assert ours(model="gemini-embedding-2").model == "gemini-embedding-2"
+    assert ours(output_dimensionality=None).output_dimensionality is None
+    with pytest.raises(ConfigurationError, match="output_dimensionality must be"):
+        ours(output_dimensionality="768")  # type: ignore[arg-type] # that is the point
