@@ -280,9 +280,11 @@ def find_model(name: str, *, behaves_like: str | None = None, elsewhere: bool = 
 
 def _renamed(row: Model, name: str) -> Model:
     """Return the row for a name of which Google has announced nothing."""
+    by_name = "gemini" in name or "maas" in name  # the older SDK goes by these, one text at a time
     return replace(
         row,
         name=name,
+        vertex_routes={**row.vertex_routes, **({(2, 0): _ONE_BY_ONE} if by_name else {})},
         gemini="available",
         vertex="available",
         shutdown=None,

@@ -22,7 +22,7 @@ from gemini_embed.errors import (
     RequestError,
     ServiceUnavailableError,
 )
-from gemini_embed.models import NEWEST, end_of, is_over, served_by, status_of
+from gemini_embed.models import MODELS, NEWEST, end_of, is_over, served_by, status_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -194,7 +194,8 @@ def of_model(error: ModelNotFoundError, model: Model, backend: Backend) -> Model
         error.args = (f"{model.name} is {served_by(model)}. {error}",)
     elif backend.name == "vertex":
         places = ", ".join(model.vertex_only_in) or "many regions, us-central1 among them"
-        error.args = (f"{model.name} at {backend}; it is served in {places}. {error}",)
+        served = f"; it is served in {places}" if model.name in MODELS else ""
+        error.args = (f"{model.name} at {backend}{served}. {error}",)
     error.model, error.backend, error.region = model.name, backend.name, backend.location
     return error
 

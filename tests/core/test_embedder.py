@@ -7,7 +7,7 @@ import copy
 import dataclasses
 import pickle
 import traceback
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -552,6 +552,22 @@ def test_the_service_is_told_who_asks(
         said = server.log[0].headers[name]
         assert "google-genai-sdk/" in said
         assert f"gemini-embed/{version('gemini-embed')}" in said
+
+
+def test_what_pip_wrote_of_us_may_be_missing(
+    server: Standin, embedder: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where a program is frozen, or holds a copy of the package: then it has no version."""
+
+    def version_of(name: str) -> str:
+        if name == "gemini-embed":
+            raise PackageNotFoundError(name)
+        return version(name)
+
+    monkeypatch.setattr("gemini_embed.connection.version", version_of)
+    embedder().embed(["a text"], role="query")
+
+    assert "gemini-embed/unknown" in server.log[0].headers["x-goog-api-client"]
 
 
 def test_a_caller_may_say_who_asks(server: Standin, embedder: Maker) -> None:

@@ -19,7 +19,7 @@ from gemini_embed.errors import (
     RequestError,
     ServiceUnavailableError,
 )
-from gemini_embed.models import MODELS
+from gemini_embed.models import MODELS, find_model
 from gemini_embed.refusals import most_texts, of_model, refusal
 from gemini_embed.retry import Verdict, verdict
 
@@ -288,6 +288,17 @@ def test_a_vertex_model_says_where_it_lives() -> None:
 
     assert type(error) is ModelNotFoundError
     assert "served by Vertex AI, not by the Gemini API" in str(error)
+
+
+def test_nothing_is_said_of_where_a_gateways_own_model_is() -> None:
+    """Google's regions have nothing to do with it."""
+    told = refusal(404, body("not found", "NOT_FOUND"))
+    assert isinstance(told, ModelNotFoundError)
+    model = find_model("ours", behaves_like="gemini-embedding-2", elsewhere=True)
+
+    error = of_model(told, model, Backend("vertex", "project given", project="p"))
+
+    assert str(error).startswith("ours at Vertex AI, project p (project given). 404")
 
 
 def test_a_model_missing_in_a_region_says_where_it_is() -> None:

@@ -189,6 +189,18 @@ def test_the_sdk_still_takes_this_route(
     assert methods(server) == {method}
 
 
+@pytest.mark.parametrize("like", ["gemini-embedding-2", "gemini-embedding-001"])
+@pytest.mark.parametrize("name", ["gemini-ours", "ours"])
+def test_a_gateways_own_name_is_sent_as_the_sdk_takes_it(
+    name: str, like: str, server: Standin, vertex: Maker
+) -> None:
+    """However many texts: the older SDK takes one only where "gemini" is in the name."""
+    with pytest.raises(ModelNotFoundError, match=f"{name}` was not"):
+        vertex(model=name, behaves_like=like).embed(["a", "b"], role="query")
+
+    assert server.log
+
+
 def test_task_title_and_dimension_reach_the_service(server: Standin, vertex: Maker) -> None:
     """Each is where the route wants it, and the vectors are of unit length."""
     made = vertex(model="gemini-embedding-001", output_dimensionality=256)
