@@ -357,10 +357,11 @@ class GeminiEmbedder(Options):
         return self._engine is not None and self._engine.loop is asyncio.get_running_loop()
 
     def close(self) -> None:
-        """Close the connections, once no call is under way; a later call opens new ones.
+        """Close the connections; a later call opens new ones.
 
-        Nobody has to: connections close when the embedder goes, or with the process. A `client`
-        of the caller's is left open.
+        Calls under way keep theirs until they end, which is not waited for. Nobody has to close:
+        connections close when the embedder goes, or with the process. A `client` of the caller's
+        is left open.
         """
         if self._engine is None or loop.has_ended():
             return

@@ -73,6 +73,8 @@ class Engine:
         self._lane = Lane(max_concurrency)
         self._backoff = backoff
         self._on_retry = on_retry
+        self._calls = 0
+        self._is_closing = False
 
     async def embed(self, request: Request) -> EmbeddingResult:
         """Embed all texts of a request.
@@ -80,6 +82,15 @@ class Engine:
         Raises:
             GeminiEmbedError: With what was finished by then in `partial`.
         """
+        self._calls += 1
+        try:
+            return await self._embed(request)
+        finally:
+            self._calls -= 1
+            if self._is_closing:
+                await self.aclose()
+
+    async def _embed(self, request: Request) -> EmbeddingResult:
         call = Call(request, self._gate.quota)
         try:
             async with asyncio.timeout(request.deadline):
@@ -94,8 +105,10 @@ class Engine:
         return call.result()
 
     async def aclose(self) -> None:
-        """Close the connections."""
-        await self._transport.aclose()
+        """Close the connections, now or when the last call under way has ended."""
+        self._is_closing = True
+        if not self._calls:
+            await self._transport.aclose()
 
     async def _see_to(self, work: Coroutine[None, None, None], call: Call) -> None:
         """Do a part of a call. What goes wrong ends the others when they are done with theirs."""

@@ -26,6 +26,7 @@ from gemini_embed import (
     NoVectorError,
     RequestError,
     ServiceUnavailableError,
+    transport,
 )
 
 if TYPE_CHECKING:
@@ -552,6 +553,26 @@ def test_the_service_is_told_who_asks(
         said = server.log[0].headers[name]
         assert "google-genai-sdk/" in said
         assert f"gemini-embed/{version('gemini-embed')}" in said
+
+
+@pytest.mark.parametrize("options", [{}, {"client_args": {"http2": False}}], ids=["", "httpx"])
+def test_closing_costs_no_call_that_is_under_way(
+    server: Standin, embedder: Maker, options: dict[str, Any]
+) -> None:
+    """It ends as it would have; its connections close then, and a later call opens new ones."""
+    made = embedder(batch_size=10, max_concurrency=2, **options)
+    engines: list[Any] = []
+
+    async def close() -> None:
+        engines.append(made._engine)
+        await made.aclose()
+
+    vectors = made.embed(TEXTS[:60], role="document", rate_limiter=close).vectors
+
+    assert len(sent_texts(server)) == 6
+    assert made._engine is None
+    assert engines[0]._transport._connection not in transport._open
+    assert (made.embed(TEXTS[:60], role="document").vectors == vectors).all()
 
 
 def test_what_pip_wrote_of_us_may_be_missing(
