@@ -127,7 +127,7 @@ class GeminiEmbedder(Options):
         if self._settled is None:
             if self._elsewhere is None:
                 self._elsewhere = self._find_address(self._backend)
-            self._settled = service_of(self, self._row, self._elsewhere)
+            self._settled = service_of(self, self._row, self._elsewhere, self._backend.name)
         return self._settled
 
     def _chosen_backend(self) -> Backend:

@@ -235,6 +235,14 @@ def known_id(name: str) -> str | None:
     return last if last in MODELS and not name.startswith("tunedModels/") else None
 
 
+def is_path_of_google(name: str) -> bool:
+    """Tell whether Vertex AI, and the SDK there, take a known id for the same with this path."""
+    known = known_id(name)
+    return known is not None and name.partition("@")[0].removesuffix(known).endswith(
+        ("publishers/google/models/", "google/")
+    )
+
+
 def _last_part(name: str) -> str:
     return name.rpartition("/")[2].partition("@")[0]
 

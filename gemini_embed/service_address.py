@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 
 from gemini_embed.errors import ConfigurationError
-from gemini_embed.models import bare_name, former_name
+from gemini_embed.models import bare_name, former_name, is_path_of_google
 from gemini_embed.notices import warn
 from gemini_embed.redaction import Url, forgetful
 
@@ -105,19 +105,24 @@ class Service:
     former: tuple[tuple[str, str | None], ...] = ()
 
 
-def service_of(options: Options, row: Model, address: ServiceAddress | None) -> Service:
+def service_of(
+    options: Options, row: Model, address: ServiceAddress | None, backend: BackendName
+) -> Service:
     """Return the service of an embedder.
 
     Args:
         options: The embedder's options.
         row: Its model.
         address: Where it asks; None for Google's own choice, or a client that does not say.
+        backend: Which of the two services, or whose ways another one follows.
     """
     on_google = options.client is None if address is None else address.is_google
     name = None if on_google else _A_CLIENT if address is None else address.normal
     if options.service_name is not None:
         name = normal_name(options.service_name)
-    sent_model = row.name if on_google else bare_name(options.model)
+    # The SDK would make the same path of the bare id, and older ones go by the id alone.
+    same = backend == "vertex" and is_path_of_google(options.model)
+    sent_model = row.name if on_google or same else bare_name(options.model)
     written: list[str | None] = [address.written if address else None]
     if options.client is not None:
         written = []  # all clients had one name

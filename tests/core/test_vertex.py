@@ -201,6 +201,23 @@ def test_a_gateways_own_name_is_sent_as_the_sdk_takes_it(
     assert server.log
 
 
+@pytest.mark.parametrize(
+    "front", ["google/", "publishers/google/models/", "projects/a-project/locations/global/"]
+)
+def test_googles_own_paths_of_a_model_are_the_model(
+    front: str, server: Standin, vertex: Maker
+) -> None:
+    """By whichever SDK: the same address, task and vectors as by the bare id."""
+    rest = "publishers/google/models/" if front.startswith("projects") else ""
+    made = vertex(model=f"{front}{rest}gemini-embedding-001")
+
+    vectors = made.embed(TEXTS[:3], role="document").vectors
+
+    of = {"model": "gemini-embedding-001", "task_type": "RETRIEVAL_DOCUMENT"}
+    assert (vectors == vectors_of(server, TEXTS[:3], **of)).all()
+    assert methods(server) == ({"batchEmbedContents"} if THREE else {"predict"})
+
+
 def test_task_title_and_dimension_reach_the_service(server: Standin, vertex: Maker) -> None:
     """Each is where the route wants it, and the vectors are of unit length."""
     made = vertex(model="gemini-embedding-001", output_dimensionality=256)
