@@ -25,6 +25,8 @@ from gemini_embed.learned import forget, limits_of
 from gemini_embed.loop import give_way
 from gemini_embed.memory import Memory
 from gemini_embed.models import must_normalize
+from gemini_embed.observe.events import Waiting
+from gemini_embed.observe.logs import WaitLog
 from gemini_embed.plan import Plan, body_bytes, estimate_tokens, letters, places_of
 from gemini_embed.progress import Progress
 from gemini_embed.quota import next_reset
@@ -64,6 +66,7 @@ class Call:
         self._inquiry = Inquiry()
         self._too_many_tokens = False
         self._stopped = asyncio.Event()
+        self._log = WaitLog()
         self._rejected: list[GeminiEmbedError] = []
         self._vectors = np.zeros((len(request.wires), request.dimension), np.float32)
         self._done = np.zeros(len(request.wires), np.bool_)
@@ -95,6 +98,18 @@ class Call:
         """
         least = 1 if self._planned or self.plan.has_parts else self._most_texts
         return self.error is not None or len(self.plan) < least
+
+    def note_wait(self, seconds: float) -> None:
+        """Tell whoever watches that the next request waits for the quota."""
+        reason = f"for the quota of {self.request.model.name}: {self._quota.told}"
+        self._tell_wait(seconds, reason)
+
+    def _tell_wait(self, seconds: float, reason: str) -> None:
+        done = int(np.count_nonzero(self._done))
+        now = asyncio.get_running_loop().time()
+        self._log(Waiting(seconds, reason, done, len(self._done)), now)
+        if self._bar is not None:
+            self._bar.wait(seconds)
 
     def estimate_next(self) -> int:
         """Return about how many tokens the next text has; 0 where tokens are not limited."""
@@ -189,7 +204,8 @@ class Call:
         self._rejected.append(error)
 
     async def pause(self, seconds: float) -> None:
-        """Wait, but not longer than the call goes on."""
+        """Wait before a request is tried again, but not longer than the call goes on."""
+        self._tell_wait(seconds, f"to try again what failed ({self.last_failure})")
         try:
             async with asyncio.timeout(seconds):
                 await self._stopped.wait()

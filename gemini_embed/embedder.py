@@ -304,6 +304,7 @@ class GeminiEmbedder(Options):
             role=role,
             max_retries=MAX_RETRIES[role] if self.max_retries is None else self.max_retries,
             deadline=self.deadline,
+            max_wait=self.max_wait,
             began=loop.now(),
             cache=self._cache,
             service=self._service.name,

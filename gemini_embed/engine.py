@@ -21,8 +21,9 @@ from gemini_embed.errors import (
     RequestError,
 )
 from gemini_embed.gate import Lane, gate_of
+from gemini_embed.plan import can_have
 from gemini_embed.results import EmbeddingResult, Usage
-from gemini_embed.retry import Retry, Verdict, verdict
+from gemini_embed.retry import Retry, Verdict, is_too_long, verdict
 from gemini_embed.vectors import checked
 
 if TYPE_CHECKING:
@@ -178,8 +179,10 @@ class Engine:
         answer = await self._transport.send(batch, call.request)
         if answer.truncated or answer.some_truncated:
             call.note_truncated(batch, answer)
-        if answer.prompt_tokens is not None:
-            call.prompt_tokens = (call.prompt_tokens or 0) + answer.prompt_tokens
+        tokens = answer.prompt_tokens
+        if tokens is None or not can_have(batch.wires, tokens):
+            return answer._replace(prompt_tokens=None)
+        call.prompt_tokens = (call.prompt_tokens or 0) + tokens
         return answer
 
     def _wait_for_quota(self, admitted: Pass, error: QuotaExceededError, call: Call) -> None:
@@ -187,6 +190,8 @@ class Engine:
         batch = admitted.batch
         attempts = batch.attempts + (verdict(error) is Verdict.RETRY)
         call.refusals += 1
+        if is_too_long(error.retry_after, call.request.max_wait):
+            raise located(error, batch, call.request) from error.__cause__
         wait = self._gate.refused(admitted, error, backoff=self._backoff.wait(call.refusals))
         if attempts > call.request.max_retries:
             raise located(error, batch, call.request) from error.__cause__
@@ -202,6 +207,8 @@ class Engine:
             case Verdict.RETRY if batch.attempts < call.request.max_retries:
                 attempt = batch.attempts + 1
                 told = getattr(error, "retry_after", None)
+                if is_too_long(told, call.request.max_wait):
+                    raise located(error, batch, call.request) from error.__cause__
                 wait = self._backoff.wait(attempt) if told is None else told
                 self._tell(Retry(error, attempt, wait, quota=False, indexes=batch.indexes), call)
                 await call.pause(wait)

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from gemini_embed.quota import Quota, Room, Sent
 
 
+_LONGEST_TIMER = 60.0
+"""Seconds after which a wait that goes on is told again."""
+
+
 @dataclass(slots=True, eq=False)
 class Lane:
     """One embedder's requests: at most `width` under way at once."""
@@ -34,6 +38,9 @@ class Source(Protocol):
 
     def is_empty(self) -> bool:
         """Tell whether nothing is to be sent any more."""
+
+    def note_wait(self, seconds: float) -> None:
+        """Be told that its next request waits so long."""
 
     def estimate_next(self) -> int:
         """Return about how many tokens the next text has."""
@@ -172,7 +179,8 @@ class Gate:
         if room is None:
             wait = self.quota.wait(now)
             if wait < math.inf:
-                self._timer = self.loop.call_later(wait, self.wake)
+                source.note_wait(wait)
+                self._timer = self.loop.call_later(min(wait, _LONGEST_TIMER), self.wake)
             return None
         batch = source.take(room)
         sent = self.quota.send(len(batch.wires), source.estimate(batch), now)

@@ -149,6 +149,9 @@ class Options:
     connections, timeouts, unreadable or incomplete answers. Default: 6, and 2 for queries. Waiting
     for a quota is not a retry."""
 
+    max_wait: float | None = field(default=300.0, metadata=_is(optional(checks.seconds)))
+    """Seconds the service may ask to wait: more is an error that says how long. None for any."""
+
     retry_min_seconds: float = field(default=1.0, metadata=_is(checks.number(0)))
     """Bound of the first random wait, where the service names none."""
 

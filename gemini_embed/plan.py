@@ -42,6 +42,10 @@ class Refused:
     harmless: bool = True
 
 
+_TOKENS_BESIDE = 8
+"""Tokens that a service may add to a text: where it begins and ends."""
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """One request.
@@ -138,6 +142,13 @@ class Plan:
         del self._waiting[middle]
         return self._batch((wire,))
 
+    @property
+    def next_size(self) -> int:
+        """How many texts the next batch may have at most."""
+        if batches := self._parts or (not self.is_held and self._again):
+            return len(batches[0].wires)
+        return 0 if self.is_held else len(self._waiting)
+
     def next_text(self) -> str | None:
         """Return the text that `take` would begin with."""
         if batches := self._parts or (not self.is_held and self._again):
@@ -178,6 +189,12 @@ def estimate_tokens(text: str) -> int:
     English has about four letters to a token, and Chinese, of three bytes a letter, about one.
     """
     return 1 + (len(text) if text.isascii() else len(text.encode())) // 4
+
+
+def can_have(wires: Sequence[WireText], tokens: int) -> bool:
+    """Tell whether texts can have so many tokens: one each, and hardly more than bytes."""
+    most = _TOKENS_BESIDE * len(wires) + 4 * letters(wires)  # a letter has four bytes at most
+    return len(wires) <= tokens <= most
 
 
 def letters(wires: Iterable[WireText]) -> int:

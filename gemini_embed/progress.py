@@ -24,6 +24,12 @@ class Progress:
             with suppress(Exception):
                 self._bar.update(count)
 
+    def wait(self, seconds: float) -> None:
+        """Tell that nothing is sent for so long."""
+        if self._bar is not None:
+            with suppress(Exception):
+                self._bar.set_postfix_str(f"waiting {seconds:.0f} s")
+
     def close(self) -> None:
         """Take the bar down."""
         if self._bar is not None:

@@ -32,6 +32,12 @@ differently fast, and it was measured from here."""
 _SHORTEST_WAIT = 0.1
 """Seconds: a refusal that says to come back at once is not taken at its word."""
 
+_GROWTH = 1.1
+"""What that is multiplied by each time that nothing was accepted in between."""
+
+_LONGEST_GROWN = 60.0
+"""Seconds that such a wait grows to."""
+
 _SURELY = 0.9
 """Requests within this share of a period were surely counted together."""
 
@@ -109,6 +115,7 @@ class Quota:
         self._probed_at = -math.inf
         self._refused_at = -math.inf
         self._slowed_at = -math.inf
+        self._in_vain = 0  # refusals since something was accepted
 
     def __repr__(self) -> str:
         return f"Quota(requests={self.requests}, tokens={self.tokens}, period={self.period})"
@@ -118,6 +125,16 @@ class Quota:
 
     def __deepcopy__(self, memo: object) -> Quota:
         return self  # a copied embedder draws on the same quota
+
+    @property
+    def told(self) -> str:
+        """What is known of the limit, in words."""
+        limits = [(self._texts_limit, "texts"), (self._tokens_limit, "tokens")]
+        known = [f"{limit:,.0f} {what}" for limit, what in limits if limit < math.inf]
+        if not known:
+            return "of a size that nobody has told"
+        learned = "" if self.requests or self.tokens else ", learned"
+        return f"{' and '.join(known)} in {self._period:.0f} s{learned}"
 
     @property
     def counts_tokens(self) -> bool:
@@ -182,6 +199,7 @@ class Quota:
         """Note that a request was answered, with the tokens that the service reported."""
         self.fail(sent, now)
         sent.accepted = True
+        self._in_vain = 0
         if tokens is not None and sent.tokens:
             ratio = self.tokens_per_estimate * tokens / sent.tokens
             self.tokens_per_estimate += (ratio - self.tokens_per_estimate) / 4
@@ -207,7 +225,9 @@ class Quota:
             # Additive increase, multiplicative decrease; once for all that left together.
             self.concurrency = max(1.0, min(self.concurrency, self._under_way + 1) / 2)
             self._slowed_at = now
-        delay = error.retry_after or max(backoff, _SHORTEST_WAIT)
+        self._in_vain += sent.at > self._refused_at  # those that left together count once
+        grown = min(_LONGEST_GROWN, _SHORTEST_WAIT * _GROWTH ** min(self._in_vain - 1, 100))
+        delay = max(grown, backoff if error.retry_after is None else error.retry_after)
         if error.retry_after:
             self._measure(sent, error.retry_after)
         if error.quota_value and "Token" in (error.quota_id or ""):

@@ -42,6 +42,7 @@ class Request:
     role: Role
     max_retries: int
     deadline: float | None
+    max_wait: float | None = 300.0
     began: float = 0.0
     cache: GuardedCache | None = None
     service: str | None = None

@@ -71,6 +71,11 @@ def _of_quota(error: QuotaExceededError) -> Verdict:
     return Verdict.RETRY  # no word of when, or of how much: the service is short of capacity
 
 
+def is_too_long(told: float | None, max_wait: float | None) -> bool:
+    """Tell whether the service asks for a longer wait than the caller allows."""
+    return told is not None and max_wait is not None and told > max_wait
+
+
 @dataclass(frozen=True, slots=True)
 class Backoff:
     """Random waits from 0 to a bound that grows (full jitter).

@@ -82,6 +82,7 @@ class GeminiEmbeddings(Adapted, Serializable, Embeddings):
     timeout: float | None = 60.0
     deadline: float | None = None
     max_retries: int | None = None
+    max_wait: float | None = 300.0
     retry_min_seconds: float = 1.0
     retry_max_seconds: float = 60.0
     retry_exponential_base: float = 2.0

@@ -126,6 +126,7 @@ class GeminiEmbedding(Adapted, BaseEmbedding):
     timeout: float | None = Field(default=60.0, exclude=True)
     deadline: float | None = Field(default=None, exclude=True)
     max_retries: int | None = Field(default=None, exclude=True)
+    max_wait: float | None = Field(default=300.0, exclude=True)
     retry_min_seconds: float = Field(default=1.0, exclude=True)
     retry_max_seconds: float = Field(default=60.0, exclude=True)
     retry_exponential_base: float = Field(default=2.0, exclude=True)
