@@ -6,6 +6,7 @@ Runs on the I/O thread only, and performs no I/O but the cache's.
 from __future__ import annotations
 
 import asyncio
+import math
 from datetime import UTC, datetime
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -44,6 +45,9 @@ if TYPE_CHECKING:
     from gemini_embed.request import Request
     from gemini_embed.transport import Answer
 
+_PASSED = 10
+"""Requests that pass before larger ones are tried, where larger ones were refused."""
+
 _LISTED_AT_ONCE = 32
 """Vectors made into lists in one go: other threads, a caller's loop among them, wait meanwhile."""
 
@@ -67,6 +71,8 @@ class Call:
         self._too_many_tokens = False
         self._stopped = asyncio.Event()
         self._log = WaitLog()
+        self._fitting: float = math.inf  # texts in a request, where larger ones were refused
+        self._passed = 0
         self._rejected: list[GeminiEmbedError] = []
         self._vectors = np.zeros((len(request.wires), request.dimension), np.float32)
         self._done = np.zeros(len(request.wires), np.bool_)
@@ -131,7 +137,7 @@ class Call:
 
     @property
     def _most_texts(self) -> int:
-        return min(self.request.batch_size, self._limits.texts)
+        return int(min(self.request.batch_size, self._limits.texts, self._fitting))
 
     def estimate(self, batch: Batch) -> int:
         """Return about how many tokens a batch has; 0 where tokens are not limited."""
@@ -156,6 +162,9 @@ class Call:
     def accept(self, batch: Batch) -> None:
         """Note that a request went well, and what this shows of others that were refused."""
         self._limits.accept(len(batch.wires), letters(batch.wires))
+        self._passed += 1
+        if self._passed >= _PASSED:
+            self._fitting, self._passed = 2 * self._fitting, 0
         was_open = self._inquiry.is_open
         too_many = self._inquiry.accept(batch)
         if too_many is not None and not self._too_many_tokens:
@@ -202,6 +211,12 @@ class Call:
     def reject(self, error: GeminiEmbedError) -> None:
         """Go on without a text that the service will not have."""
         self._rejected.append(error)
+
+    def shrink(self, batch: Batch) -> None:
+        """Send a batch in halves, and the next ones no larger until some of these passed."""
+        self._fitting, self._passed = len(batch.wires) // 2, 0
+        for half in reversed(batch.split(self._fitting)):
+            self.plan.put_back(half)
 
     async def pause(self, seconds: float) -> None:
         """Wait before a request is tried again, but not longer than the call goes on."""

@@ -195,7 +195,11 @@ class Engine:
         wait = self._gate.refused(admitted, error, backoff=self._backoff.wait(call.refusals))
         if attempts > call.request.max_retries:
             raise located(error, batch, call.request) from error.__cause__
-        call.plan.put_back(replace(batch, attempts=attempts))
+        again = replace(batch, attempts=attempts)
+        if self._gate.quota.in_vain > 1 and len(batch.wires) > 1:
+            call.shrink(again)  # refused unchanged, and nothing else was accepted: it may not fit
+        else:
+            call.plan.put_back(again)
         self._tell(Retry(error, batch.attempts + 1, wait, quota=True, indexes=batch.indexes), call)
         self._gate.wake()
 

@@ -115,7 +115,7 @@ class Quota:
         self._probed_at = -math.inf
         self._refused_at = -math.inf
         self._slowed_at = -math.inf
-        self._in_vain = 0  # refusals since something was accepted
+        self.in_vain = 0  # refusals since something was accepted
 
     def __repr__(self) -> str:
         return f"Quota(requests={self.requests}, tokens={self.tokens}, period={self.period})"
@@ -199,7 +199,7 @@ class Quota:
         """Note that a request was answered, with the tokens that the service reported."""
         self.fail(sent, now)
         sent.accepted = True
-        self._in_vain = 0
+        self.in_vain = 0
         if tokens is not None and sent.tokens:
             ratio = self.tokens_per_estimate * tokens / sent.tokens
             self.tokens_per_estimate += (ratio - self.tokens_per_estimate) / 4
@@ -225,8 +225,8 @@ class Quota:
             # Additive increase, multiplicative decrease; once for all that left together.
             self.concurrency = max(1.0, min(self.concurrency, self._under_way + 1) / 2)
             self._slowed_at = now
-        self._in_vain += sent.at > self._refused_at  # those that left together count once
-        grown = min(_LONGEST_GROWN, _SHORTEST_WAIT * _GROWTH ** min(self._in_vain - 1, 100))
+        self.in_vain += sent.at > self._refused_at  # those that left together count once
+        grown = min(_LONGEST_GROWN, _SHORTEST_WAIT * _GROWTH ** min(self.in_vain - 1, 100))
         delay = max(grown, backoff if error.retry_after is None else error.retry_after)
         if error.retry_after:
             self._measure(sent, error.retry_after)
@@ -235,6 +235,8 @@ class Quota:
         elif error.quota_value:
             self._texts_limit = min(self.requests or math.inf, error.quota_value)
             self._texts_told = True
+        elif self.in_vain == 1 and not self._texts_used:
+            pass  # little was sent: the service was busy, and that says nothing of a limit
         elif error.retry_after is not None and not self._texts_told:
             self._learn_silent(sent, error.retry_after)
         self._refused_at = now
