@@ -7,6 +7,7 @@ the worst row of each line is the figure.
 from __future__ import annotations
 
 import argparse
+import logging
 import time
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the bench; return the exit status: 0 if every row reaches its goal."""
+    logging.getLogger("gemini_embed").disabled = True  # thousands of hours are waited
     options = _parser().parse_args(argv)
     if options.row:
         return _one(parse(options.row), options.hours, options.seed, trace=options.trace)

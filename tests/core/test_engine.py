@@ -32,8 +32,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from gemini_embed.plan import Batch
-    from gemini_embed.results import EmbeddingResult
+    from gemini_embed.request import Request
+    from gemini_embed.results import EmbeddingResult, Usage
     from gemini_embed.retry import Retry
+    from gemini_embed.transport import Answer
 
 WAYS = st.tuples(st.floats(0.001, 2), st.floats(0.001, 2))
 
@@ -675,3 +677,114 @@ def test_an_unknown_quota_never_costs_a_text(
     service.trouble = lambda _: data.draw(WAYS)
 
     embedded(service, texts(count))
+
+
+def refused(message: str = "429", **evidence: Any) -> QuotaExceededError:
+    error = QuotaExceededError(message, status=429)
+    for name, value in evidence.items():
+        setattr(error, name, value)
+    return error
+
+
+def test_a_long_wait_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    """At once and then once a minute, with how much is done: nobody takes it for a hang."""
+    embedded(Service(limit=100, period=150), texts(300), quota=Quota(requests=100, period=150))
+
+    told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert {record.name for record in caplog.records} == {"gemini_embed"}
+    assert told[0].startswith("waiting 150 s for the quota of gemini-embedding-2: 100 texts in 150")
+    assert told[0].endswith("0 of 300 texts done")
+    assert told[-1].endswith("200 of 300 texts done")
+    assert len(told) == 5  # once a minute, for 300 seconds
+
+
+def test_a_short_wait_is_no_warning(caplog: pytest.LogCaptureFixture) -> None:
+    """Somebody who asked for INFO sees it."""
+    caplog.set_level("INFO", "gemini_embed")
+    embedded(Service(limit=100, period=5), texts(200), quota=Quota(requests=100, period=5))
+
+    assert [record.levelname for record in caplog.records] == ["INFO"]
+
+
+@pytest.mark.parametrize("kind", [QuotaExceededError, ServiceUnavailableError])
+def test_a_wait_of_years_is_an_error(kind: type[RequestError]) -> None:
+    """It says how long, keeps what is done, and the next call does not wait for it."""
+    outcomes = iter([None, "refuse"])
+
+    def trouble(_: Batch) -> tuple[float, float] | GeminiEmbedError:
+        if next(outcomes, None) is None:
+            return 0.05, 0.05
+        error = kind("retry in 1000000000 s")
+        error.retry_after = 1e9
+        return error
+
+    service = Service(trouble=trouble)
+
+    async def main() -> float:
+        made = engine(service, max_concurrency=1)
+        with pytest.raises(kind, match="1000000000 s") as caught:
+            await made.embed(request(texts(200)))
+        assert len(caught.value.partial) == 100
+        assert_right(await made.embed(request(texts(200))), texts(200))
+        return now()
+
+    assert virtual.run(main()) < 10
+
+
+def test_a_long_wait_that_is_allowed_is_waited() -> None:
+    """`max_wait` says how long is too long."""
+    first = iter([refused(retry_after=900.0)])
+    service = Service(trouble=lambda _: next(first, (0.05, 0.05)))
+
+    assert embedded(service, texts(10), call={"max_wait": None}) >= 900
+
+
+def test_a_tiny_delay_told_again_and_again_grows() -> None:
+    """A service that says to come back at once, for ever, is not asked at full speed."""
+    service = Service(trouble=lambda _: refused(retry_after=0.001))
+
+    failed(service, ["a"], call={"deadline": 60})
+
+    assert len(service.batches) < 60
+
+
+def test_a_request_that_does_not_fit_becomes_smaller() -> None:
+    """A quota that was claimed too large, and that no refusal names, does not stop a load."""
+    service = Service(limit=50, period=60)
+
+    seconds = embedded(service, texts(300), quota=Quota(requests=100))
+
+    assert seconds < 30 * 60
+    assert service.most_in_a_window() <= 50
+
+
+def test_one_refusal_does_not_slow_queries() -> None:
+    """Of a service that was busy once, no limit is learned."""
+    first = iter([refused(retry_after=0.3)])
+    service = Service(trouble=lambda _: next(first, (0.05, 0.05)))
+
+    async def main() -> float:
+        made = engine(service)
+        for text in texts(20):
+            await made.embed(request([text], role="query"))
+        return now()
+
+    assert virtual.run(main()) < 5
+
+
+@pytest.mark.parametrize("told", [-3, 0, 10**9, 10**400])
+def test_a_token_count_that_cannot_be_is_not_believed(told: int) -> None:
+    """Neither in the usage nor by the quota, which would wait for ever, or not at all."""
+
+    class Lies(Service):
+        async def send(self, batch: Batch, request: Request) -> Answer:
+            return (await super().send(batch, request))._replace(prompt_tokens=told)
+
+    quota = Quota(tokens=100_000)
+
+    async def main() -> Usage:
+        made = engine(Lies(), quota=quota)
+        return (await made.embed(request(texts(250)))).usage
+
+    assert virtual.run(main()).prompt_tokens is None
+    assert quota.tokens_per_estimate == 1
