@@ -15,14 +15,14 @@ from gemini_embed.standin.asked import Asked
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gemini_embed.standin.call import Call
+    from gemini_embed.standin.url import Target
 
 MAX_BATCH = 100
 
 _BATCH = "BatchEmbedContentsRequest.requests"
 
 
-def batch(call: Call, body: Any) -> list[Asked]:
+def batch(target: Target, body: Any) -> list[Asked]:
     """Return what a `batchEmbedContents` asks for.
 
     Raises:
@@ -30,31 +30,31 @@ def batch(call: Call, body: Any) -> list[Asked]:
     """
     fields = protojson.message(body, "", ("requests", "model"))
     listed = protojson.items(fields.get("requests", []), "requests")
-    written = [entries.entry(call, item, where) for item, where in listed]
-    model = served(call)
+    written = [entries.entry(target, item, where) for item, where in listed]
+    model = served(target)
     if not written:  # presumed wording
         raise bodies.invalid_fields(f"{_BATCH}: requests is not specified")
     if len(written) > MAX_BATCH:
         raise bodies.invalid_fields(f"{_BATCH}: at most {MAX_BATCH} requests can be in one batch")
-    if complaints := [c for one in written if (c := _complaint_of_model(one, call))]:
+    if complaints := [c for one in written if (c := _complaint_of_model(one, target))]:
         raise bodies.invalid_fields(*complaints)
     return [entries.wanted(model, one) for one in written]
 
 
-def single(call: Call, body: Any) -> list[Asked]:
+def single(target: Target, body: Any) -> list[Asked]:
     """Return what an `embedContent` asks for: one vector.
 
     Raises:
         GoogleError: It asks for something that there is not.
     """
-    written = entries.entry(call, body, "")
-    model = served(call)
-    if written.model not in (None, call.resource):  # presumed wording
+    written = entries.entry(target, body, "")
+    model = served(target)
+    if written.model not in (None, target.resource):  # presumed wording
         raise bodies.invalid_fields("EmbedContentRequest.model: unexpected model name format")
     return [entries.wanted(model, written)]
 
 
-def count_tokens(call: Call, body: Any) -> bytes:
+def count_tokens(target: Target, body: Any) -> bytes:
     """Return the answer to `countTokens`: an estimate, one more than an embedding's count.
 
     Raises:
@@ -65,7 +65,7 @@ def count_tokens(call: Call, body: Any) -> bytes:
         (entries.texts(item, where), f"CountTokensRequest.{where}")
         for item, where in protojson.items(fields.get("contents", []), "contents")
     ]
-    model = served(call)
+    model = served(target)
     if not contents:
         raise bodies.invalid_fields("CountTokensRequest.contents: contents is not specified")
     texts = [entries.joined(*content) for content in contents]
@@ -75,9 +75,9 @@ def count_tokens(call: Call, body: Any) -> bytes:
     )
 
 
-def vectors(call: Call, asked: Sequence[Asked], arrays: Sequence[bytes]) -> bytes:
+def vectors(target: Target, asked: Sequence[Asked], arrays: Sequence[bytes]) -> bytes:
     """Return the answer to `batchEmbedContents` or `embedContent`; `arrays` are JSON already."""
-    members = entries.embeddings(call, arrays)
+    members = entries.embeddings(target, arrays)
     if asked[0].model.task == "prefix":  # the older models tell no usage
         count = sum(one.counted for one in asked)
         usage = {"promptTokenCount": count, "promptTokenDetails": entries.text_tokens(count)}
@@ -85,48 +85,48 @@ def vectors(call: Call, asked: Sequence[Asked], arrays: Sequence[bytes]) -> byte
     return protojson.composed(members)
 
 
-def _complaint_of_model(one: entries.Entry, call: Call) -> str | None:
+def _complaint_of_model(one: entries.Entry, target: Target) -> str | None:
     """Return what is wrong with the model that an entry of a batch names, if anything is."""
     if one.model is None:
         return f"{one.name}.model: model is not specified"
     if not one.model.startswith("models/"):
         return f"{one.name}.model: unexpected model name format"
-    if one.model != call.resource:  # presumed wording
+    if one.model != target.resource:  # presumed wording
         return f"{one.name}.model: must match the model of the batch"
     return None
 
 
-def served(call: Call) -> Model:
+def served(target: Target) -> Model:
     """Return the row of the model in the URL.
 
     Raises:
         GoogleError: Unknown to the Gemini API, or shut down.
     """
-    model = MODELS.get(call.model)
+    model = MODELS.get(target.model)
     if model is None or model.gemini not in ("available", "preview"):
-        raise bodies.not_found(call.model, call.version, call.method)
+        raise bodies.not_found(target.model, target.version, target.method)
     return model
 
 
 def model_list() -> bytes:
     """Return the answer to `GET models`."""
     rows = [row for row in MODELS.values() if row.gemini in ("available", "preview")]
-    return protojson.printed({"models": [_described(row) for row in rows]})
+    return protojson.printed({"models": [_description(row) for row in rows]})
 
 
-def one_model(version: str, name: str) -> bytes:
+def described(target: Target) -> bytes:
     """Return the answer to `GET models/{name}`.
 
     Raises:
         GoogleError: No such model.
     """
-    model = MODELS.get(name)
+    model = MODELS.get(target.model)
     if model is None or model.gemini not in ("available", "preview"):
-        raise bodies.model_not_found(name, version)
-    return protojson.printed(_described(model))
+        raise bodies.model_not_found(target.model, target.version)
+    return protojson.printed(_description(model))
 
 
-def _described(model: Model) -> dict[str, Any]:
+def _description(model: Model) -> dict[str, Any]:
     what = "a text" if model.task == "field" else "multimodal content"
     return {
         "name": f"models/{model.name}",

@@ -22,17 +22,17 @@ from typing import TYPE_CHECKING, Any, Literal
 from aiohttp import web
 
 from gemini_embed.standin import answers, bodies, protojson, vertex, vertex_bodies
-from gemini_embed.standin.call import Call
 from gemini_embed.standin.exchange import Exchange, Scripted
 from gemini_embed.standin.faults import FaultKind, Faults, check_kind, spoil
 from gemini_embed.standin.quota import Limits, ModelQuota
+from gemini_embed.standin.url import Target
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from gemini_embed.standin.asked import Asked, VectorSource
 
-    Reader = Callable[[Call, Any], list[Asked]]
+    Reader = Callable[[Target, Any], list[Asked]]
 
 INVALID_KEY = "invalid-key"
 """Never accepted, so that a wrong key can be shown."""
@@ -139,12 +139,11 @@ class Service:
         return await _send(request, answer)
 
     async def _answer(self, request: web.Request, raw: bytes, arrived: float) -> _Answer:
-        url = request.match_info
-        call = Call(url["version"], url.get("model", ""), url.get("method", ""), url.get("parent"))
-        reader = (self._vertex if call.vertex else _GEMINI).get(call.method)
+        target = Target.of(request.match_info)
+        reader = (self._vertex if target.vertex else _GEMINI).get(target.method)
         if reader is None:
-            self._check_caller(request, call)
-            return _Answer(200, _told(call, raw))
+            self._check_caller(request, target)
+            return _Answer(200, _told(target, raw))
         fault = self.script.popleft() if self.script else self._faults.draw()
         if isinstance(fault, tuple):
             return _verbatim(*fault)
@@ -154,37 +153,37 @@ class Service:
             return instead
         if fault == "hang":
             await self._released.wait()
-        self._check_caller(request, call)
-        asked = reader(call, protojson.parse(raw))
-        self._charge(call, asked, arrived)
+        self._check_caller(request, target)
+        asked = reader(target, protojson.parse(raw))
+        self._charge(target, asked, arrived)
         loop = asyncio.get_running_loop()
         arrays = spoil(await loop.run_in_executor(self._workers, self._vectors, asked), fault)
-        body = (vertex if call.vertex else answers).vectors(call, asked, arrays)
+        body = (vertex if target.vertex else answers).vectors(target, asked, arrays)
         return _Answer(200, body, sent="half" if fault == "half" else "whole")
 
-    def _check_caller(self, request: web.Request, call: Call) -> None:
+    def _check_caller(self, request: web.Request, target: Target) -> None:
         authorization = request.headers.get("Authorization")
-        if call.vertex and authorization is not None:
+        if target.vertex and authorization is not None:
             scheme, _, token = authorization.partition(" ")
             if scheme.lower() != "bearer" or token.strip() in ("", INVALID_TOKEN):
-                raise vertex_bodies.unauthenticated(call, missing=False)
+                raise vertex_bodies.unauthenticated(target, missing=False)
             return
         key = request.headers.get("x-goog-api-key") or request.query.get("key")
-        if not key and call.vertex:
-            raise vertex_bodies.unauthenticated(call, missing=True)
+        if not key and target.vertex:
+            raise vertex_bodies.unauthenticated(target, missing=True)
         if not key:
             raise bodies.missing_key()
         if key == INVALID_KEY or (self._api_keys is not None and key not in self._api_keys):
-            raise bodies.bad_key(vertex_bodies.SERVICE if call.vertex else bodies.SERVICE)
+            raise bodies.bad_key(vertex_bodies.SERVICE if target.vertex else bodies.SERVICE)
 
-    def _charge(self, call: Call, asked: Sequence[Asked], now: float) -> None:
-        quota = self._quotas.setdefault(call.resource, ModelQuota(self._limits))
+    def _charge(self, target: Target, asked: Sequence[Asked], now: float) -> None:
+        quota = self._quotas.setdefault(target.resource, ModelQuota(self._limits))
         refusal = quota.take(len(asked), sum(one.tokens for one in asked), now)
         if refusal is None:
             return
-        if call.vertex:
+        if target.vertex:
             raise vertex_bodies.resource_exhausted()
-        raise bodies.quota_exceeded(refusal, call.model, silent=self._silent_quota)
+        raise bodies.quota_exceeded(refusal, target.model, silent=self._silent_quota)
 
     def _vectors(self, asked: Sequence[Asked]) -> list[bytes]:
         arrays = []
@@ -213,19 +212,19 @@ class Service:
                 break
 
 
-def _told(call: Call, raw: bytes) -> bytes:
+def _told(target: Target, raw: bytes) -> bytes:
     """Return the answer to what asks for no vector.
 
     Raises:
         GoogleError: The request makes no sense, or there is no such thing.
     """
-    if call.vertex:
+    if target.vertex:
         raise vertex_bodies.no_method()
-    if not call.method:
-        return answers.one_model(call.version, call.model) if call.model else answers.model_list()
-    if call.method == "countTokens":
-        return answers.count_tokens(call, protojson.parse(raw))
-    raise bodies.not_found(call.model, call.version, call.method)
+    if not target.method:
+        return answers.described(target) if target.model else answers.model_list()
+    if target.method == "countTokens":
+        return answers.count_tokens(target, protojson.parse(raw))
+    raise bodies.not_found(target.model, target.version, target.method)
 
 
 def _json_answer(status: int, body: dict[str, Any]) -> _Answer:

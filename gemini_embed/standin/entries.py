@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gemini_embed.models import Model
-    from gemini_embed.standin.call import Call
+    from gemini_embed.standin.url import Target
 
 _CONFIG = (
     "taskType",
@@ -50,14 +50,14 @@ class Entry(NamedTuple):
     name: str = "EmbedContentRequest"
 
 
-def entry(call: Call, item: Any, where: str) -> Entry:
+def entry(target: Target, item: Any, where: str) -> Entry:
     """Return what is written in an `EmbedContentRequest`.
 
     Raises:
         GoogleError: It does not fit the message.
     """
     inside = f"{where}." if where else ""
-    fields = protojson.message(item, where, _VERTEX if call.vertex else _GEMINI)
+    fields = protojson.message(item, where, _VERTEX if target.vertex else _GEMINI)
     nested, nest = fields.get("embedContentConfig"), f"{inside}embed_content_config"
     if nested is not None:
         fields |= protojson.message(nested, nest, _CONFIG)
@@ -66,7 +66,7 @@ def entry(call: Call, item: Any, where: str) -> Entry:
     return Entry(
         parts=None if content is None else texts(content, f"{inside}content"),
         model=None if model is None else protojson.text(model, f"{inside}model"),
-        task_type=task_type(call, fields.get("taskType"), f"{inside}task_type"),
+        task_type=task_type(target, fields.get("taskType"), f"{inside}task_type"),
         title=None if title is None else protojson.text(title, f"{inside}title"),
         dimension=None
         if dimension is None
@@ -93,20 +93,20 @@ def texts(content: Any, where: str) -> list[str | None]:
     return found
 
 
-def task_type(call: Call, value: Any, where: str) -> TaskType | None:
+def task_type(target: Target, value: Any, where: str) -> TaskType | None:
     """Return a task type; None where none is told, for which each service has its own word.
 
     Raises:
         GoogleError: There is no such task type.
     """
-    if value is None or value == ("UNSPECIFIED" if call.vertex else "TASK_TYPE_UNSPECIFIED"):
+    if value is None or value == ("UNSPECIFIED" if target.vertex else "TASK_TYPE_UNSPECIFIED"):
         return None
     if isinstance(value, str) and value in _TASKS:
         return _TASKS[value]
     kind = (
-        f"cloud.aiplatform.{call.version}.EmbedContentRequest.EmbeddingTaskType"  # presumed name
-        if call.vertex
-        else f"ai.generativelanguage.{call.version}.TaskType"
+        f"cloud.aiplatform.{target.version}.EmbedContentRequest.EmbeddingTaskType"  # presumed name
+        if target.vertex
+        else f"ai.generativelanguage.{target.version}.TaskType"
     )
     raise bodies.invalid_payload(
         f"Invalid value at '{where}' (type.googleapis.com/google.{kind}), {json.dumps(value)}",
@@ -163,13 +163,13 @@ def understood(
     return Asked(model, text, task_type, title, model.dimension if dimension is None else dimension)
 
 
-def embeddings(call: Call, arrays: Sequence[bytes]) -> dict[str, bytes]:
+def embeddings(target: Target, arrays: Sequence[bytes]) -> dict[str, bytes]:
     """Return the member of an answer that holds the vectors, which are JSON arrays already.
 
     A fault may have emptied or taken the last one.
     """
     listed = [protojson.composed({"values": array}) for array in arrays]
-    if call.method == "embedContent":
+    if target.method == "embedContent":
         return {"embedding": b"".join(listed)}
     return {"embeddings": b"[%b]" % b",".join(listed)}
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gemini_embed.standin.asked import Asked
-    from gemini_embed.standin.call import Call
+    from gemini_embed.standin.url import Target
 
 MAX_INSTANCES = 250
 """Texts of one `predict`; `instances_001` may say otherwise of gemini-embedding-001."""
@@ -36,7 +36,7 @@ _PARAMETERS = ("outputDimensionality", "autoTruncate")
 _BATCH = "BatchEmbedContentsRequest.requests"
 
 
-def predict(call: Call, body: Any, *, instances_001: int = MAX_INSTANCES) -> list[Asked]:
+def predict(target: Target, body: Any, *, instances_001: int = MAX_INSTANCES) -> list[Asked]:
     """Return what a `predict` asks for.
 
     Raises:
@@ -50,10 +50,10 @@ def predict(call: Call, body: Any, *, instances_001: int = MAX_INSTANCES) -> lis
         dimension = protojson.whole(dimension, f"{where}.outputDimensionality")
     truncate = protojson.flag(parameters.get("autoTruncate", True), f"{where}.autoTruncate")
     written = [
-        _instance(call, item, place)._replace(dimension=dimension, auto_truncate=truncate)
+        _instance(target, item, place)._replace(dimension=dimension, auto_truncate=truncate)
         for item, place in protojson.items(fields.get("instances", []), "instances")
     ]
-    model = served(call)
+    model = served(target)
     most = instances_001 if model.name == _OLD_AND_NEW else MAX_INSTANCES
     if not written:
         raise vertex_bodies.empty_instances()
@@ -68,7 +68,7 @@ def predict(call: Call, body: Any, *, instances_001: int = MAX_INSTANCES) -> lis
     return asked
 
 
-def batch(call: Call, body: Any) -> list[Asked]:
+def batch(target: Target, body: Any) -> list[Asked]:
     """Return what a `batchEmbedContents` asks for. Its entries need not name the model.
 
     Raises:
@@ -76,35 +76,35 @@ def batch(call: Call, body: Any) -> list[Asked]:
     """
     fields = protojson.message(body, "", ("requests", "model"))
     listed = protojson.items(fields.get("requests", []), "requests")
-    written = [entries.entry(call, item, where) for item, where in listed]
-    model = served(call)
+    written = [entries.entry(target, item, where) for item, where in listed]
+    model = served(target)
     # All three wordings are presumed: they are the Gemini API's.
     if not written:
         raise bodies.invalid_fields(f"{_BATCH}: requests is not specified")
     if len(written) > MAX_BATCH:
         raise bodies.invalid_fields(f"{_BATCH}: at most {MAX_BATCH} requests can be in one batch")
     for one in written:
-        if not _names(one.model, call):
+        if not _names(one.model, target):
             raise bodies.invalid_fields(f"{one.name}.model: must match the model of the batch")
     return [_wanted(model, one) for one in written]
 
 
-def single(call: Call, body: Any) -> list[Asked]:
+def single(target: Target, body: Any) -> list[Asked]:
     """Return what an `embedContent` asks for: one vector.
 
     Raises:
         GoogleError: It asks for something that there is not.
     """
-    written = entries.entry(call, body, "")
-    model = served(call)
-    if not _names(written.model, call):  # presumed wording
+    written = entries.entry(target, body, "")
+    model = served(target)
+    if not _names(written.model, target):  # presumed wording
         raise bodies.invalid_fields("EmbedContentRequest.model: unexpected model name format")
     return [_wanted(model, written)]
 
 
-def vectors(call: Call, asked: Sequence[Asked], arrays: Sequence[bytes]) -> bytes:
+def vectors(target: Target, asked: Sequence[Asked], arrays: Sequence[bytes]) -> bytes:
     """Return the answer to any of the methods; `arrays` are JSON already."""
-    if call.method == "predict":
+    if target.method == "predict":
         # A fault may have taken the last vector.
         predictions = [_prediction(*pair) for pair in zip(asked, arrays, strict=False)]
         characters = sum(len("".join(one.text.split())) for one in asked)
@@ -120,26 +120,26 @@ def vectors(call: Call, asked: Sequence[Asked], arrays: Sequence[bytes]) -> byte
         "promptTokensDetails": entries.text_tokens(count),
         "totalTokenCount": count,
     }
-    members = entries.embeddings(call, arrays) | {"usageMetadata": protojson.printed(usage)}
+    members = entries.embeddings(target, arrays) | {"usageMetadata": protojson.printed(usage)}
     if any(one.too_long for one in asked):  # said of the whole answer, and only if so
         members["truncated"] = protojson.printed(value=True)
     return protojson.composed(members)
 
 
-def served(call: Call) -> Model:
+def served(target: Target) -> Model:
     """Return the row of the model in the URL.
 
     Raises:
         GoogleError: Not on Vertex AI, not in this place, or not by this method.
     """
-    model = MODELS.get(call.model)
+    model = MODELS.get(target.model)
     if (
         model is None
         or model.vertex not in ("available", "preview")
-        or not _is_in(call.location, model)
+        or not _is_in(target.location, model)
     ):
-        raise vertex_bodies.model_not_found(call.resource)
-    if call.method not in _methods(model):
+        raise vertex_bodies.model_not_found(target.resource)
+    if target.method not in _methods(model):
         raise vertex_bodies.precondition_failed()
     return model
 
@@ -157,17 +157,17 @@ def _methods(model: Model) -> tuple[str, ...]:
     return ("predict",)  # presumed: nobody has reported what another method answers
 
 
-def _names(model: str | None, call: Call) -> bool:
+def _names(model: str | None, target: Target) -> bool:
     """Tell whether the model in a body, if there is one, is the one in the URL."""
-    return model in (None, call.resource, f"publishers/google/models/{call.model}")
+    return model in (None, target.resource, f"publishers/google/models/{target.model}")
 
 
-def _instance(call: Call, item: Any, where: str) -> entries.Entry:
+def _instance(target: Target, item: Any, where: str) -> entries.Entry:
     fields = protojson.message(item, where, _INSTANCE)
     title = fields.get("title")
     return entries.Entry(
         parts=[protojson.text(fields.get("content", ""), f"{where}.content")],
-        task_type=entries.task_type(call, fields.get("taskType"), f"{where}.task_type"),
+        task_type=entries.task_type(target, fields.get("taskType"), f"{where}.task_type"),
         title=None if title is None else protojson.text(title, f"{where}.title"),
     )
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from gemini_embed.standin.bodies import GoogleError, invalid
 
 if TYPE_CHECKING:
-    from gemini_embed.standin.call import Call
+    from gemini_embed.standin.url import Target
 
 SERVICE = "aiplatform.googleapis.com"
 
@@ -22,9 +22,9 @@ _EXPECTED = (
 )
 
 
-def unauthenticated(call: Call, *, missing: bool) -> GoogleError:
+def unauthenticated(target: Target, *, missing: bool) -> GoogleError:
     """401: neither token nor key, or a token that Google does not know."""
-    rpc = call.method[:1].upper() + call.method[1:]
+    rpc = target.method[:1].upper() + target.method[1:]
     begins = (
         "Request is missing required authentication credential."
         if missing
@@ -36,7 +36,7 @@ def unauthenticated(call: Call, *, missing: bool) -> GoogleError:
         "domain": "googleapis.com",
         "metadata": {
             "service": SERVICE,
-            "method": f"google.cloud.aiplatform.{call.version}.PredictionService.{rpc}",
+            "method": f"google.cloud.aiplatform.{target.version}.PredictionService.{rpc}",
         },
     }
     return GoogleError(401, "UNAUTHENTICATED", f"{begins} {_EXPECTED}", details)

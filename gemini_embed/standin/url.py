@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
-class Call(NamedTuple):
+class Target(NamedTuple):
     """Which model is asked, on which of Google's two services, and for what.
 
     Attributes:
@@ -20,6 +23,12 @@ class Call(NamedTuple):
     model: str
     method: str
     parent: str | None = None
+
+    @classmethod
+    def of(cls, found: Mapping[str, str]) -> Self:
+        """Return what the parts of a URL's path say."""
+        model, method = found.get("model", ""), found.get("method", "")
+        return cls(found["version"], model, method, found.get("parent"))
 
     @property
     def vertex(self) -> bool:
