@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from benchmarks.quotas.counters import Bucket, Counter, Fixed, Gcra, Sliding
 from benchmarks.quotas.scenarios import BOTH_TOKENS, OUTAGE, PERIOD, Scenario
 from gemini_embed.refusals import refusal
-from gemini_embed.standin import bodies, vertex_bodies
+from gemini_embed.standin import gemini_errors, google_errors, vertex_errors
 from gemini_embed.standin.quota import DAY, MEANINGLESS_DELAY, Violation
 from gemini_embed.standin.quota import Refusal as Told
 
@@ -208,9 +208,9 @@ def told_delay(refused: Refused, scenario: Scenario) -> float | None:
     return error_of(refused, scenario).retry_after
 
 
-def _written(refused: Refused, scenario: Scenario) -> bodies.GoogleError:
+def _written(refused: Refused, scenario: Scenario) -> google_errors.GoogleError:
     if refused.delay is None:
-        return bodies.overloaded()
+        return google_errors.overloaded()
     if not refused.violations:  # it was busy, and names no limit
         return _silent(refused.delay)
     delays = {"delay": refused.delay, "tiny": _TINY, "huge": _HUGE}
@@ -218,11 +218,13 @@ def _written(refused: Refused, scenario: Scenario) -> bodies.GoogleError:
         return _silent(delays[scenario.told])
     if scenario.told == "named":
         told = Told(list(refused.violations), refused.delay)
-        return bodies.quota_exceeded(told, "gemini-embedding-2", silent=False)
+        return gemini_errors.quota_exceeded(told, "gemini-embedding-2", silent=False)
     if scenario.told == "per-minute":
-        return bodies.GoogleError(429, "RESOURCE_EXHAUSTED", "Quota exceeded: requests per minute.")
-    return vertex_bodies.resource_exhausted()
+        return google_errors.GoogleError(
+            429, "RESOURCE_EXHAUSTED", "Quota exceeded: requests per minute."
+        )
+    return vertex_errors.resource_exhausted()
 
 
-def _silent(delay: float) -> bodies.GoogleError:
-    return bodies.quota_exceeded(Told([], delay), "gemini-embedding-2", silent=True)
+def _silent(delay: float) -> google_errors.GoogleError:
+    return gemini_errors.quota_exceeded(Told([], delay), "gemini-embedding-2", silent=True)

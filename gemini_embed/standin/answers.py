@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gemini_embed.models import MODELS, Model
-from gemini_embed.standin import bodies, entries, protojson
+from gemini_embed.standin import entries, gemini_errors, google_errors, protojson
 from gemini_embed.standin.asked import Asked
 
 if TYPE_CHECKING:
@@ -33,11 +33,13 @@ def batch(target: Target, body: Any) -> list[Asked]:
     written = [entries.entry(target, item, where) for item, where in listed]
     model = served(target)
     if not written:  # presumed wording
-        raise bodies.invalid_fields(f"{_BATCH}: requests is not specified")
+        raise google_errors.invalid_fields(f"{_BATCH}: requests is not specified")
     if len(written) > MAX_BATCH:
-        raise bodies.invalid_fields(f"{_BATCH}: at most {MAX_BATCH} requests can be in one batch")
+        raise google_errors.invalid_fields(
+            f"{_BATCH}: at most {MAX_BATCH} requests can be in one batch"
+        )
     if complaints := [c for one in written if (c := _complaint_of_model(one, target))]:
-        raise bodies.invalid_fields(*complaints)
+        raise google_errors.invalid_fields(*complaints)
     return [entries.wanted(model, one) for one in written]
 
 
@@ -50,7 +52,9 @@ def single(target: Target, body: Any) -> list[Asked]:
     written = entries.entry(target, body, "")
     model = served(target)
     if written.model not in (None, target.resource):  # presumed wording
-        raise bodies.invalid_fields("EmbedContentRequest.model: unexpected model name format")
+        raise google_errors.invalid_fields(
+            "EmbedContentRequest.model: unexpected model name format"
+        )
     return [entries.wanted(model, written)]
 
 
@@ -67,7 +71,7 @@ def count_tokens(target: Target, body: Any) -> bytes:
     ]
     model = served(target)
     if not contents:
-        raise bodies.invalid_fields("CountTokensRequest.contents: contents is not specified")
+        raise google_errors.invalid_fields("CountTokensRequest.contents: contents is not specified")
     texts = [entries.joined(*content) for content in contents]
     count = 1 + sum(Asked(model, text, None, None, 1).tokens for text in texts)
     return protojson.printed(
@@ -104,7 +108,7 @@ def served(target: Target) -> Model:
     """
     model = MODELS.get(target.model)
     if model is None or model.gemini not in ("available", "preview"):
-        raise bodies.not_found(target.model, target.version, target.method)
+        raise gemini_errors.not_found(target.model, target.version, target.method)
     return model
 
 
@@ -122,7 +126,7 @@ def described(target: Target) -> bytes:
     """
     model = MODELS.get(target.model)
     if model is None or model.gemini not in ("available", "preview"):
-        raise bodies.model_not_found(target.model, target.version)
+        raise gemini_errors.model_not_found(target.model, target.version)
     return protojson.printed(_description(model))
 
 

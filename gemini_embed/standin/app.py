@@ -21,7 +21,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from aiohttp import web
 
-from gemini_embed.standin import answers, bodies, protojson, vertex, vertex_bodies
+from gemini_embed.standin import (
+    answers,
+    gemini_errors,
+    google_errors,
+    protojson,
+    vertex,
+    vertex_errors,
+)
 from gemini_embed.standin.exchange import Exchange, Scripted
 from gemini_embed.standin.faults import FaultKind, Faults, check_kind, spoil
 from gemini_embed.standin.quota import Limits, ModelQuota
@@ -131,7 +138,7 @@ class Service:
         noted = self._note(request, raw, arrived)
         try:
             answer = await self._answer(request, raw, arrived)
-        except bodies.GoogleError as error:
+        except google_errors.GoogleError as error:
             answer = _json_answer(error.status, error.body)
         if self.latency:
             await asyncio.sleep(arrived + self.latency - time.monotonic())
@@ -166,15 +173,17 @@ class Service:
         if target.vertex and authorization is not None:
             scheme, _, token = authorization.partition(" ")
             if scheme.lower() != "bearer" or token.strip() in ("", INVALID_TOKEN):
-                raise vertex_bodies.unauthenticated(target, missing=False)
+                raise vertex_errors.unauthenticated(target, missing=False)
             return
         key = request.headers.get("x-goog-api-key") or request.query.get("key")
         if not key and target.vertex:
-            raise vertex_bodies.unauthenticated(target, missing=True)
+            raise vertex_errors.unauthenticated(target, missing=True)
         if not key:
-            raise bodies.missing_key()
+            raise gemini_errors.missing_key()
         if key == INVALID_KEY or (self._api_keys is not None and key not in self._api_keys):
-            raise bodies.bad_key(vertex_bodies.SERVICE if target.vertex else bodies.SERVICE)
+            raise google_errors.bad_key(
+                vertex_errors.SERVICE if target.vertex else gemini_errors.SERVICE
+            )
 
     def _charge(self, target: Target, asked: Sequence[Asked], now: float) -> None:
         quota = self._quotas.setdefault(target.resource, ModelQuota(self._limits))
@@ -182,8 +191,8 @@ class Service:
         if refusal is None:
             return
         if target.vertex:
-            raise vertex_bodies.resource_exhausted()
-        raise bodies.quota_exceeded(refusal, target.model, silent=self._silent_quota)
+            raise vertex_errors.resource_exhausted()
+        raise gemini_errors.quota_exceeded(refusal, target.model, silent=self._silent_quota)
 
     def _vectors(self, asked: Sequence[Asked]) -> list[bytes]:
         arrays = []
@@ -219,12 +228,12 @@ def _told(target: Target, raw: bytes) -> bytes:
         GoogleError: The request makes no sense, or there is no such thing.
     """
     if target.vertex:
-        raise vertex_bodies.no_method()
+        raise vertex_errors.no_method()
     if not target.method:
         return answers.described(target) if target.model else answers.model_list()
     if target.method == "countTokens":
         return answers.count_tokens(target, protojson.parse(raw))
-    raise bodies.not_found(target.model, target.version, target.method)
+    raise gemini_errors.not_found(target.model, target.version, target.method)
 
 
 def _json_answer(status: int, body: dict[str, Any]) -> _Answer:
@@ -242,7 +251,7 @@ def _instead(kind: FaultKind | None) -> _Answer | None:
     """Return what a fault answers without a look at the request, if it is one of these."""
     match kind:
         case "503" | "500":
-            error = bodies.overloaded() if kind == "503" else bodies.internal()
+            error = google_errors.overloaded() if kind == "503" else google_errors.internal()
             return _json_answer(error.status, error.body)
         case "html":
             return _Answer(502, _HTML.encode(), {"Content-Type": "text/html; charset=UTF-8"})

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
-from gemini_embed.standin import bodies, protojson
+from gemini_embed.standin import google_errors, protojson
 from gemini_embed.standin.asked import Asked
 from gemini_embed.tasks import TITLED, TaskType
 
@@ -87,7 +87,7 @@ def texts(content: Any, where: str) -> list[str | None]:
     for item, place in protojson.items(fields.get("parts", []), f"{where}.parts"):
         part = protojson.message(item, place, _PART)
         if part.keys() - {"text"}:
-            raise bodies.invalid("The stand-in embeds text only.")
+            raise google_errors.invalid("The stand-in embeds text only.")
         text = part.get("text")
         found.append(None if text is None else protojson.text(text, f"{place}.text"))
     return found
@@ -108,7 +108,7 @@ def task_type(target: Target, value: Any, where: str) -> TaskType | None:
         if target.vertex
         else f"ai.generativelanguage.{target.version}.TaskType"
     )
-    raise bodies.invalid_payload(
+    raise google_errors.invalid_payload(
         f"Invalid value at '{where}' (type.googleapis.com/google.{kind}), {json.dumps(value)}",
         where,
     )
@@ -122,15 +122,15 @@ def wanted(model: Model, written: Entry) -> Asked:
     """
     text = joined(written.parts or (), f"{written.name}.content")
     if not all(written.parts or ()):
-        raise bodies.invalid("EmbedContentRequest.content contains an empty Part.")
+        raise google_errors.invalid("EmbedContentRequest.content contains an empty Part.")
     if written.dimension is not None and not 1 <= written.dimension <= model.dimension:
         # Presumed wording, and presumed that zero is refused too.
-        raise bodies.invalid_fields(
+        raise google_errors.invalid_fields(
             f"{written.name}.output_dimensionality: must be between 1 and {model.dimension}, "
             f"got {written.dimension}"
         )
     if model.task == "field" and written.title and written.task_type != TITLED:
-        raise bodies.invalid_fields(  # presumed wording
+        raise google_errors.invalid_fields(  # presumed wording
             f"{written.name}.title: can only be set when the task type is {TITLED}"
         )
     return understood(model, text, written.task_type, written.title, written.dimension)
@@ -143,9 +143,9 @@ def joined(parts: Sequence[str | None], where: str) -> str:
         GoogleError: There is none, or one that holds nothing.
     """
     if not parts:  # presumed wording
-        raise bodies.invalid_fields(f"{where}: content is not specified")
+        raise google_errors.invalid_fields(f"{where}: content is not specified")
     if None in parts:
-        raise bodies.invalid_fields(
+        raise google_errors.invalid_fields(
             f"{where}.parts[{parts.index(None)}].data: required oneof field 'data' must have one "
             "initialized field"
         )

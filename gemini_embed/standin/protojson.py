@@ -10,7 +10,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from gemini_embed.standin import bodies
+from gemini_embed.standin import google_errors
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -26,7 +26,7 @@ def parse(raw: bytes) -> Any:
         return json.loads(raw)
     except ValueError as error:
         start = raw[:40].decode(errors="replace")
-        raise bodies.invalid_payload(
+        raise google_errors.invalid_payload(
             f"Invalid JSON payload received. Unexpected token.\n{start}\n^", ""
         ) from error
 
@@ -39,15 +39,17 @@ def message(value: Any, where: str, names: Collection[str]) -> dict[str, Any]:
     """
     if not isinstance(value, dict):
         if where:
-            raise bodies.invalid_payload(f"Invalid value at '{where}', {json.dumps(value)}", where)
-        raise bodies.invalid_payload(
+            raise google_errors.invalid_payload(
+                f"Invalid value at '{where}', {json.dumps(value)}", where
+            )
+        raise google_errors.invalid_payload(
             'Invalid JSON payload received. Unknown name "": Root element must be a message.', ""
         )
     fields: dict[str, Any] = {}
     for name, field in value.items():
         camel = re.sub(r"_([a-z])", lambda found: found[1].upper(), name)
         if camel not in names:
-            raise bodies.unknown_field(name, where)
+            raise google_errors.unknown_field(name, where)
         if field is not None:
             fields[camel] = field
     return fields
@@ -60,7 +62,9 @@ def items(value: Any, where: str) -> Iterator[tuple[Any, str]]:
         GoogleError: Not a list.
     """
     if not isinstance(value, list):
-        raise bodies.invalid_payload(f"Invalid value at '{where}', {json.dumps(value)}", where)
+        raise google_errors.invalid_payload(
+            f"Invalid value at '{where}', {json.dumps(value)}", where
+        )
     for index, item in enumerate(value):
         yield item, f"{where}[{index}]"
 
@@ -78,7 +82,7 @@ def text(value: Any, where: str) -> str:
             pass
         else:
             return value
-    raise bodies.invalid_payload(
+    raise google_errors.invalid_payload(
         f"Invalid value at '{where}' (TYPE_STRING), {json.dumps(value)}", where
     )
 
@@ -93,7 +97,7 @@ def whole(value: Any, where: str) -> int:
         return int(value)
     if isinstance(value, (int, float)) and not isinstance(value, bool) and value == value // 1:
         return int(value)
-    raise bodies.invalid_payload(
+    raise google_errors.invalid_payload(
         f"Invalid value at '{where}' (TYPE_INT32), {json.dumps(value)}", where
     )
 
@@ -106,7 +110,7 @@ def flag(value: Any, where: str) -> bool:
     """
     if isinstance(value, bool):
         return value
-    raise bodies.invalid_payload(
+    raise google_errors.invalid_payload(
         f"Invalid value at '{where}' (TYPE_BOOL), {json.dumps(value)}", where
     )
 

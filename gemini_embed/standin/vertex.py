@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gemini_embed.models import MODELS, Model
-from gemini_embed.standin import bodies, entries, protojson, vertex_bodies
+from gemini_embed.standin import entries, google_errors, protojson, vertex_errors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,15 +56,15 @@ def predict(target: Target, body: Any, *, instances_001: int = MAX_INSTANCES) ->
     model = served(target)
     most = instances_001 if model.name == _OLD_AND_NEW else MAX_INSTANCES
     if not written:
-        raise vertex_bodies.empty_instances()
+        raise vertex_errors.empty_instances()
     if len(written) > most:
-        raise vertex_bodies.too_many_instances(len(written), most)
+        raise vertex_errors.too_many_instances(len(written), most)
     if not all(one.parts and one.parts[0] for one in written):
-        raise vertex_bodies.empty_text()
+        raise vertex_errors.empty_text()
     asked = [_wanted(model, one) for one in written]
     tokens = sum(one.tokens for one in asked)
     if model.name != _OLD_AND_NEW and tokens > MAX_PREDICT_TOKENS:
-        raise vertex_bodies.too_many_tokens(tokens, MAX_PREDICT_TOKENS)
+        raise vertex_errors.too_many_tokens(tokens, MAX_PREDICT_TOKENS)
     return asked
 
 
@@ -80,12 +80,16 @@ def batch(target: Target, body: Any) -> list[Asked]:
     model = served(target)
     # All three wordings are presumed: they are the Gemini API's.
     if not written:
-        raise bodies.invalid_fields(f"{_BATCH}: requests is not specified")
+        raise google_errors.invalid_fields(f"{_BATCH}: requests is not specified")
     if len(written) > MAX_BATCH:
-        raise bodies.invalid_fields(f"{_BATCH}: at most {MAX_BATCH} requests can be in one batch")
+        raise google_errors.invalid_fields(
+            f"{_BATCH}: at most {MAX_BATCH} requests can be in one batch"
+        )
     for one in written:
         if not _names(one.model, target):
-            raise bodies.invalid_fields(f"{one.name}.model: must match the model of the batch")
+            raise google_errors.invalid_fields(
+                f"{one.name}.model: must match the model of the batch"
+            )
     return [_wanted(model, one) for one in written]
 
 
@@ -98,7 +102,9 @@ def single(target: Target, body: Any) -> list[Asked]:
     written = entries.entry(target, body, "")
     model = served(target)
     if not _names(written.model, target):  # presumed wording
-        raise bodies.invalid_fields("EmbedContentRequest.model: unexpected model name format")
+        raise google_errors.invalid_fields(
+            "EmbedContentRequest.model: unexpected model name format"
+        )
     return [_wanted(model, written)]
 
 
@@ -138,9 +144,9 @@ def served(target: Target) -> Model:
         or model.vertex not in ("available", "preview")
         or not _is_in(target.location, model)
     ):
-        raise vertex_bodies.model_not_found(target.resource)
+        raise vertex_errors.model_not_found(target.resource)
     if target.method not in _methods(model):
-        raise vertex_bodies.precondition_failed()
+        raise vertex_errors.precondition_failed()
     return model
 
 
@@ -175,7 +181,7 @@ def _instance(target: Target, item: Any, where: str) -> entries.Entry:
 def _wanted(model: Model, written: entries.Entry) -> Asked:
     asked = entries.wanted(model, written)
     if asked.too_long and not written.auto_truncate:
-        raise vertex_bodies.too_many_tokens(asked.tokens, model.max_input_tokens)
+        raise vertex_errors.too_many_tokens(asked.tokens, model.max_input_tokens)
     return asked
 
 

@@ -1,20 +1,19 @@
-"""Vertex AI's error bodies, where they are not those of the Gemini API. Performs no I/O.
+"""The errors of Vertex AI that are not those of the Gemini API too. Performs no I/O.
 
-Quoted from reported exchanges, like those in `bodies`, and with the same reservation.
+Quoted from reported exchanges, like those in `google_errors`, and with the same reservation.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gemini_embed.standin.bodies import GoogleError, invalid
+from gemini_embed.standin.google_errors import GoogleError, detail, invalid
 
 if TYPE_CHECKING:
     from gemini_embed.standin.url import Target
 
 SERVICE = "aiplatform.googleapis.com"
 
-_TYPE = "type.googleapis.com/google.rpc."
 _DOCS = "https://cloud.google.com/vertex-ai/generative-ai/docs"
 _EXPECTED = (
     "Expected OAuth 2 access token, login cookie or other valid authentication credential. "
@@ -30,15 +29,15 @@ def unauthenticated(target: Target, *, missing: bool) -> GoogleError:
         if missing
         else "Request had invalid authentication credentials."
     )
-    details = {
-        "@type": f"{_TYPE}ErrorInfo",
-        "reason": "CREDENTIALS_MISSING" if missing else "ACCESS_TOKEN_TYPE_UNSUPPORTED",
-        "domain": "googleapis.com",
-        "metadata": {
+    details = detail(
+        "ErrorInfo",
+        reason="CREDENTIALS_MISSING" if missing else "ACCESS_TOKEN_TYPE_UNSUPPORTED",
+        domain="googleapis.com",
+        metadata={
             "service": SERVICE,
             "method": f"google.cloud.aiplatform.{target.version}.PredictionService.{rpc}",
         },
-    }
+    )
     return GoogleError(401, "UNAUTHENTICATED", f"{begins} {_EXPECTED}", details)
 
 
@@ -66,12 +65,11 @@ def precondition_failed() -> GoogleError:
 def empty_instances() -> GoogleError:
     """400: a `predict` without texts."""
     message = "Empty instances."
-    detail = (
+    told = (
         f"[ORIGINAL ERROR] generic::invalid_argument: {message} "
         f'[google.rpc.error_details_ext] {{ message: "{message}" }}'
     )
-    details = {"@type": f"{_TYPE}DebugInfo", "detail": detail}
-    return GoogleError(400, "INVALID_ARGUMENT", message, details)
+    return GoogleError(400, "INVALID_ARGUMENT", message, detail("DebugInfo", detail=told))
 
 
 def empty_text() -> GoogleError:
