@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from gemini_embed.models import MODELS, Model
 from gemini_embed.standin import entries, gemini_errors, google_errors, protojson
-from gemini_embed.standin.asked import Asked
+from gemini_embed.standin.vector_sources import WantedVector
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +22,7 @@ MAX_BATCH = 100
 _BATCH = "BatchEmbedContentsRequest.requests"
 
 
-def batch(target: Target, body: Any) -> list[Asked]:
+def batch(target: Target, body: Any) -> list[WantedVector]:
     """Return what a `batchEmbedContents` asks for.
 
     Raises:
@@ -40,10 +40,10 @@ def batch(target: Target, body: Any) -> list[Asked]:
         )
     if complaints := [c for one in written if (c := _complaint_of_model(one, target))]:
         raise google_errors.invalid_fields(*complaints)
-    return [entries.wanted(model, one) for one in written]
+    return [entries.vector_of(model, one) for one in written]
 
 
-def single(target: Target, body: Any) -> list[Asked]:
+def single(target: Target, body: Any) -> list[WantedVector]:
     """Return what an `embedContent` asks for: one vector.
 
     Raises:
@@ -55,7 +55,7 @@ def single(target: Target, body: Any) -> list[Asked]:
         raise google_errors.invalid_fields(
             "EmbedContentRequest.model: unexpected model name format"
         )
-    return [entries.wanted(model, written)]
+    return [entries.vector_of(model, written)]
 
 
 def count_tokens(target: Target, body: Any) -> bytes:
@@ -73,17 +73,17 @@ def count_tokens(target: Target, body: Any) -> bytes:
     if not contents:
         raise google_errors.invalid_fields("CountTokensRequest.contents: contents is not specified")
     texts = [entries.joined(*content) for content in contents]
-    count = 1 + sum(Asked(model, text, None, None, 1).tokens for text in texts)
+    count = 1 + sum(WantedVector(model, text, None, None, 1).tokens for text in texts)
     return protojson.printed(
         {"totalTokens": count, "promptTokensDetails": entries.text_tokens(count)}
     )
 
 
-def vectors(target: Target, asked: Sequence[Asked], arrays: Sequence[bytes]) -> bytes:
+def vectors(target: Target, wanted: Sequence[WantedVector], arrays: Sequence[bytes]) -> bytes:
     """Return the answer to `batchEmbedContents` or `embedContent`; `arrays` are JSON already."""
     members = entries.embeddings(target, arrays)
-    if asked[0].model.task == "prefix":  # the older models tell no usage
-        count = sum(one.counted for one in asked)
+    if wanted[0].model.task == "prefix":  # the older models tell no usage
+        count = sum(one.counted for one in wanted)
         usage = {"promptTokenCount": count, "promptTokenDetails": entries.text_tokens(count)}
         members["usageMetadata"] = protojson.printed(usage)
     return protojson.composed(members)

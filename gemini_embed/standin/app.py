@@ -37,9 +37,9 @@ from gemini_embed.standin.url import Target
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from gemini_embed.standin.asked import Asked, VectorSource
+    from gemini_embed.standin.vector_sources import VectorSource, WantedVector
 
-    Reader = Callable[[Target, Any], list[Asked]]
+    Reader = Callable[[Target, Any], list[WantedVector]]
 
 INVALID_KEY = "invalid-key"
 """Never accepted, so that a wrong key can be shown."""
@@ -161,11 +161,11 @@ class Service:
         if fault == "hang":
             await self._released.wait()
         self._check_caller(request, target)
-        asked = reader(target, protojson.parse(raw))
-        self._charge(target, asked, arrived)
+        wanted = reader(target, protojson.parse(raw))
+        self._charge(target, wanted, arrived)
         loop = asyncio.get_running_loop()
-        arrays = spoil(await loop.run_in_executor(self._workers, self._vectors, asked), fault)
-        body = (vertex if target.vertex else answers).vectors(target, asked, arrays)
+        arrays = spoil(await loop.run_in_executor(self._workers, self._vectors, wanted), fault)
+        body = (vertex if target.vertex else answers).vectors(target, wanted, arrays)
         return _Answer(200, body, sent="half" if fault == "half" else "whole")
 
     def _check_caller(self, request: web.Request, target: Target) -> None:
@@ -185,18 +185,18 @@ class Service:
                 vertex_errors.SERVICE if target.vertex else gemini_errors.SERVICE
             )
 
-    def _charge(self, target: Target, asked: Sequence[Asked], now: float) -> None:
+    def _charge(self, target: Target, wanted: Sequence[WantedVector], now: float) -> None:
         quota = self._quotas.setdefault(target.resource, ModelQuota(self._limits))
-        refusal = quota.take(len(asked), sum(one.tokens for one in asked), now)
+        refusal = quota.take(len(wanted), sum(one.tokens for one in wanted), now)
         if refusal is None:
             return
         if target.vertex:
             raise vertex_errors.resource_exhausted()
         raise gemini_errors.quota_exceeded(refusal, target.model, silent=self._silent_quota)
 
-    def _vectors(self, asked: Sequence[Asked]) -> list[bytes]:
+    def _vectors(self, wanted: Sequence[WantedVector]) -> list[bytes]:
         arrays = []
-        for one in asked:
+        for one in wanted:
             if self._closed.is_set():
                 break  # nobody waits for the rest
             arrays.append(self._source.values(one))

@@ -9,7 +9,7 @@ import json
 from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 from gemini_embed.standin import google_errors, protojson
-from gemini_embed.standin.asked import Asked
+from gemini_embed.standin.vector_sources import WantedVector
 from gemini_embed.tasks import TITLED, TaskType
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def task_type(target: Target, value: Any, where: str) -> TaskType | None:
     )
 
 
-def wanted(model: Model, written: Entry) -> Asked:
+def vector_of(model: Model, written: Entry) -> WantedVector:
     """Return the vector that a request asks for.
 
     Raises:
@@ -133,7 +133,7 @@ def wanted(model: Model, written: Entry) -> Asked:
         raise google_errors.invalid_fields(  # presumed wording
             f"{written.name}.title: can only be set when the task type is {TITLED}"
         )
-    return understood(model, text, written.task_type, written.title, written.dimension)
+    return WantedVector.of(model, text, written.task_type, written.title, written.dimension)
 
 
 def joined(parts: Sequence[str | None], where: str) -> str:
@@ -150,17 +150,6 @@ def joined(parts: Sequence[str | None], where: str) -> str:
             "initialized field"
         )
     return " ".join(part for part in parts if part is not None)
-
-
-def understood(
-    model: Model, text: str, task_type: TaskType | None, title: str | None, dimension: int | None
-) -> Asked:
-    """Return what the model makes of a text: the newer ones ignore task type and title."""
-    if model.task == "prefix":
-        task_type = title = None
-    elif task_type == "TASK_TYPE_UNSPECIFIED":
-        task_type = None
-    return Asked(model, text, task_type, title, model.dimension if dimension is None else dimension)
 
 
 def embeddings(target: Target, arrays: Sequence[bytes]) -> dict[str, bytes]:

@@ -16,7 +16,7 @@ from functools import cache
 
 import numpy as np
 
-from gemini_embed.standin.asked import Asked, json_array
+from gemini_embed.standin.vector_sources import WantedVector, json_array
 
 _BLOCK = 32
 _POOL = 256
@@ -26,16 +26,16 @@ _FIRST = 4 * _BLOCK  # bytes of the hash that the first block is made of
 class HashedVectors:
     """Random directions, one per text, task type, title and model."""
 
-    def values(self, asked: Asked) -> bytes:
+    def values(self, wanted: WantedVector) -> bytes:
         """Return the vector as a JSON array."""
-        model, dimension = asked.model, asked.dimension
+        model, dimension = wanted.model, wanted.dimension
         blocks = -(-dimension // _BLOCK)
-        key = repr((model.name, asked.text, asked.task_type, asked.title))
+        key = repr((model.name, wanted.text, wanted.task_type, wanted.title))
         digest = hashlib.shake_256(key.encode()).digest(_FIRST + blocks)
         if dimension % _BLOCK == 0:
-            return b"[%b]" % _row(digest, blocks, dimension if asked.unit else model.dimension)
+            return b"[%b]" % _row(digest, blocks, dimension if wanted.unit else model.dimension)
         beginning = _row(digest, blocks, model.dimension).split(b",")[:dimension]
-        if not asked.unit:
+        if not wanted.unit:
             return b"[%b]" % b",".join(beginning)
         numbers = np.array(beginning, dtype="S").astype(np.float64)
         return json_array(numbers / np.linalg.norm(numbers))

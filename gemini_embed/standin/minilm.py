@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from gemini_embed.standin.asked import Asked, json_array
 from gemini_embed.standin.extra import extra_needed, missing
+from gemini_embed.standin.vector_sources import WantedVector, json_array
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -72,13 +72,13 @@ class MiniLMVectors:
         self._tokenizer.enable_truncation(_MAX_TOKENS)
         self._remembered = lru_cache(maxsize=_REMEMBERED)(self._embed)
 
-    def values(self, asked: Asked) -> bytes:
+    def values(self, wanted: WantedVector) -> bytes:
         """Return the vector as a JSON array."""
-        read, prefix = written(asked.text, asked.title)
-        base = turned(self._remembered(read), repr((asked.model.name, asked.task_type, prefix)))
-        times = -(-asked.model.dimension // len(base))
-        vector = np.tile(base, times)[: asked.dimension] / np.sqrt(times)
-        if asked.unit:
+        read, prefix = written(wanted.text, wanted.title)
+        base = turned(self._remembered(read), repr((wanted.model.name, wanted.task_type, prefix)))
+        times = -(-wanted.model.dimension // len(base))
+        vector = np.tile(base, times)[: wanted.dimension] / np.sqrt(times)
+        if wanted.unit:
             vector /= np.linalg.norm(vector)
         return json_array(vector)
 

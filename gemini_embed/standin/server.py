@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from types import TracebackType
 
-    from gemini_embed.standin.asked import VectorSource
     from gemini_embed.standin.exchange import Exchange, Scripted
+    from gemini_embed.standin.vector_sources import VectorSource
 
 LocalModel = Literal["hash", "minilm"]
 
@@ -140,14 +140,16 @@ class Standin:
         title: str | None = None,
     ) -> list[float]:
         """Return exactly the vector that either service answers for this text on the wire."""
-        from gemini_embed.standin import entries  # noqa: PLC0415  # needs numpy, which is slow
+        from gemini_embed.standin.vector_sources import (  # noqa: PLC0415  # numpy is slow
+            WantedVector,
+        )
 
         row = MODELS.get(bare_name(model))
         if row is None:
             raise ConfigurationError(f"unknown model {model!r}")
         task: TaskType | None = parse_task_type(task_type)
-        asked = entries.understood(row, text, task, title, dimension)
-        numbers: list[float] = json.loads(self._source.values(asked))
+        wanted = WantedVector.of(row, text, task, title, dimension)
+        numbers: list[float] = json.loads(self._source.values(wanted))
         return numbers
 
     def release(self) -> None:

@@ -15,8 +15,8 @@ from gemini_embed.standin import entries, google_errors, protojson, vertex_error
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gemini_embed.standin.asked import Asked
     from gemini_embed.standin.url import Target
+    from gemini_embed.standin.vector_sources import WantedVector
 
 MAX_INSTANCES = 250
 """Texts of one `predict`; `instances_001` may say otherwise of gemini-embedding-001."""
@@ -36,7 +36,7 @@ _PARAMETERS = ("outputDimensionality", "autoTruncate")
 _BATCH = "BatchEmbedContentsRequest.requests"
 
 
-def predict(target: Target, body: Any, *, instances_001: int = MAX_INSTANCES) -> list[Asked]:
+def predict(target: Target, body: Any, *, instances_001: int = MAX_INSTANCES) -> list[WantedVector]:
     """Return what a `predict` asks for.
 
     Raises:
@@ -61,14 +61,14 @@ def predict(target: Target, body: Any, *, instances_001: int = MAX_INSTANCES) ->
         raise vertex_errors.too_many_instances(len(written), most)
     if not all(one.parts and one.parts[0] for one in written):
         raise vertex_errors.empty_text()
-    asked = [_wanted(model, one) for one in written]
-    tokens = sum(one.tokens for one in asked)
+    wanted = [_vector_of(model, one) for one in written]
+    tokens = sum(one.tokens for one in wanted)
     if model.name != _OLD_AND_NEW and tokens > MAX_PREDICT_TOKENS:
         raise vertex_errors.too_many_tokens(tokens, MAX_PREDICT_TOKENS)
-    return asked
+    return wanted
 
 
-def batch(target: Target, body: Any) -> list[Asked]:
+def batch(target: Target, body: Any) -> list[WantedVector]:
     """Return what a `batchEmbedContents` asks for. Its entries need not name the model.
 
     Raises:
@@ -90,10 +90,10 @@ def batch(target: Target, body: Any) -> list[Asked]:
             raise google_errors.invalid_fields(
                 f"{one.name}.model: must match the model of the batch"
             )
-    return [_wanted(model, one) for one in written]
+    return [_vector_of(model, one) for one in written]
 
 
-def single(target: Target, body: Any) -> list[Asked]:
+def single(target: Target, body: Any) -> list[WantedVector]:
     """Return what an `embedContent` asks for: one vector.
 
     Raises:
@@ -105,29 +105,29 @@ def single(target: Target, body: Any) -> list[Asked]:
         raise google_errors.invalid_fields(
             "EmbedContentRequest.model: unexpected model name format"
         )
-    return [_wanted(model, written)]
+    return [_vector_of(model, written)]
 
 
-def vectors(target: Target, asked: Sequence[Asked], arrays: Sequence[bytes]) -> bytes:
+def vectors(target: Target, wanted: Sequence[WantedVector], arrays: Sequence[bytes]) -> bytes:
     """Return the answer to any of the methods; `arrays` are JSON already."""
     if target.method == "predict":
         # A fault may have taken the last vector.
-        predictions = [_prediction(*pair) for pair in zip(asked, arrays, strict=False)]
-        characters = sum(len("".join(one.text.split())) for one in asked)
+        predictions = [_prediction(*pair) for pair in zip(wanted, arrays, strict=False)]
+        characters = sum(len("".join(one.text.split())) for one in wanted)
         return protojson.composed(
             {
                 "predictions": b"[%b]" % b",".join(predictions),
                 "metadata": protojson.printed({"billableCharacterCount": characters}),
             }
         )
-    count = sum(one.counted for one in asked)
+    count = sum(one.counted for one in wanted)
     usage = {
         "promptTokenCount": count,
         "promptTokensDetails": entries.text_tokens(count),
         "totalTokenCount": count,
     }
     members = entries.embeddings(target, arrays) | {"usageMetadata": protojson.printed(usage)}
-    if any(one.too_long for one in asked):  # said of the whole answer, and only if so
+    if any(one.too_long for one in wanted):  # said of the whole answer, and only if so
         members["truncated"] = protojson.printed(value=True)
     return protojson.composed(members)
 
@@ -178,14 +178,14 @@ def _instance(target: Target, item: Any, where: str) -> entries.Entry:
     )
 
 
-def _wanted(model: Model, written: entries.Entry) -> Asked:
-    asked = entries.wanted(model, written)
-    if asked.too_long and not written.auto_truncate:
-        raise vertex_errors.too_many_tokens(asked.tokens, model.max_input_tokens)
-    return asked
+def _vector_of(model: Model, written: entries.Entry) -> WantedVector:
+    wanted = entries.vector_of(model, written)
+    if wanted.too_long and not written.auto_truncate:
+        raise vertex_errors.too_many_tokens(wanted.tokens, model.max_input_tokens)
+    return wanted
 
 
-def _prediction(one: Asked, array: bytes) -> bytes:
+def _prediction(one: WantedVector, array: bytes) -> bytes:
     statistics = protojson.printed({"token_count": one.counted, "truncated": one.too_long})
     embeddings = protojson.composed({"values": array, "statistics": statistics})
     return protojson.composed({"embeddings": embeddings})

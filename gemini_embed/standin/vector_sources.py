@@ -1,8 +1,8 @@
-"""One vector that is asked for, and what can make it. Performs no I/O."""
+"""Which vector is wanted, and what can make it. Performs no I/O."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 
 import numpy as np
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from gemini_embed.tasks import TaskType
 
 
-class Asked(NamedTuple):
+class WantedVector(NamedTuple):
     """Everything a vector depends on. Task and title are None where the model ignores them."""
 
     model: Model
@@ -21,6 +21,23 @@ class Asked(NamedTuple):
     task_type: TaskType | None
     title: str | None
     dimension: int
+
+    @classmethod
+    def of(
+        cls,
+        model: Model,
+        text: str,
+        task_type: TaskType | None,
+        title: str | None,
+        dimension: int | None,
+    ) -> Self:
+        """Return what the model makes of a request: the newer ones ignore task type and title."""
+        if model.task == "prefix":
+            task_type = title = None
+        elif task_type == "TASK_TYPE_UNSPECIFIED":
+            task_type = None
+        numbers = model.dimension if dimension is None else dimension
+        return cls(model, text, task_type, title, numbers)
 
     @property
     def unit(self) -> bool:
@@ -49,8 +66,8 @@ class Asked(NamedTuple):
 class VectorSource(Protocol):
     """Makes vectors; called from several threads."""
 
-    def values(self, asked: Asked) -> bytes:
-        """Return a vector as a JSON array: the same for the same question, always."""
+    def values(self, wanted: WantedVector) -> bytes:
+        """Return a vector as a JSON array: the same for the same `wanted`, always."""
 
 
 def json_array(numbers: NDArray[np.floating]) -> bytes:
