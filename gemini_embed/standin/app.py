@@ -1,6 +1,6 @@
 """The HTTP side of the stand-in: identities, quotas, faults and latency around the answers.
 
-`answers` makes the Gemini API's, `vertex` Vertex AI's; the path of a request says which of
+`gemini` makes the Gemini API's, `vertex` Vertex AI's; the path of a request says which of
 the two is asked. Everything here runs on the stand-in's own event loop, except making
 vectors, which two worker threads do so that the loop stays free.
 """
@@ -16,13 +16,12 @@ import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from aiohttp import web
 
 from gemini_embed.standin import (
-    answers,
+    gemini,
     gemini_errors,
     google_errors,
     protojson,
@@ -35,11 +34,9 @@ from gemini_embed.standin.quota import Limits, ModelQuota
 from gemini_embed.standin.url import Target
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Sequence
 
     from gemini_embed.standin.vector_sources import VectorSource, WantedVector
-
-    Reader = Callable[[Target, Any], list[WantedVector]]
 
 INVALID_KEY = "invalid-key"
 """Never accepted, so that a wrong key can be shown."""
@@ -54,10 +51,6 @@ _VERTEX_PATH = (
     "publishers/google/models/{model:[^/:]+}:{method}"
 )
 
-_GEMINI: Mapping[str, Reader] = {
-    "batchEmbedContents": answers.batch,
-    "embedContent": answers.single,
-}
 _HTML = (
     "<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head>"
     "<body><h1>502 Bad Gateway</h1></body></html>"
@@ -96,11 +89,7 @@ class Service:
         self._quotas: dict[str, ModelQuota] = {}
         self._silent_quota = silent_quota
         self._api_keys = api_keys
-        self._vertex: Mapping[str, Reader] = {
-            "predict": partial(vertex.predict, instances_001=vertex_001_instances),
-            "batchEmbedContents": vertex.batch,
-            "embedContent": vertex.single,
-        }
+        self._vertex = vertex.readers(instances_001=vertex_001_instances)
         self._keep_log = keep_log
         self._released = asyncio.Event()
         self._workers = ThreadPoolExecutor(2, thread_name_prefix="gemini-embed-standin")
@@ -147,7 +136,7 @@ class Service:
 
     async def _answer(self, request: web.Request, raw: bytes, arrived: float) -> _Answer:
         target = Target.of(request.match_info)
-        reader = (self._vertex if target.vertex else _GEMINI).get(target.method)
+        reader = (self._vertex if target.vertex else gemini.READERS).get(target.method)
         if reader is None:
             self._check_caller(request, target)
             return _Answer(200, _told(target, raw))
@@ -165,7 +154,7 @@ class Service:
         self._charge(target, wanted, arrived)
         loop = asyncio.get_running_loop()
         arrays = spoil(await loop.run_in_executor(self._workers, self._vectors, wanted), fault)
-        body = (vertex if target.vertex else answers).vectors(target, wanted, arrays)
+        body = (vertex if target.vertex else gemini).answer(target, wanted, arrays)
         return _Answer(200, body, sent="half" if fault == "half" else "whole")
 
     def _check_caller(self, request: web.Request, target: Target) -> None:
@@ -230,9 +219,9 @@ def _told(target: Target, raw: bytes) -> bytes:
     if target.vertex:
         raise vertex_errors.no_method()
     if not target.method:
-        return answers.described(target) if target.model else answers.model_list()
+        return gemini.described(target) if target.model else gemini.model_list()
     if target.method == "countTokens":
-        return answers.count_tokens(target, protojson.parse(raw))
+        return gemini.count_tokens(target, protojson.parse(raw))
     raise gemini_errors.not_found(target.model, target.version, target.method)
 
 

@@ -43,6 +43,13 @@ class Target(NamedTuple):
         return f"{self.parent}publishers/google/models/{self.model}"
 
     @property
+    def names(self) -> tuple[str | None, ...]:
+        """What a request may call the model; None where it need not name it in a batch."""
+        if self.parent is None:
+            return (self.resource,)
+        return (None, self.resource, f"publishers/google/models/{self.model}")
+
+    @property
     def location(self) -> str | None:
         """The region on Vertex AI, or `global`; None where the URL names none."""
         return self.parent.rstrip("/").rpartition("/")[2] if self.parent else None

@@ -1,20 +1,23 @@
-"""A request of Vertex AI -> what to embed, or Google's refusal; and the answers' bodies.
+"""A request of Vertex AI -> which vectors it wants, or Google's refusal; and the answers.
 
-Performs no I/O. Checks in the same order as `answers`: whether the JSON fits the message,
-whether the model is there, what the values mean. No exchange with `batchEmbedContents` has
-been published; its answer follows Google's reference and what Google's SDK reads.
+Performs no I/O. The order of the checks is that of `embed_content`. No exchange with
+`batchEmbedContents` has been published; its answer follows Google's reference and what Google's
+SDK reads.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from gemini_embed.models import MODELS, Model
-from gemini_embed.standin import entries, google_errors, protojson, vertex_errors
+from gemini_embed.standin import embed_content, protojson, vertex_errors
+from gemini_embed.standin.embed_content import EmbedRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from gemini_embed.standin.embed_content import Reader
     from gemini_embed.standin.url import Target
     from gemini_embed.standin.vector_sources import WantedVector
 
@@ -33,10 +36,18 @@ _OLD_AND_NEW = "gemini-embedding-001"
 _BY_CONTENT = ("embedContent", "batchEmbedContents")
 _INSTANCE = ("content", "taskType", "title", "mimeType")
 _PARAMETERS = ("outputDimensionality", "autoTruncate")
-_BATCH = "BatchEmbedContentsRequest.requests"
 
 
-def predict(target: Target, body: Any, *, instances_001: int = MAX_INSTANCES) -> list[WantedVector]:
+def readers(*, instances_001: int) -> Mapping[str, Reader]:
+    """Return what each method asks for; `instances_001` limits `predict` of that model."""
+    return {
+        "predict": partial(predict, instances_001=instances_001),
+        "batchEmbedContents": partial(embed_content.batch, served=served, most=MAX_BATCH),
+        "embedContent": partial(embed_content.single, served=served),
+    }
+
+
+def predict(target: Target, body: Any, *, instances_001: int) -> list[WantedVector]:
     """Return what a `predict` asks for.
 
     Raises:
@@ -61,75 +72,11 @@ def predict(target: Target, body: Any, *, instances_001: int = MAX_INSTANCES) ->
         raise vertex_errors.too_many_instances(len(written), most)
     if not all(one.parts and one.parts[0] for one in written):
         raise vertex_errors.empty_text()
-    wanted = [_vector_of(model, one) for one in written]
+    wanted = [embed_content.vector_of(model, one) for one in written]
     tokens = sum(one.tokens for one in wanted)
     if model.name != _OLD_AND_NEW and tokens > MAX_PREDICT_TOKENS:
         raise vertex_errors.too_many_tokens(tokens, MAX_PREDICT_TOKENS)
     return wanted
-
-
-def batch(target: Target, body: Any) -> list[WantedVector]:
-    """Return what a `batchEmbedContents` asks for. Its entries need not name the model.
-
-    Raises:
-        GoogleError: One bad entry refuses the whole batch.
-    """
-    fields = protojson.message(body, "", ("requests", "model"))
-    listed = protojson.items(fields.get("requests", []), "requests")
-    written = [entries.entry(target, item, where) for item, where in listed]
-    model = served(target)
-    # All three wordings are presumed: they are the Gemini API's.
-    if not written:
-        raise google_errors.invalid_fields(f"{_BATCH}: requests is not specified")
-    if len(written) > MAX_BATCH:
-        raise google_errors.invalid_fields(
-            f"{_BATCH}: at most {MAX_BATCH} requests can be in one batch"
-        )
-    for one in written:
-        if not _names(one.model, target):
-            raise google_errors.invalid_fields(
-                f"{one.name}.model: must match the model of the batch"
-            )
-    return [_vector_of(model, one) for one in written]
-
-
-def single(target: Target, body: Any) -> list[WantedVector]:
-    """Return what an `embedContent` asks for: one vector.
-
-    Raises:
-        GoogleError: It asks for something that there is not.
-    """
-    written = entries.entry(target, body, "")
-    model = served(target)
-    if not _names(written.model, target):  # presumed wording
-        raise google_errors.invalid_fields(
-            "EmbedContentRequest.model: unexpected model name format"
-        )
-    return [_vector_of(model, written)]
-
-
-def vectors(target: Target, wanted: Sequence[WantedVector], arrays: Sequence[bytes]) -> bytes:
-    """Return the answer to any of the methods; `arrays` are JSON already."""
-    if target.method == "predict":
-        # A fault may have taken the last vector.
-        predictions = [_prediction(*pair) for pair in zip(wanted, arrays, strict=False)]
-        characters = sum(len("".join(one.text.split())) for one in wanted)
-        return protojson.composed(
-            {
-                "predictions": b"[%b]" % b",".join(predictions),
-                "metadata": protojson.printed({"billableCharacterCount": characters}),
-            }
-        )
-    count = sum(one.counted for one in wanted)
-    usage = {
-        "promptTokenCount": count,
-        "promptTokensDetails": entries.text_tokens(count),
-        "totalTokenCount": count,
-    }
-    members = entries.embeddings(target, arrays) | {"usageMetadata": protojson.printed(usage)}
-    if any(one.too_long for one in wanted):  # said of the whole answer, and only if so
-        members["truncated"] = protojson.printed(value=True)
-    return protojson.composed(members)
 
 
 def served(target: Target) -> Model:
@@ -150,6 +97,30 @@ def served(target: Target) -> Model:
     return model
 
 
+def answer(target: Target, wanted: Sequence[WantedVector], arrays: Sequence[bytes]) -> bytes:
+    """Return the answer to any of the methods; `arrays` are JSON already."""
+    if target.method == "predict":
+        # A fault may have taken the last vector.
+        predictions = [_prediction(*pair) for pair in zip(wanted, arrays, strict=False)]
+        characters = sum(len("".join(one.text.split())) for one in wanted)
+        return protojson.composed(
+            {
+                "predictions": b"[%b]" % b",".join(predictions),
+                "metadata": protojson.printed({"billableCharacterCount": characters}),
+            }
+        )
+    count = sum(one.counted for one in wanted)
+    usage = {
+        "promptTokenCount": count,
+        "promptTokensDetails": embed_content.text_tokens(count),
+        "totalTokenCount": count,
+    }
+    members = embed_content.embeddings(target, arrays) | {"usageMetadata": protojson.printed(usage)}
+    if any(one.too_long for one in wanted):  # said of the whole answer, and only if so
+        members["truncated"] = protojson.printed(value=True)
+    return protojson.composed(members)
+
+
 def _is_in(location: str | None, model: Model) -> bool:
     """Tell whether a place has a model. Express mode names no place, and has all of them."""
     return location is None or model.task == "field" or location in ("global", "us", "eu")
@@ -163,26 +134,14 @@ def _methods(model: Model) -> tuple[str, ...]:
     return ("predict",)  # presumed: nobody has reported what another method answers
 
 
-def _names(model: str | None, target: Target) -> bool:
-    """Tell whether the model in a body, if there is one, is the one in the URL."""
-    return model in (None, target.resource, f"publishers/google/models/{target.model}")
-
-
-def _instance(target: Target, item: Any, where: str) -> entries.Entry:
+def _instance(target: Target, item: Any, where: str) -> EmbedRequest:
     fields = protojson.message(item, where, _INSTANCE)
     title = fields.get("title")
-    return entries.Entry(
+    return EmbedRequest(
         parts=[protojson.text(fields.get("content", ""), f"{where}.content")],
-        task_type=entries.task_type(target, fields.get("taskType"), f"{where}.task_type"),
+        task_type=embed_content.task_type(target, fields.get("taskType"), f"{where}.task_type"),
         title=None if title is None else protojson.text(title, f"{where}.title"),
     )
-
-
-def _vector_of(model: Model, written: entries.Entry) -> WantedVector:
-    wanted = entries.vector_of(model, written)
-    if wanted.too_long and not written.auto_truncate:
-        raise vertex_errors.too_many_tokens(wanted.tokens, model.max_input_tokens)
-    return wanted
 
 
 def _prediction(one: WantedVector, array: bytes) -> bytes:

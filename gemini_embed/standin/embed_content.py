@@ -1,6 +1,8 @@
-"""One embedding request as it is written, what it asks for, and how vectors are handed back.
+"""`embedContent` and `batchEmbedContents`, which both of Google's services have.
 
-What both of Google's services have in common. Performs no I/O.
+A request as it is written, which vectors it asks for, and the answer's member that holds them.
+Performs no I/O. The order of the checks is Google's: first whether the JSON fits the message, then
+whether the model is there, then what the values mean.
 """
 
 from __future__ import annotations
@@ -8,15 +10,17 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
-from gemini_embed.standin import google_errors, protojson
+from gemini_embed.standin import google_errors, protojson, vertex_errors
 from gemini_embed.standin.vector_sources import WantedVector
 from gemini_embed.tasks import TITLED, TaskType
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from gemini_embed.models import Model
     from gemini_embed.standin.url import Target
+
+    Reader = Callable[[Target, Any], list[WantedVector]]
 
 _CONFIG = (
     "taskType",
@@ -28,6 +32,8 @@ _CONFIG = (
 )
 _GEMINI = ("model", "content", "embedContentConfig", *_CONFIG[:3])
 _VERTEX = (*_GEMINI, "autoTruncate")
+_BATCH, _SINGLE = "BatchEmbedContentsRequest", "EmbedContentRequest"
+_FORMAT = "unexpected model name format"
 _CONTENT = ("parts", "role")
 _PART = ("text", "inlineData", "fileData")
 _TASKS: dict[str, TaskType] = {
@@ -35,7 +41,7 @@ _TASKS: dict[str, TaskType] = {
 }
 
 
-class Entry(NamedTuple):
+class EmbedRequest(NamedTuple):
     """One request as it is written, before anybody asks whether it makes sense.
 
     A part that holds nothing is None. `name` is what refusals call the request.
@@ -47,10 +53,61 @@ class Entry(NamedTuple):
     title: str | None = None
     dimension: int | None = None
     auto_truncate: bool = True
-    name: str = "EmbedContentRequest"
+    name: str = _SINGLE
 
 
-def entry(target: Target, item: Any, where: str) -> Entry:
+def single(target: Target, body: Any, *, served: Callable[[Target], Model]) -> list[WantedVector]:
+    """Return what an `embedContent` asks for: one vector.
+
+    `served` returns the row of the model in the URL, or refuses, in its service's words.
+
+    Raises:
+        GoogleError: It asks for something that there is not.
+    """
+    request = read(target, body, "")
+    model = served(target)
+    if request.model not in (None, *target.names):  # presumed wording
+        raise google_errors.invalid_fields(f"{request.name}.model: {_FORMAT}")
+    return [vector_of(model, request)]
+
+
+def batch(
+    target: Target, body: Any, *, served: Callable[[Target], Model], most: int
+) -> list[WantedVector]:
+    """Return what a `batchEmbedContents` asks for, which takes `most` requests.
+
+    On Vertex AI all wordings about the batch and its models are presumed to be the Gemini API's.
+
+    Raises:
+        GoogleError: One bad request refuses the whole batch.
+    """
+    fields = protojson.message(body, "", ("requests", "model"))
+    listed = protojson.items(fields.get("requests", []), "requests")
+    requests = [read(target, item, where) for item, where in listed]
+    model = served(target)
+    if not requests:  # presumed wording
+        raise google_errors.invalid_fields(f"{_BATCH}.requests: requests is not specified")
+    if len(requests) > most:
+        raise google_errors.invalid_fields(
+            f"{_BATCH}.requests: at most {most} requests can be in one batch"
+        )
+    if complaints := [c for one in requests if (c := _complaint_of_model(one, target))]:
+        raise google_errors.invalid_fields(*complaints)
+    return [vector_of(model, one) for one in requests]
+
+
+def _complaint_of_model(one: EmbedRequest, target: Target) -> str | None:
+    """Return what is wrong with the model that a request of a batch names, if anything is."""
+    if one.model in target.names:
+        return None
+    if one.model is None:
+        return f"{one.name}.model: model is not specified"
+    if not one.model.startswith(target.resource.removesuffix(target.model)):
+        return f"{one.name}.model: {_FORMAT}"
+    return f"{one.name}.model: must match the model of the batch"  # presumed wording
+
+
+def read(target: Target, item: Any, where: str) -> EmbedRequest:
     """Return what is written in an `EmbedContentRequest`.
 
     Raises:
@@ -61,9 +118,10 @@ def entry(target: Target, item: Any, where: str) -> Entry:
     nested, nest = fields.get("embedContentConfig"), f"{inside}embed_content_config"
     if nested is not None:
         fields |= protojson.message(nested, nest, _CONFIG)
+    truncate = protojson.flag(fields.get("autoTruncate", True), f"{inside}auto_truncate")
     model, content = fields.get("model"), fields.get("content")
     title, dimension = fields.get("title"), fields.get("outputDimensionality")
-    return Entry(
+    return EmbedRequest(
         parts=None if content is None else texts(content, f"{inside}content"),
         model=None if model is None else protojson.text(model, f"{inside}model"),
         task_type=task_type(target, fields.get("taskType"), f"{inside}task_type"),
@@ -71,8 +129,9 @@ def entry(target: Target, item: Any, where: str) -> Entry:
         dimension=None
         if dimension is None
         else protojson.whole(dimension, f"{inside}output_dimensionality"),
-        auto_truncate=protojson.flag(fields.get("autoTruncate", True), f"{inside}auto_truncate"),
-        name=f"BatchEmbedContentsRequest.{where}" if where else "EmbedContentRequest",
+        # The Gemini API takes it too; what that does to a text that is too long is not known.
+        auto_truncate=truncate or not target.vertex,
+        name=f"{_BATCH}.{where}" if where else _SINGLE,
     )
 
 
@@ -114,26 +173,29 @@ def task_type(target: Target, value: Any, where: str) -> TaskType | None:
     )
 
 
-def vector_of(model: Model, written: Entry) -> WantedVector:
+def vector_of(model: Model, request: EmbedRequest) -> WantedVector:
     """Return the vector that a request asks for.
 
     Raises:
         GoogleError: It asks for something that there is not.
     """
-    text = joined(written.parts or (), f"{written.name}.content")
-    if not all(written.parts or ()):
-        raise google_errors.invalid("EmbedContentRequest.content contains an empty Part.")
-    if written.dimension is not None and not 1 <= written.dimension <= model.dimension:
+    text = joined(request.parts or (), f"{request.name}.content")
+    if not all(request.parts or ()):
+        raise google_errors.invalid(f"{_SINGLE}.content contains an empty Part.")
+    if request.dimension is not None and not 1 <= request.dimension <= model.dimension:
         # Presumed wording, and presumed that zero is refused too.
         raise google_errors.invalid_fields(
-            f"{written.name}.output_dimensionality: must be between 1 and {model.dimension}, "
-            f"got {written.dimension}"
+            f"{request.name}.output_dimensionality: must be between 1 and {model.dimension}, "
+            f"got {request.dimension}"
         )
-    if model.task == "field" and written.title and written.task_type != TITLED:
+    if model.task == "field" and request.title and request.task_type != TITLED:
         raise google_errors.invalid_fields(  # presumed wording
-            f"{written.name}.title: can only be set when the task type is {TITLED}"
+            f"{request.name}.title: can only be set when the task type is {TITLED}"
         )
-    return WantedVector.of(model, text, written.task_type, written.title, written.dimension)
+    wanted = WantedVector.of(model, text, request.task_type, request.title, request.dimension)
+    if wanted.too_long and not request.auto_truncate:
+        raise vertex_errors.too_many_tokens(wanted.tokens, model.max_input_tokens)
+    return wanted
 
 
 def joined(parts: Sequence[str | None], where: str) -> str:
