@@ -5,8 +5,8 @@ Its vectors are NOT Google's. Importing this package needs none of the extra's p
 starting a `Standin` does (`pip install "gemini-embed[standin]"`).
 """
 
-from gemini_embed.standin.exchange import Exchange, Scripted
-from gemini_embed.standin.faults import FaultKind
+from gemini_embed.standin.faults import FaultKind, Scripted
+from gemini_embed.standin.request_log import Exchange
 from gemini_embed.standin.server import Standin
 
 __all__ = ["Exchange", "FaultKind", "Scripted", "Standin"]

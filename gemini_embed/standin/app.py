@@ -28,9 +28,9 @@ from gemini_embed.standin import (
     vertex,
     vertex_errors,
 )
-from gemini_embed.standin.exchange import Exchange, Scripted
-from gemini_embed.standin.faults import FaultKind, Faults, check_kind, spoil
+from gemini_embed.standin.faults import FaultKind, Faults, Scripted, check_kind, spoil
 from gemini_embed.standin.quota import Limits, ModelQuota
+from gemini_embed.standin.request_log import Exchange
 from gemini_embed.standin.url import Target
 
 if TYPE_CHECKING:

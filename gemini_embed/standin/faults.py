@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,6 +39,12 @@ FaultKind = Literal[
 """
 
 KINDS: tuple[FaultKind, ...] = get_args(FaultKind)
+
+Verbatim: TypeAlias = tuple[int, dict[str, Any] | str | bytes, dict[str, str]]
+"""A whole answer: status, body, headers."""
+
+Scripted: TypeAlias = FaultKind | Verbatim | None
+"""One entry of `Standin.script`; None answers normally."""
 
 
 class Faults:

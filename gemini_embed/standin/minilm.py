@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from gemini_embed.standin.extra import extra_needed, missing
+from gemini_embed.standin.optional_imports import extra_needed, missing
 from gemini_embed.standin.vector_sources import WantedVector, json_array
 
 if TYPE_CHECKING:

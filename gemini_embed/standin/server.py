@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Literal, Self, get_args
 
 from gemini_embed.errors import ConfigurationError
 from gemini_embed.models import MODELS, bare_name
-from gemini_embed.standin.extra import extra_needed
-from gemini_embed.standin.faults import FaultKind, Faults
+from gemini_embed.standin.faults import FaultKind, Faults, Scripted
+from gemini_embed.standin.optional_imports import extra_needed
 from gemini_embed.standin.quota import Limits
 from gemini_embed.tasks import TaskType, parse_task_type
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from types import TracebackType
 
-    from gemini_embed.standin.exchange import Exchange, Scripted
+    from gemini_embed.standin.request_log import Exchange
     from gemini_embed.standin.vector_sources import VectorSource
 
 LocalModel = Literal["hash", "minilm"]

@@ -1,4 +1,4 @@
-"""The message for a missing package of the `[standin]` extra. Performs no I/O."""
+"""Imports that need the `[standin]` extra, and what is said where it is missing."""
 
 from __future__ import annotations
 

@@ -1,17 +1,9 @@
-"""What passed between a client and the stand-in, and what may be scripted. Performs no I/O."""
+"""What `Standin.log` holds of each request. Performs no I/O."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypeAlias
-
-from gemini_embed.standin.faults import FaultKind
-
-Verbatim: TypeAlias = tuple[int, dict[str, Any] | str | bytes, dict[str, str]]
-"""A whole answer: status, body, headers."""
-
-Scripted: TypeAlias = FaultKind | Verbatim | None
-"""One entry of `Standin.script`; None answers normally."""
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
