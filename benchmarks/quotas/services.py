@@ -13,8 +13,7 @@ from benchmarks.quotas.counters import Bucket, Counter, Fixed, Gcra, Sliding
 from benchmarks.quotas.scenarios import BOTH_TOKENS, OUTAGE, PERIOD, Scenario
 from gemini_embed.refusals import refusal
 from gemini_embed.standin import gemini_errors, google_errors, vertex_errors
-from gemini_embed.standin.quota import DAY, MEANINGLESS_DELAY, Violation
-from gemini_embed.standin.quota import Refusal as Told
+from gemini_embed.standin.model_quota import DAY, MEANINGLESS_DELAY, OverQuota, Violation
 
 if TYPE_CHECKING:
     from gemini_embed.errors import RequestError
@@ -217,7 +216,7 @@ def _written(refused: Refused, scenario: Scenario) -> google_errors.GoogleError:
     if scenario.told in delays:
         return _silent(delays[scenario.told])
     if scenario.told == "named":
-        told = Told(list(refused.violations), refused.delay)
+        told = OverQuota(list(refused.violations), refused.delay)
         return gemini_errors.quota_exceeded(told, "gemini-embedding-2", silent=False)
     if scenario.told == "per-minute":
         return google_errors.GoogleError(
@@ -227,4 +226,4 @@ def _written(refused: Refused, scenario: Scenario) -> google_errors.GoogleError:
 
 
 def _silent(delay: float) -> google_errors.GoogleError:
-    return gemini_errors.quota_exceeded(Told([], delay), "gemini-embedding-2", silent=True)
+    return gemini_errors.quota_exceeded(OverQuota([], delay), "gemini-embedding-2", silent=True)

@@ -29,8 +29,8 @@ from gemini_embed.standin import (
     vertex_errors,
 )
 from gemini_embed.standin.faults import FaultKind, Faults, Scripted, check_kind, spoil
-from gemini_embed.standin.quota import Limits, ModelQuota
-from gemini_embed.standin.request_log import Exchange
+from gemini_embed.standin.model_quota import ModelQuota, QuotaLimits
+from gemini_embed.standin.request_log import Exchange, RequestLog
 from gemini_embed.standin.url import Target
 
 if TYPE_CHECKING:
@@ -65,14 +65,14 @@ class _Answer:
     sent: Literal["whole", "half", "reset"] = "whole"
 
 
-class Service:
+class App:
     """Answers requests and remembers them."""
 
     def __init__(
         self,
         source: VectorSource,
         faults: Faults,
-        limits: Limits,
+        limits: QuotaLimits,
         *,
         latency: float,
         silent_quota: bool,
@@ -81,7 +81,7 @@ class Service:
         keep_log: bool,
     ) -> None:
         self.latency = latency
-        self.log: list[Exchange] = []
+        self.log = RequestLog(kept=keep_log)
         self.script: deque[Scripted] = deque()
         self._source = source
         self._faults = faults
@@ -90,7 +90,6 @@ class Service:
         self._silent_quota = silent_quota
         self._api_keys = api_keys
         self._vertex = vertex.readers(instances_001=vertex_001_instances)
-        self._keep_log = keep_log
         self._released = asyncio.Event()
         self._workers = ThreadPoolExecutor(2, thread_name_prefix="gemini-embed-standin")
         self._closed = threading.Event()
@@ -124,14 +123,15 @@ class Service:
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         arrived = time.monotonic()
         raw = await request.read()
-        noted = self._note(request, raw, arrived)
+        exchange = _exchange(request, raw, arrived)
+        self.log.add(exchange)
         try:
             answer = await self._answer(request, raw, arrived)
         except google_errors.GoogleError as error:
             answer = _json_answer(error.status, error.body)
         if self.latency:
             await asyncio.sleep(arrived + self.latency - time.monotonic())
-        self._note_status(noted, answer.status)
+        self.log.set_status(exchange, answer.status)
         return await _send(request, answer)
 
     async def _answer(self, request: web.Request, raw: bytes, arrived: float) -> _Answer:
@@ -139,7 +139,7 @@ class Service:
         reader = (self._vertex if target.vertex else gemini.READERS).get(target.method)
         if reader is None:
             self._check_caller(request, target)
-            return _Answer(200, _told(target, raw))
+            return _Answer(200, _answer_without_vectors(target, raw))
         fault = self.script.popleft() if self.script else self._faults.draw()
         if isinstance(fault, tuple):
             return _verbatim(*fault)
@@ -176,12 +176,12 @@ class Service:
 
     def _charge(self, target: Target, wanted: Sequence[WantedVector], now: float) -> None:
         quota = self._quotas.setdefault(target.resource, ModelQuota(self._limits))
-        refusal = quota.take(len(wanted), sum(one.tokens for one in wanted), now)
-        if refusal is None:
+        over = quota.take(len(wanted), sum(one.tokens for one in wanted), now)
+        if over is None:
             return
         if target.vertex:
             raise vertex_errors.resource_exhausted()
-        raise gemini_errors.quota_exceeded(refusal, target.model, silent=self._silent_quota)
+        raise gemini_errors.quota_exceeded(over, target.model, silent=self._silent_quota)
 
     def _vectors(self, wanted: Sequence[WantedVector]) -> list[bytes]:
         arrays = []
@@ -191,26 +191,17 @@ class Service:
             arrays.append(self._source.values(one))
         return arrays
 
-    def _note(self, request: web.Request, raw: bytes, arrived: float) -> Exchange:
-        try:
-            body = json.loads(raw) if raw else None
-        except ValueError:
-            body = None
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        noted = Exchange(arrived, request.path, headers, body, 0)
-        if self._keep_log:
-            self.log.append(noted)
-        return noted
 
-    def _note_status(self, noted: Exchange, status: int) -> None:
-        # From the end, where it is; not at all if a test has cleared the log meanwhile.
-        for index in range(len(self.log) - 1, -1, -1):
-            if self.log[index] is noted:
-                self.log[index] = replace(noted, status=status)
-                break
+def _exchange(request: web.Request, raw: bytes, arrived: float) -> Exchange:
+    try:
+        body = json.loads(raw) if raw else None
+    except ValueError:
+        body = None
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    return Exchange(arrived, request.path, headers, body, 0)
 
 
-def _told(target: Target, raw: bytes) -> bytes:
+def _answer_without_vectors(target: Target, raw: bytes) -> bytes:
     """Return the answer to what asks for no vector.
 
     Raises:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from gemini_embed.standin.google_errors import GoogleError, detail
 
 if TYPE_CHECKING:
-    from gemini_embed.standin.quota import Refusal
+    from gemini_embed.standin.model_quota import OverQuota
 
 SERVICE = "generativelanguage.googleapis.com"
 
@@ -52,10 +52,10 @@ def model_not_found(model: str, version: str) -> GoogleError:
     )
 
 
-def quota_exceeded(refusal: Refusal, model: str, *, silent: bool) -> GoogleError:
+def quota_exceeded(over: OverQuota, model: str, *, silent: bool) -> GoogleError:
     """429. A `silent` one tells the delay and no more, as Google's sometimes do."""
     # Up, never down: who waits as long as the message says must be let in.
-    exact = math.ceil(refusal.delay * 1e9) / 1e9
+    exact = math.ceil(over.delay * 1e9) / 1e9
     message = (
         "You exceeded your current quota, please check your plan and billing details. "
         f"For more information on this error, head to: {_RATE_LIMITS}."
@@ -67,7 +67,7 @@ def quota_exceeded(refusal: Refusal, model: str, *, silent: bool) -> GoogleError
     # Google's quotas know this model by an older name.
     known_as = "gemini-embedding-1.0" if model == "gemini-embedding-001" else model
     message += " To monitor your current usage, head to: https://ai.dev/rate-limit. "
-    for metric, _, limit in refusal.violations:
+    for metric, _, limit in over.violations:
         message += f"\n* Quota exceeded for metric: {metric}, limit: {limit}, model: {known_as}"
     message += f"\nPlease retry in {exact:.9f}s."
     link = {"description": "Learn more about Gemini API quotas", "url": _RATE_LIMITS}
@@ -78,7 +78,7 @@ def quota_exceeded(refusal: Refusal, model: str, *, silent: bool) -> GoogleError
             "quotaDimensions": {"model": known_as, "location": "global"},
             **({"quotaValue": str(limit)} if limit else {}),  # Google leaves a zero out
         }
-        for metric, quota_id, limit in refusal.violations
+        for metric, quota_id, limit in over.violations
     ]
     return GoogleError(
         429,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 
@@ -23,3 +23,24 @@ class Exchange:
     headers: dict[str, str]
     body: Any
     status: int
+
+
+class RequestLog:
+    """Every request, in the order of arrival; empty if none is `kept`."""
+
+    def __init__(self, *, kept: bool) -> None:
+        self.exchanges: list[Exchange] = []
+        self._kept = kept
+
+    def add(self, exchange: Exchange) -> None:
+        """Note a request that has arrived."""
+        if self._kept:
+            self.exchanges.append(exchange)
+
+    def set_status(self, exchange: Exchange, status: int) -> None:
+        """Note how a request was answered."""
+        # From the end, where it is; not at all if a test has cleared the log meanwhile.
+        for index in range(len(self.exchanges) - 1, -1, -1):
+            if self.exchanges[index] is exchange:
+                self.exchanges[index] = replace(exchange, status=status)
+                break

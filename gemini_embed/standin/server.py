@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Literal, Self, get_args
 from gemini_embed.errors import ConfigurationError
 from gemini_embed.models import MODELS, bare_name
 from gemini_embed.standin.faults import FaultKind, Faults, Scripted
+from gemini_embed.standin.model_quota import QuotaLimits
 from gemini_embed.standin.optional_imports import extra_needed
-from gemini_embed.standin.quota import Limits
 from gemini_embed.tasks import TaskType, parse_task_type
 
 if TYPE_CHECKING:
@@ -84,12 +84,12 @@ class Standin:
         if vertex_001_instances < 1:
             raise ValueError(f"vertex_001_instances must be at least 1, not {vertex_001_instances}")
         with extra_needed():
-            from gemini_embed.standin.app import Service  # noqa: PLC0415  # needs the extra
+            from gemini_embed.standin.app import App  # noqa: PLC0415  # needs the extra
         self._source = _source(model)
-        self._service = Service(
+        self._app = App(
             self._source,
             Faults(faults or {}, seed),
-            Limits(
+            QuotaLimits(
                 requests=requests,
                 tokens=tokens,
                 window=window,
@@ -114,21 +114,21 @@ class Standin:
     @property
     def log(self) -> list[Exchange]:
         """Every request so far, in the order of arrival."""
-        return self._service.log
+        return self._app.log.exchanges
 
     @property
     def script(self) -> deque[Scripted]:
         """What the next embedding requests meet, one entry each, before faults are drawn."""
-        return self._service.script
+        return self._app.script
 
     @property
     def latency(self) -> float:
         """Seconds before every answer."""
-        return self._service.latency
+        return self._app.latency
 
     @latency.setter
     def latency(self, seconds: float) -> None:
-        self._service.latency = seconds
+        self._app.latency = seconds
 
     def vector(
         self,
@@ -155,7 +155,7 @@ class Standin:
     def release(self) -> None:
         """Answer the requests that hang now."""
         if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._service.release)
+            self._loop.call_soon_threadsafe(self._app.release)
 
     def __enter__(self) -> Self:
         started: Future[None] = Future()
@@ -189,7 +189,7 @@ class Standin:
 
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         runner = web.AppRunner(
-            self._service.application(),
+            self._app.application(),
             access_log=None,
             handler_cancellation=True,  # a client that has gone does not hang for ever
             shutdown_timeout=_PATIENCE,
@@ -204,7 +204,7 @@ class Standin:
             started.set_exception(error)
         finally:
             await runner.cleanup()
-            self._service.close()
+            self._app.close()
 
 
 def _source(model: LocalModel) -> VectorSource:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gemini_embed.standin import Standin
-from gemini_embed.standin.quota import Limits, ModelQuota, SlidingWindow
+from gemini_embed.standin.model_quota import ModelQuota, QuotaLimits, SlidingWindow
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,7 +54,7 @@ def test_more_than_the_limit_never_fits() -> None:
 
 def test_refused_requests_do_not_count() -> None:
     """A refusal by one limit spends nothing of the others."""
-    quota = ModelQuota(Limits(requests=10, tokens=100, requests_per_day=15))
+    quota = ModelQuota(QuotaLimits(requests=10, tokens=100, requests_per_day=15))
     assert quota.take(5, 90, 0.0) is None
     refusal = quota.take(5, 11, 1.0)
     assert refusal is not None

@@ -33,7 +33,7 @@ class Violation(NamedTuple):
     limit: int
 
 
-class Refusal(NamedTuple):
+class OverQuota(NamedTuple):
     """Why a batch does not fit, and the seconds after which it is worth trying again."""
 
     violations: list[Violation]
@@ -41,7 +41,7 @@ class Refusal(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class QuotaLimits:
     """The quota of every model; None is no limit, and 0 texts are no quota at all."""
 
     requests: int | None = None
@@ -86,17 +86,17 @@ class SlidingWindow:
 class ModelQuota:
     """All limits of one model."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: QuotaLimits) -> None:
         self._requests = _window(limits.requests, limits.window)
         self._tokens = _window(limits.tokens, limits.window)
         self._day = _window(limits.requests_per_day, DAY)
         self._nothing = 0 in (limits.requests, limits.requests_per_day)
 
-    def take(self, texts: int, tokens: int, now: float) -> Refusal | None:
+    def take(self, texts: int, tokens: int, now: float) -> OverQuota | None:
         """Count a batch and return None, or leave it uncounted and return why."""
         if self._nothing:
             none = [Violation(f"{_METRIC}requests", quota_id, 0) for quota_id in _NO_QUOTA]
-            return Refusal(none, MEANINGLESS_DELAY)
+            return OverQuota(none, MEANINGLESS_DELAY)
         violations: list[Violation] = []
         wait = 0.0
         counted = (
@@ -112,7 +112,7 @@ class ModelQuota:
             violations.append(Violation(_METRIC + metric, quota_id, window.limit))
             wait = max(wait, MEANINGLESS_DELAY if window is self._day else delay)
         if violations:
-            return Refusal(violations, wait)
+            return OverQuota(violations, wait)
         for window, amount, _, _ in counted:
             if window:
                 window.spend(amount, now)
