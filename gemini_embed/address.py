@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from google import genai
     from pydantic import SecretStr
 
-    from gemini_embed.backend import Backend
+    from gemini_embed.ask import Backend
     from gemini_embed.credentials import Key
     from gemini_embed.options import Options
     from gemini_embed.service_address import ServiceAddress

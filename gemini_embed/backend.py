@@ -7,47 +7,21 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
+from gemini_embed.ask import Backend
 from gemini_embed.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from gemini_embed.models import Model
-
-BackendName = Literal["gemini", "vertex"]
 
 _SWITCHES = ("GOOGLE_GENAI_USE_ENTERPRISE", "GOOGLE_GENAI_USE_VERTEXAI")
 """Turn Vertex AI on or off; the SDK's order."""
 
 _ON = frozenset({"true", "1", "yes", "on"})
 _OFF = frozenset({"false", "0", "no", "off"})
-
-
-@dataclass(frozen=True, slots=True)
-class Backend:
-    """One of the two services.
-
-    Attributes:
-        name: `"gemini"` or `"vertex"`.
-        why: What decided, in words.
-        project: Google Cloud project, on Vertex AI.
-        location: Its region there; None in express mode, where the key decides.
-    """
-
-    name: BackendName
-    why: str
-    project: str | None = None
-    location: str | None = None
-
-    def __str__(self) -> str:
-        if self.name == "gemini":
-            return f"the Gemini API ({self.why})"
-        where = {"project": self.project, "location": self.location}
-        told = "".join(f", {name} {value}" for name, value in where.items() if value)
-        return f"Vertex AI{told} ({self.why})"
 
 
 def choose_backend(

@@ -14,22 +14,22 @@ from gemini_embed.models import MODELS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from gemini_embed.request import Request
+    from gemini_embed.ask import Ask
     from gemini_embed.tasks import WireText
 
 
-def is_certain(request: Request) -> bool:
+def is_certain(ask: Ask) -> bool:
     """Tell whether the SDK goes the way that the table of models says.
 
     On Vertex AI it goes by the model's name, and a gateway's may be any.
     """
-    return request.backend.name == "gemini" or request.model.name in MODELS
+    return ask.backend.name == "gemini" or ask.model.name in MODELS
 
 
-def body_of(wires: Iterable[WireText], request: Request) -> dict[str, Any]:
+def body_of(wires: Iterable[WireText], ask: Ask) -> dict[str, Any]:
     """Return what differs from text to text: the SDK adds what a body holds beside it."""
-    name, entry = _ENTRIES[request.backend.name, request.route.method]
-    return {name: [_without_none(entry(wire, request)) for wire in wires]}
+    name, entry = _ENTRIES[ask.backend.name, ask.route.method]
+    return {name: [_without_none(entry(wire, ask)) for wire in wires]}
 
 
 def content_of(wire: WireText) -> dict[str, Any]:
@@ -50,31 +50,31 @@ def as_utf8(body: bytes) -> bytes:
         return body
 
 
-def _on_gemini(wire: WireText, request: Request) -> dict[str, Any]:
-    name = request.sent_model
+def _on_gemini(wire: WireText, ask: Ask) -> dict[str, Any]:
+    name = ask.service.sent_model
     return {
         "model": name if name.startswith(("models/", "tunedModels/")) else f"models/{name}",
         "content": content_of(wire),
         "taskType": wire.task_type,
         "title": wire.title,
-        "outputDimensionality": request.sent_dimensionality,
+        "outputDimensionality": ask.output_dimensionality,
     }
 
 
-def _on_vertex(wire: WireText, request: Request) -> dict[str, Any]:
+def _on_vertex(wire: WireText, ask: Ask) -> dict[str, Any]:
     config = {
         "taskType": wire.task_type,
         "title": wire.title,
-        "outputDimensionality": request.sent_dimensionality,
+        "outputDimensionality": ask.output_dimensionality,
     }
     return {"content": content_of(wire), "embedContentConfig": _without_none(config) or None}
 
 
-def _predicted(wire: WireText, _: Request) -> dict[str, Any]:
+def _predicted(wire: WireText, _: Ask) -> dict[str, Any]:
     return {"content": wire.text, "task_type": wire.task_type, "title": wire.title}
 
 
-_ENTRIES: dict[tuple[str, str], tuple[str, Callable[[WireText, Request], dict[str, Any]]]] = {
+_ENTRIES: dict[tuple[str, str], tuple[str, Callable[[WireText, Ask], dict[str, Any]]]] = {
     ("gemini", "batchEmbedContents"): ("requests", _on_gemini),
     ("vertex", "batchEmbedContents"): ("requests", _on_vertex),
     ("vertex", "predict"): ("instances", _predicted),

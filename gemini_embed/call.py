@@ -25,7 +25,6 @@ from gemini_embed.inquiry import Blame, Inquiry
 from gemini_embed.learned import forget, limits_of
 from gemini_embed.loop import give_way
 from gemini_embed.memory import Memory
-from gemini_embed.models import must_normalize
 from gemini_embed.observe.events import Waiting
 from gemini_embed.observe.logs import WaitLog
 from gemini_embed.plan import Plan, body_bytes, estimate_tokens, letters, places_of
@@ -40,9 +39,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from gemini_embed.ask import Ask
+    from gemini_embed.cache.guard import GuardedCache
     from gemini_embed.plan import Batch
+    from gemini_embed.policy import CallPolicy
     from gemini_embed.quota import Quota, Room
-    from gemini_embed.request import Request
+    from gemini_embed.results import Wanted
+    from gemini_embed.tasks import WireText
     from gemini_embed.transport import Answer
 
 _PASSED = 10
@@ -55,9 +58,21 @@ _LISTED_AT_ONCE = 32
 class Call:
     """One call while it runs: what still waits, what is done, why it must stop."""
 
-    def __init__(self, request: Request, quota: Quota) -> None:
-        self.request = request
-        self._places = places_of(request.wires)
+    def __init__(
+        self,
+        wires: Sequence[WireText],
+        ask: Ask,
+        wanted: Wanted,
+        policy: CallPolicy,
+        *,
+        quota: Quota,
+        cache: GuardedCache | None,
+    ) -> None:
+        self.ask = ask
+        self.wanted = wanted
+        self.policy = policy
+        self.count = len(wires)
+        self._places = places_of(wires)
         self.plan = Plan()
         self.error: BaseException | None = None
         self.last_failure: GeminiEmbedError | None = None
@@ -66,7 +81,7 @@ class Call:
         self.prompt_tokens: int | None = None
         self.truncated: set[int] = set()
         self._quota = quota
-        self._limits = limits_of(request)
+        self._limits = limits_of(ask)
         self._inquiry = Inquiry()
         self._too_many_tokens = False
         self._stopped = asyncio.Event()
@@ -74,21 +89,18 @@ class Call:
         self._fitting: float = math.inf  # texts in a request, where larger ones were refused
         self._passed = 0
         self._rejected: list[GeminiEmbedError] = []
-        self._vectors = np.zeros((len(request.wires), request.dimension), np.float32)
-        self._done = np.zeros(len(request.wires), np.bool_)
+        self._vectors = np.zeros((self.count, wanted.dimension), np.float32)
+        self._done = np.zeros(self.count, np.bool_)
         self._lists: list[list[float]] | None = None
-        if request.as_lists:
-            self._lists = [[] for _ in request.wires]
-        self._normalize = must_normalize(
-            request.normalize, model=request.model, dimension=request.dimension
-        )
+        if wanted.as_lists:
+            self._lists = [[] for _ in wires]
         self._memory = None
-        if request.cache is None:
+        if cache is None:
             self.plan.add(self._places)
         else:
-            self._memory = Memory(request, list(self._places))
+            self._memory = Memory(cache, list(self._places), ask, used=wanted.dimension)
         self._news = asyncio.Event()  # of the plan, or the call's end
-        self._bar = Progress(len(request.wires)) if request.show_progress else None
+        self._bar = Progress(self.count) if policy.show_progress else None
 
     def __len__(self) -> int:
         """Return how many texts there are, repeated ones counted once."""
@@ -107,7 +119,7 @@ class Call:
 
     def note_wait(self, seconds: float) -> None:
         """Tell whoever watches that the next request waits for the quota."""
-        reason = f"for the quota of {self.request.model.name}: {self._quota.told}"
+        reason = f"for the quota of {self.ask.model.name}: {self._quota.told}"
         self._tell_wait(seconds, reason)
 
     def _tell_wait(self, seconds: float, reason: str) -> None:
@@ -129,7 +141,7 @@ class Call:
         batch = self.plan.take(
             min(room.texts, self._most_texts),
             max_bytes=self._limits.size,
-            max_tokens=min(room.tokens, self.request.route.tokens),
+            max_tokens=min(room.tokens, self.ask.route.tokens),
             tokens_per_estimate=self._quota.tokens_per_estimate,
         )
         assert batch is not None  # noqa: S101 - the gate asks a source that is not empty
@@ -137,7 +149,7 @@ class Call:
 
     @property
     def _most_texts(self) -> int:
-        return int(min(self.request.batch_size, self._limits.texts, self._fitting))
+        return int(min(self.policy.batch_size, self._limits.texts, self._fitting))
 
     def estimate(self, batch: Batch) -> int:
         """Return about how many tokens a batch has; 0 where tokens are not limited."""
@@ -184,11 +196,11 @@ class Call:
         self._too_many_tokens |= has_too_many_tokens(error)
         match self._inquiry.refuse(batch, passed=passed):
             case Blame.REQUEST:
-                forget(self.request)
+                forget(self.ask)
                 error.args = (f"{error} (texts alone are refused too)",)
                 raise error
             case Blame.TEXT:
-                self.reject(located(error, batch, self.request))
+                self.reject(located(error, batch, self))
         self._go_on()
 
     def _is_too_much(self, batch: Batch, error: RequestError) -> bool:
@@ -268,16 +280,16 @@ class Call:
         rows = set(answer.truncated)
         if answer.some_truncated and not rows:
             # It tells of the batch only. A token is a byte or more, so short texts were not cut.
-            most = self.request.model.max_input_tokens
+            most = self.ask.model.max_input_tokens
             rows = {row for row, text in enumerate(batch.texts) if len(text.encode()) > most}
         self.truncated.update(place for row in rows for place in batch.positions[row])
 
     def place(self, positions: Sequence[Sequence[int]], block: NDArray[np.float32]) -> None:
         """Put each vector at every place its text stands in the caller's list."""
         self.refusals = 0
-        if block.shape[1] != self.request.dimension:
-            block = as_served(block, self.request.dimension, model=self.request.model)
-        if self._normalize:
+        if block.shape[1] != self.wanted.dimension:
+            block = as_served(block, self.wanted.dimension, model=self.ask.model)
+        if self.wanted.normalize:
             block = unit(block)
         counts = [len(places) for places in positions]
         indexes = np.fromiter(chain.from_iterable(positions), np.intp, sum(counts))
@@ -350,10 +362,10 @@ def _of_all(rejected: Sequence[GeminiEmbedError]) -> GeminiEmbedError | None:
     return first
 
 
-def located(error: GeminiEmbedError, batch: Batch, request: Request) -> GeminiEmbedError:
+def located(error: GeminiEmbedError, batch: Batch, call: Call) -> GeminiEmbedError:
     """Return the error, saying which texts it is about and how often they were tried."""
     if isinstance(error, ModelNotFoundError):
-        error = of_model(error, request.model, request.backend)
+        error = of_model(error, call.ask.model, call.ask.backend)
     notes = []
     if isinstance(error, DailyQuotaError) and error.quota_value != 0:
         error.resets_at = next_reset(datetime.now(UTC))
@@ -363,7 +375,7 @@ def located(error: GeminiEmbedError, batch: Batch, request: Request) -> GeminiEm
     indexes = error.indexes = batch.indexes
     if len(indexes) > 1:
         notes.append(f"{len(indexes)} texts between {indexes[0]} and {indexes[-1]}")
-    elif len(request.wires) > 1:
+    elif call.count > 1:
         notes.append(f"text {indexes[0]}")
     if batch.attempts:
         notes.append(f"tried {batch.attempts + 1} times")

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Self, get_args
 
 from gemini_embed import loop, process
 from gemini_embed.address import address_of
-from gemini_embed.backend import Backend, choose_backend, located, sdk_version
+from gemini_embed.ask import Ask, Backend
+from gemini_embed.backend import choose_backend, located, sdk_version
 from gemini_embed.checks import one_of, optional, whole
 from gemini_embed.credentials import find_key
 from gemini_embed.errors import ConfigurationError, ServiceUnavailableError
@@ -24,13 +25,12 @@ from gemini_embed.models import (
 )
 from gemini_embed.notices import warn
 from gemini_embed.options import Options, check_picklable, meant_by_first_release
+from gemini_embed.policy import CallPolicy
 from gemini_embed.quota import Quota
 from gemini_embed.redaction import forgetful
-from gemini_embed.request import Request
-from gemini_embed.results import warn_of_truncated
+from gemini_embed.results import Wanted, warn_of_truncated
 from gemini_embed.retry import MAX_RETRIES, Backoff
 from gemini_embed.service_address import (
-    Service,
     address_of_client,
     gateway_of,
     read_address,
@@ -42,10 +42,12 @@ from gemini_embed.tasks import TITLED, Role, parse_task_type, task_for, wire_tex
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
 
+    from gemini_embed.ask import Service
     from gemini_embed.cache.guard import GuardedCache
     from gemini_embed.engine import Engine
     from gemini_embed.results import EmbeddingResult
     from gemini_embed.service_address import ServiceAddress
+    from gemini_embed.tasks import WireText
 
 
 class GeminiEmbedder(Options):
@@ -215,7 +217,7 @@ class GeminiEmbedder(Options):
             RequestError: The service refused or could not be reached.
             BadResponseError: The service's answers were not the vectors asked for.
         """
-        request = self._request(
+        call = self._checked(
             texts,
             role=role,
             task_type=task_type,
@@ -228,7 +230,7 @@ class GeminiEmbedder(Options):
         )
         if process.has_greenlets():
             _load()  # what is imported may start processes, which gevent lets this thread only
-        result: EmbeddingResult = loop.run(self._embed, request)
+        result: EmbeddingResult = loop.run(self._embed, *call)
         warn_of_truncated(result.usage)
         return result
 
@@ -246,7 +248,7 @@ class GeminiEmbedder(Options):
         as_lists: bool = False,
     ) -> EmbeddingResult:
         """Embed texts; the async twin of `embed`, for any event loop. Cancelling stops it."""
-        request = self._request(
+        call = self._checked(
             texts,
             role=role,
             task_type=task_type,
@@ -257,11 +259,11 @@ class GeminiEmbedder(Options):
             rate_limiter=rate_limiter,
             as_lists=as_lists,
         )
-        result: EmbeddingResult = await loop.arun(self._embed, request)
+        result: EmbeddingResult = await loop.arun(self._embed, *call)
         warn_of_truncated(result.usage)
         return result
 
-    def _request(
+    def _checked(
         self,
         texts: Iterable[str],
         *,
@@ -273,8 +275,8 @@ class GeminiEmbedder(Options):
         show_progress: bool,
         rate_limiter: Callable[[], Awaitable[None]] | None,
         as_lists: bool,
-    ) -> Request:
-        """Check one call, and turn its texts into what is sent."""
+    ) -> tuple[list[WireText], Ask, Wanted, CallPolicy]:
+        """Check one call, and turn its texts into what is sent; return what the engine embeds."""
         one_of(*get_args(Role))("role", role)
         batch_size = _whole("batch_size", batch_size)
         output_dimensionality = _whole("output_dimensionality", output_dimensionality)
@@ -286,52 +288,57 @@ class GeminiEmbedder(Options):
         if task != TITLED and any(named):
             warn(f"titles are ignored: {task} takes none")
         route = route_of(self._row, self._backend.name, sdk_version=sdk_version())
-        return Request(
+        wires = [
+            wire_text(text, task=task, title=title, model=self._row, task_prefix=self.task_prefix)
+            for text, title in zip(checked, named, strict=True)
+        ]
+        given = output_dimensionality or self.output_dimensionality
+        ask = Ask(
             model=self._row,
             backend=self._backend,
+            service=self._service,
             route=route,
-            wires=[
-                wire_text(
-                    text, task=task, title=title, model=self._row, task_prefix=self.task_prefix
-                )
-                for text, title in zip(checked, named, strict=True)
-            ],
-            output_dimensionality=output_dimensionality or self.output_dimensionality,
-            normalize=self.normalize,
-            batch_size=min(batch_size or self.batch_size or TEXTS_PER_REQUEST, route.texts),
-            show_progress=show_progress,
-            rate_limiter=rate_limiter,
-            role=role,
-            max_retries=MAX_RETRIES[role] if self.max_retries is None else self.max_retries,
-            deadline=self.deadline,
-            max_wait=self.max_wait,
-            began=loop.now(),
-            cache=self._cache,
-            service=self._service.name,
-            former=self._service.former,
-            sent_as=self._service.sent_model,
-            full=self.cache_full_dimension,
+            output_dimensionality=None if self.cache_full_dimension else given,
+        )
+        dimension = given or self._row.dimension
+        wanted = Wanted(
+            dimension,
+            normalize=must_normalize(self.normalize, model=self._row, dimension=dimension),
             as_lists=as_lists,
         )
+        policy = CallPolicy(
+            role=role,
+            batch_size=min(batch_size or self.batch_size or TEXTS_PER_REQUEST, route.texts),
+            max_retries=MAX_RETRIES[role] if self.max_retries is None else self.max_retries,
+            max_wait=self.max_wait,
+            deadline=self.deadline,
+            started_at=loop.now(),
+            rate_limiter=rate_limiter,
+            show_progress=show_progress,
+        )
+        return wires, ask, wanted, policy
 
-    async def _embed(self, request: Request) -> EmbeddingResult:
+    async def _embed(
+        self, wires: list[WireText], ask: Ask, wanted: Wanted, policy: CallPolicy
+    ) -> EmbeddingResult:
         """Runs on the I/O thread, where numpy and the SDK load at the first call."""
         _load()
         from gemini_embed.call import too_late  # noqa: PLC0415 - loads numpy
-        from gemini_embed.engine import nothing  # noqa: PLC0415 - likewise
+        from gemini_embed.engine import empty_result  # noqa: PLC0415 - likewise
 
-        if not request.wires:
-            return nothing(request)
+        if not wires:
+            return empty_result(wanted)
         try:
-            async with asyncio.timeout(request.left(loop.now())) as deadline:
+            async with asyncio.timeout(policy.seconds_left(loop.now())) as deadline:
                 engine = await self._ready_engine()
         except TimeoutError:
             if not deadline.expired():
                 raise
             error = too_late(ServiceUnavailableError("the search for credentials had not ended"))
-            error.indexes = tuple(range(len(request.wires)))
+            error.indexes = tuple(range(len(wires)))
             raise error from None
-        return await engine.embed(replace(request, deadline=request.left(loop.now())))
+        rest = replace(policy, deadline=policy.seconds_left(loop.now()))
+        return await engine.embed(wires, ask, wanted, rest)
 
     async def _ready_engine(self) -> Engine:
         from gemini_embed.engine import Engine  # noqa: PLC0415 - loads numpy
@@ -349,6 +356,7 @@ class GeminiEmbedder(Options):
                 backoff=Backoff(
                     self.retry_min_seconds, self.retry_max_seconds, self.retry_exponential_base
                 ),
+                cache=self._cache,
                 on_retry=self.on_retry,
             )
         assert self._engine is not None  # noqa: S101 - made above

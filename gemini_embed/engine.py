@@ -29,11 +29,15 @@ from gemini_embed.vectors import checked
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
+    from gemini_embed.ask import Ask
+    from gemini_embed.cache.guard import GuardedCache
     from gemini_embed.gate import Pass
     from gemini_embed.plan import Batch
+    from gemini_embed.policy import CallPolicy
     from gemini_embed.quota import Quota
-    from gemini_embed.request import Request
+    from gemini_embed.results import Wanted
     from gemini_embed.retry import Backoff
+    from gemini_embed.tasks import WireText
     from gemini_embed.transport import Answer
 
 
@@ -43,17 +47,17 @@ _NO_VECTOR = "the service made no vector of it, and says no more"
 class Sender(Protocol):
     """What sends one batch, once: `transport.Transport`."""
 
-    async def send(self, batch: Batch, request: Request) -> Answer:
+    async def send(self, batch: Batch, ask: Ask) -> Answer:
         """Return the answer, or raise one of our errors."""
 
     async def aclose(self) -> None:
         """Close the connections."""
 
 
-def nothing(request: Request) -> EmbeddingResult:
+def empty_result(wanted: Wanted) -> EmbeddingResult:
     """Return the result of a call without texts."""
-    vectors = np.empty((0, request.dimension), np.float32)
-    return EmbeddingResult(vectors, Usage(0, None), [] if request.as_lists else None)
+    vectors = np.empty((0, wanted.dimension), np.float32)
+    return EmbeddingResult(vectors, Usage(0, None), [] if wanted.as_lists else None)
 
 
 class Engine:
@@ -66,6 +70,7 @@ class Engine:
         quota: Quota,
         max_concurrency: int,
         backoff: Backoff,
+        cache: GuardedCache | None = None,
         on_retry: Callable[[Retry], None] | None = None,
     ) -> None:
         self.loop = asyncio.get_running_loop()
@@ -73,28 +78,31 @@ class Engine:
         self._gate = gate_of(quota)
         self._lane = Lane(max_concurrency)
         self._backoff = backoff
+        self._cache = cache
         self._on_retry = on_retry
         self._calls = 0
         self._is_closing = False
 
-    async def embed(self, request: Request) -> EmbeddingResult:
-        """Embed all texts of a request.
+    async def embed(
+        self, wires: Sequence[WireText], ask: Ask, wanted: Wanted, policy: CallPolicy
+    ) -> EmbeddingResult:
+        """Embed texts.
 
         Raises:
             GeminiEmbedError: With what was finished by then in `partial`.
         """
+        call = Call(wires, ask, wanted, policy, quota=self._gate.quota, cache=self._cache)
         self._calls += 1
         try:
-            return await self._embed(request)
+            return await self._embed(call)
         finally:
             self._calls -= 1
             if self._is_closing:
                 await self.aclose()
 
-    async def _embed(self, request: Request) -> EmbeddingResult:
-        call = Call(request, self._gate.quota)
+    async def _embed(self, call: Call) -> EmbeddingResult:
         try:
-            async with asyncio.timeout(request.deadline):
+            async with asyncio.timeout(call.policy.deadline):
                 async with asyncio.TaskGroup() as group:
                     group.create_task(self._see_to(call.recall(), call))
                     for _ in range(min(self._lane.width, len(call))):
@@ -123,7 +131,7 @@ class Engine:
             self._gate.dismiss(call)
 
     async def _work(self, call: Call) -> None:
-        urgent = call.request.role == "query"
+        urgent = call.policy.role == "query"
         while await call.has_more():
             admitted = await self._gate.enter(call, self._lane, urgent=urgent)
             if admitted is None:
@@ -136,9 +144,9 @@ class Engine:
 
     async def _try(self, admitted: Pass, call: Call) -> None:
         """Send one batch once, and do what its outcome asks for."""
-        batch, request = admitted.batch, call.request
-        if request.rate_limiter is not None:
-            await self._let_pass(request.rate_limiter)
+        batch = admitted.batch
+        if call.policy.rate_limiter is not None:
+            await self._let_pass(call.policy.rate_limiter)
             if call.error is not None:
                 self._gate.unsent(admitted)
                 return
@@ -149,12 +157,12 @@ class Engine:
             block = checked(
                 rows,
                 count=len(served.wires),
-                dimension=request.sent_dimension,
-                used=request.dimension,
+                dimension=call.ask.dimension,
+                used=call.wanted.dimension,
             )
         except QuotaExceededError as error:
             if verdict(error) is Verdict.STOP:
-                raise located(error, batch, request) from error.__cause__
+                raise located(error, batch, call) from error.__cause__
             self._wait_for_quota(admitted, error, call)
         except GeminiEmbedError as error:
             self._gate.failed(admitted)
@@ -163,7 +171,7 @@ class Engine:
             self._gate.answered(admitted, tokens=answer.prompt_tokens)
             call.accept(batch)
             for row in answer.without_values:
-                call.reject(located(NoVectorError(_NO_VECTOR), batch.only([row]), request))
+                call.reject(located(NoVectorError(_NO_VECTOR), batch.only([row]), call))
             call.place(served.positions, block)
             await call.keep(served, block)
 
@@ -176,7 +184,7 @@ class Engine:
 
     async def _send(self, batch: Batch, call: Call) -> Answer:
         call.requests += 1
-        answer = await self._transport.send(batch, call.request)
+        answer = await self._transport.send(batch, call.ask)
         if answer.truncated or answer.some_truncated:
             call.note_truncated(batch, answer)
         tokens = answer.prompt_tokens
@@ -190,11 +198,11 @@ class Engine:
         batch = admitted.batch
         attempts = batch.attempts + (verdict(error) is Verdict.RETRY)
         call.refusals += 1
-        if is_too_long(error.retry_after, call.request.max_wait):
-            raise located(error, batch, call.request) from error.__cause__
+        if is_too_long(error.retry_after, call.policy.max_wait):
+            raise located(error, batch, call) from error.__cause__
         wait = self._gate.refused(admitted, error, backoff=self._backoff.wait(call.refusals))
-        if attempts > call.request.max_retries:
-            raise located(error, batch, call.request) from error.__cause__
+        if attempts > call.policy.max_retries:
+            raise located(error, batch, call) from error.__cause__
         again = replace(batch, attempts=attempts)
         if self._gate.quota.in_vain > 1 and len(batch.wires) > 1:
             call.shrink(again)  # refused unchanged, and nothing else was accepted: it may not fit
@@ -208,11 +216,11 @@ class Engine:
     ) -> None:
         """Send the batch again, whole or in parts; or raise."""
         match verdict(error):
-            case Verdict.RETRY if batch.attempts < call.request.max_retries:
+            case Verdict.RETRY if batch.attempts < call.policy.max_retries:
                 attempt = batch.attempts + 1
                 told = getattr(error, "retry_after", None)
-                if is_too_long(told, call.request.max_wait):
-                    raise located(error, batch, call.request) from error.__cause__
+                if is_too_long(told, call.policy.max_wait):
+                    raise located(error, batch, call) from error.__cause__
                 wait = self._backoff.wait(attempt) if told is None else told
                 self._tell(Retry(error, attempt, wait, quota=False, indexes=batch.indexes), call)
                 await call.pause(wait)
@@ -220,7 +228,7 @@ class Engine:
             case Verdict.ASK:
                 call.refuse(batch, cast("RequestError", error), passed=passed)
             case _:
-                raise located(error, batch, call.request) from error.__cause__
+                raise located(error, batch, call) from error.__cause__
 
     def _tell(self, retry: Retry, call: Call) -> None:
         call.last_failure = retry.error

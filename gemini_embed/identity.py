@@ -21,7 +21,7 @@ from gemini_embed.threads import in_thread
 
 if TYPE_CHECKING:
     from gemini_embed.address import Address
-    from gemini_embed.backend import Backend
+    from gemini_embed.ask import Backend
 
 _SCOPES = ["https://www.googleapis.com/auth/cloud-platform"]
 

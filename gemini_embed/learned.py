@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gemini_embed.backend import Backend
-    from gemini_embed.request import Request
+    from gemini_embed.ask import Ask, Backend
 
 _BYTES_PER_REQUEST = 4 * 2**20
 """Google refuses longer bodies, by one report. It documents no limit for embeddings."""
@@ -57,15 +56,15 @@ class Limits:
 _limits: dict[tuple[str, Backend, str | None], Limits] = {}
 
 
-def limits_of(request: Request) -> Limits:
+def limits_of(ask: Ask) -> Limits:
     """Return what holds for a model at a service and place: as documented, until more is known."""
-    return _limits.setdefault(_of(request), Limits(request.route.texts))
+    return _limits.setdefault(_of(ask), Limits(ask.route.texts))
 
 
-def forget(request: Request) -> None:
+def forget(ask: Ask) -> None:
     """Believe nothing that was learned: what was refused was so for another reason."""
-    _limits.pop(_of(request), None)
+    _limits.pop(_of(ask), None)
 
 
-def _of(request: Request) -> tuple[str, Backend, str | None]:
-    return request.model.name, request.backend, request.service
+def _of(ask: Ask) -> tuple[str, Backend, str | None]:
+    return ask.model.name, ask.backend, ask.service.name

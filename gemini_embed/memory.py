@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from gemini_embed.request import Request
+    from gemini_embed.ask import Ask
+    from gemini_embed.cache.guard import GuardedCache
     from gemini_embed.tasks import WireText
 
 _RECALLED_AT_ONCE = 1000
@@ -61,13 +62,18 @@ class _Way(NamedTuple):
 class Memory:
     """The vectors, as the service sends them, of one call's requests."""
 
-    def __init__(self, request: Request, wires: Sequence[WireText]) -> None:
-        assert request.cache is not None  # noqa: S101 - the caller looked
-        self._cache = request.cache
-        self._model = request.model
-        self._ways = _ways_to_keep(request)
-        self._dimension = request.sent_dimension
-        self._used = request.dimension
+    def __init__(
+        self, cache: GuardedCache, wires: Sequence[WireText], ask: Ask, *, used: int
+    ) -> None:
+        """Begin to look things up.
+
+        `used` is how many numbers of each vector the caller gets.
+        """
+        self._cache = cache
+        self._model = ask.model
+        self._ways = _ways_to_keep(ask)
+        self._dimension = ask.dimension
+        self._used = used
         self._readable = self._writable = True
         self._quick = False  # the last time
         self._keeping = 0
@@ -185,11 +191,11 @@ class Memory:
             self._writable = False
 
 
-def _ways_to_keep(request: Request) -> list[_Way]:
+def _ways_to_keep(ask: Ask) -> list[_Way]:
     """Return under which names a vector may lie, those of today first."""
-    names = [(request.model.name, request.service, False)]
-    names += [(*former, True) for former in request.former]
-    dimensions = [request.sent_dimension]
-    if request.model.nested and request.sent_dimension != request.model.dimension:
-        dimensions.append(request.model.dimension)  # a smaller vector is the beginning of it
+    names = [(ask.model.name, ask.service.name, False)]
+    names += [(*former, True) for former in ask.service.former]
+    dimensions = [ask.dimension]
+    if ask.model.nested and ask.dimension != ask.model.dimension:
+        dimensions.append(ask.model.dimension)  # a smaller vector is the beginning of it
     return [_Way(*name, dimension) for name in names for dimension in dimensions]

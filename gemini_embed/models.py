@@ -18,7 +18,9 @@ from gemini_embed.notices import warn
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from gemini_embed.backend import BackendName
+
+BackendName = Literal["gemini", "vertex"]
+"""Google's two services: the Gemini API and Vertex AI."""
 
 Status = Literal["available", "preview", "retired", "never"]
 """`never`: this backend has not served the model and does not."""

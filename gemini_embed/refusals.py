@@ -27,7 +27,7 @@ from gemini_embed.models import MODELS, NEWEST, end_of, is_over, served_by, stat
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from gemini_embed.backend import Backend
+    from gemini_embed.ask import Backend
     from gemini_embed.models import Model
 
 _LONGEST_SHOWN = 500  # a gateway may answer with a page of HTML

@@ -15,6 +15,21 @@ _MOST_NAMED = 10
 
 
 @dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the caller wants of each vector.
+
+    Attributes:
+        dimension: Its length; the service may be asked for more.
+        normalize: Whether it is brought to unit length here.
+        as_lists: Whether it is wanted as a list of plain floats, too.
+    """
+
+    dimension: int
+    normalize: bool
+    as_lists: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Usage:
     """What a call cost.
 

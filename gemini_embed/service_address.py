@@ -12,14 +12,14 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 
+from gemini_embed.ask import Service
 from gemini_embed.errors import ConfigurationError
 from gemini_embed.models import bare_name, former_name, is_path_of_google
 from gemini_embed.notices import warn
 from gemini_embed.redaction import Url, forgetful
 
 if TYPE_CHECKING:
-    from gemini_embed.backend import BackendName
-    from gemini_embed.models import Model
+    from gemini_embed.models import BackendName, Model
     from gemini_embed.options import Options
 
 _SCHEMES = {"http": 80, "https": 443}
@@ -88,21 +88,6 @@ def _is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:  # a name
         return host == "localhost" or host.endswith(".localhost")
-
-
-@dataclass(frozen=True, slots=True)
-class Service:
-    """The service that makes the vectors, as keys and fingerprints name it.
-
-    Attributes:
-        name: None for Google's own, whichever way it is asked.
-        sent_model: The model's name as it is sent there.
-        former: Model and service as release 0.1 named them, where that differs.
-    """
-
-    name: str | None
-    sent_model: str
-    former: tuple[tuple[str, str | None], ...] = ()
 
 
 def service_of(

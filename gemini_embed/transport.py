@@ -34,10 +34,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gemini_embed.address import Address
+    from gemini_embed.ask import Ask
     from gemini_embed.connection import Connection
     from gemini_embed.decoding import Row
     from gemini_embed.plan import Batch
-    from gemini_embed.request import Request
 
 _CONNECTION_LIBRARIES = frozenset({"aiohttp", "anyio", "httpcore", "httpcore2", "httpx", "httpx2"})
 """What the SDK sends through; which of them depends on its version and on what is installed."""
@@ -93,7 +93,7 @@ class Transport:
         """Return the part of the SDK's client that holds secrets; there is no public way."""
         return getattr(self._client, "_api_client", None)
 
-    async def send(self, batch: Batch, request: Request) -> Answer:
+    async def send(self, batch: Batch, ask: Ask) -> Answer:
         """Send one batch, once.
 
         Raises:
@@ -104,22 +104,22 @@ class Transport:
         config: dict[str, Any] = {
             "task_type": first.task_type,
             "title": first.title,
-            "output_dimensionality": request.sent_dimensionality,
+            "output_dimensionality": ask.output_dimensionality,
         }
         shown = batch.wires
-        if len(batch.wires) > 1 and is_certain(request):
-            config["http_options"] = {"extra_body": self._extra | body_of(batch.wires, request)}
+        if len(batch.wires) > 1 and is_certain(ask):
+            config["http_options"] = {"extra_body": self._extra | body_of(batch.wires, ask)}
             if self._address.client is None:
                 shown = batch.wires[:2]  # the SDK only has to see that there are several
         contents: Any = [content_of(wire) for wire in shown]
         rows: Sequence[Sequence[float] | Row]
         failure = None
-        most = most_bytes(len(batch.wires), request.sent_dimension)
+        most = most_bytes(len(batch.wires), ask.dimension)
         try:
             with reading(most, fast=self._address.fast_decode) as read:
                 async with asyncio.timeout(self._address.timeout):
                     response = await self._client.aio.models.embed_content(
-                        model=request.sent_model,
+                        model=ask.service.sent_model,
                         contents=contents,
                         config={key: value for key, value in config.items() if value is not None},  # type: ignore[arg-type] # the SDK takes any mapping of these
                     )

@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmarks.quotas.virtual_time import now, run
+from gemini_embed.ask import Ask, Backend
+from gemini_embed.ask import Service as AskedService
 from gemini_embed.engine import Engine
 from gemini_embed.errors import QuotaExceededError
-from gemini_embed.models import MODELS
+from gemini_embed.models import BATCH, MODELS
+from gemini_embed.policy import CallPolicy
 from gemini_embed.quota import Quota
-from gemini_embed.request import Request
+from gemini_embed.results import Wanted
 from gemini_embed.retry import Backoff
 from gemini_embed.tasks import WireText
 from gemini_embed.transport import Answer
@@ -55,9 +58,9 @@ class Service:
     most_under_way: int = 0
     _window: deque[tuple[float, int]] = field(default_factory=deque)
 
-    async def send(self, batch: Batch, request: Request) -> Answer:
-        assert request.model.name == "gemini-embedding-2"
-        assert request.sent_dimensionality == DIMENSION
+    async def send(self, batch: Batch, ask: Ask) -> Answer:
+        assert ask.model.name == "gemini-embedding-2"
+        assert ask.output_dimensionality == DIMENSION
         self.batches.append(batch)
         self.under_way += 1
         self.most_under_way = max(self.most_under_way, self.under_way)
@@ -111,21 +114,20 @@ def engine(service: Service, **options: Any) -> Engine:
     return Engine(service, **given)
 
 
-def request(texts: Sequence[str], **options: Any) -> Request:
-    """Return a call that sends the texts as they are."""
-    given = {
-        "model": MODELS["gemini-embedding-2"],
-        "wires": [WireText(text) for text in texts],
-        "output_dimensionality": DIMENSION,
-        "normalize": False,
-        "batch_size": 100,
-        "show_progress": False,
-        "rate_limiter": None,
-        "role": "document",
-        "max_retries": 6,
-        "deadline": None,
-    }
-    return Request(**{**given, **options})
+ASK = Ask(
+    model=MODELS["gemini-embedding-2"],
+    backend=Backend("gemini", "the default"),
+    service=AskedService(None, "gemini-embedding-2"),
+    route=BATCH,
+    output_dimensionality=DIMENSION,
+)
+
+
+def request(texts: Sequence[str], **policy: Any) -> tuple[list[WireText], Ask, Wanted, CallPolicy]:
+    """Return a call that sends the texts as they are: what an engine embeds."""
+    given: dict[str, Any] = {"role": "document", "batch_size": 100, "max_retries": 6, **policy}
+    wires = [WireText(text) for text in texts]
+    return wires, ASK, Wanted(DIMENSION, normalize=False), CallPolicy(**given)
 
 
 def assert_right(result: EmbeddingResult, texts: Sequence[str]) -> None:

@@ -6,10 +6,13 @@ import math
 from typing import TYPE_CHECKING
 
 from benchmarks.quotas.scenarios import BATCH, WIDTH
+from gemini_embed.ask import Ask, Backend, Service
 from gemini_embed.engine import Engine
+from gemini_embed.models import BATCH as ROUTE
 from gemini_embed.models import MODELS
+from gemini_embed.policy import CallPolicy
 from gemini_embed.quota import Quota
-from gemini_embed.request import Request
+from gemini_embed.results import Wanted
 from gemini_embed.retry import MAX_RETRIES, Backoff
 from gemini_embed.tasks import WireText
 
@@ -48,7 +51,13 @@ class Client:
         name: str,
         on_retry: Callable[[Retry], None] | None = None,
     ) -> None:
-        self._name = name
+        self._ask = Ask(
+            model=MODELS["gemini-embedding-2"],
+            backend=Backend("gemini", "the default"),
+            service=Service(name, "gemini-embedding-2"),
+            route=ROUTE,
+            output_dimensionality=DIMENSION,
+        )
         self.quota = Quota(requests, tokens, period)
         self._engine = Engine(
             sender,
@@ -60,20 +69,10 @@ class Client:
 
     async def embed(self, texts: Sequence[str], role: Role) -> NDArray[np.float32]:
         """Return the vectors of the texts."""
-        request = Request(
-            model=MODELS["gemini-embedding-2"],
-            wires=[WireText(text) for text in texts],
-            output_dimensionality=DIMENSION,
-            normalize=False,
-            batch_size=BATCH,
-            show_progress=False,
-            rate_limiter=None,
-            role=role,
-            max_retries=MAX_RETRIES[role],
-            deadline=None,
-            service=self._name,
-        )
-        return (await self._engine.embed(request)).vectors
+        policy = CallPolicy(role=role, batch_size=BATCH, max_retries=MAX_RETRIES[role])
+        wanted = Wanted(DIMENSION, normalize=False)
+        wires = [WireText(text) for text in texts]
+        return (await self._engine.embed(wires, self._ask, wanted, policy)).vectors
 
     def state(self) -> dict[str, float]:
         """Return what is believed of the quota, in numbers."""

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from gemini_embed.ask import Ask
     from gemini_embed.errors import RequestError
     from gemini_embed.plan import Batch
-    from gemini_embed.request import Request
     from gemini_embed.retry import Retry
 
 LONGEST = 20
@@ -39,6 +39,9 @@ _SPARE_REQUESTS = 5000
 
 _QUERIES_FOR = 3600.0
 """Seconds of queries where there is nothing else."""
+
+_ASKS = 100
+"""Who asks queries, in their texts: a number that no process has."""
 
 _BEFORE_SECOND = 86_400.0
 """Seconds between a load that failed and the second run of what is left of it: a day."""
@@ -109,7 +112,7 @@ class _Line:
     def __init__(self, row: _Row, who: int) -> None:
         self._row, self._who = row, who
 
-    async def send(self, batch: Batch, request: Request) -> Answer:
+    async def send(self, batch: Batch, _: Ask) -> Answer:
         """Go there, be counted, and come back."""
         row, scenario = self._row, self._row.course.scenario
         there, back = row.ways()
@@ -118,7 +121,7 @@ class _Line:
         await asyncio.sleep(there)
         refused = row.service.offer(now(), len(texts), tokens)
         error = None if refused is None else error_of(refused, scenario)
-        row.note(self._who, request.role, len(texts), error)
+        row.note(self._who, _role_of(texts[0]), len(texts), error)
         await asyncio.sleep(back)
         if error is not None:
             raise error
@@ -210,7 +213,7 @@ class _Row:
                 group.create_task(self._query(number))
 
     async def _query(self, number: int) -> None:
-        wanted = [_text(number, 100, self.course.scenario)]
+        wanted = [_text(number, _ASKS, self.course.scenario)]
         began, waited = now(), float("inf")
         client = self._clients[number % len(self._clients)]
         try:
@@ -288,6 +291,10 @@ def _text(number: int, who: int, scenario: Scenario) -> str:
     if not scenario.counts_tokens and scenario.tokens == 1:
         return text
     return text.ljust(4 * (int(TOKENS) - 1) + 12 * (number % 3 - 1), "x")
+
+
+def _role_of(text: str) -> str:
+    return "query" if text.split(" ", 2)[1] == str(_ASKS) else "document"
 
 
 def _vector(text: str) -> tuple[float, float]:

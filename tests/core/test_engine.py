@@ -31,8 +31,8 @@ from gemini_embed.quota import Quota
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from gemini_embed.ask import Ask
     from gemini_embed.plan import Batch
-    from gemini_embed.request import Request
     from gemini_embed.results import EmbeddingResult, Usage
     from gemini_embed.retry import Retry
     from gemini_embed.transport import Answer
@@ -50,7 +50,7 @@ def embedded(
     """Embed in virtual time, check every vector, and return the seconds it took."""
 
     async def main() -> tuple[EmbeddingResult, float]:
-        result = await engine(service, **options).embed(request(wanted, **(call or {})))
+        result = await engine(service, **options).embed(*request(wanted, **(call or {})))
         return result, now()
 
     result, seconds = virtual.run(main())
@@ -62,7 +62,7 @@ def failed(
     service: Service, wanted: list[str], *, call: dict[str, Any] | None = None, **options: Any
 ) -> GeminiEmbedError:
     async def main() -> EmbeddingResult:
-        return await engine(service, **options).embed(request(wanted, **(call or {})))
+        return await engine(service, **options).embed(*request(wanted, **(call or {})))
 
     with pytest.raises(GeminiEmbedError) as caught:
         virtual.run(main())
@@ -127,11 +127,11 @@ def test_a_limit_that_grows_is_found() -> None:
 
     async def main() -> float:
         made = engine(service)
-        await made.embed(request(texts(1000)))
+        await made.embed(*request(texts(1000)))
         service.limit = 1000
-        await made.embed(request([f"more {i}" for i in range(10_000)]))
+        await made.embed(*request([f"more {i}" for i in range(10_000)]))
         begun = now()
-        await made.embed(request([f"yet more {i}" for i in range(5000)]))
+        await made.embed(*request([f"yet more {i}" for i in range(5000)]))
         return now() - begun
 
     assert virtual.run(main()) < 15  # at the old limit it would take 49 seconds
@@ -165,10 +165,10 @@ def test_a_query_overtakes_a_bulk_load() -> None:
     async def main() -> tuple[float, float]:
         service = Service(trouble=lambda _: (0.5, 0.5))
         made = engine(service, max_concurrency=2)
-        bulk = asyncio.create_task(made.embed(request(texts(5000))))
+        bulk = asyncio.create_task(made.embed(*request(texts(5000))))
         await asyncio.sleep(3.2)
         begun = now()
-        await made.embed(request(["q"], role="query"))
+        await made.embed(*request(["q"], role="query"))
         waited = now() - begun
         await bulk
         return waited, now()
@@ -186,7 +186,7 @@ def test_embedders_that_share_a_quota_share_its_limit() -> None:
 
     async def main() -> float:
         both = [engine(service, quota=quota) for _ in range(2)]
-        await asyncio.gather(*(one.embed(request(texts(250))) for one in both))
+        await asyncio.gather(*(one.embed(*request(texts(250))) for one in both))
         return now()
 
     seconds = virtual.run(main())
@@ -566,7 +566,7 @@ def test_what_ends_a_process_ends_it(raised: type[BaseException]) -> None:
 
     async def main() -> None:
         with pytest.raises(raised):
-            await engine(Service()).embed(request(texts(300), rate_limiter=limiter))
+            await engine(Service()).embed(*request(texts(300), rate_limiter=limiter))
 
     virtual.run(main())
 
@@ -588,7 +588,7 @@ def test_cancelling_leaves_nothing_behind() -> None:
         service = Service(trouble=lambda _: (5, 5))
         made = engine(service, max_concurrency=3, quota=Quota(requests=1000))
         for wait in (0.0, 1.0, 6.0, 11.0):
-            call = asyncio.create_task(made.embed(request(texts(5000))))
+            call = asyncio.create_task(made.embed(*request(texts(5000))))
             await asyncio.sleep(wait)
             call.cancel()
             with pytest.raises(asyncio.CancelledError):
@@ -598,7 +598,7 @@ def test_cancelling_leaves_nothing_behind() -> None:
         sent = len(service.batches)
         await asyncio.sleep(1000)
         assert len(service.batches) == sent
-        assert_right(await made.embed(request(texts(300))), texts(300))
+        assert_right(await made.embed(*request(texts(300))), texts(300))
         assert service.most_under_way == 3
 
     virtual.run(main())
@@ -647,13 +647,13 @@ def test_a_known_quota_is_never_exceeded_under_any_schedule(  # noqa: PLR0917 - 
         service.trouble = trouble
         made = engine(service, max_concurrency=width, quota=Quota(requests=limit))
         for wait in cancelled:
-            other = asyncio.create_task(made.embed(request(texts(50), max_retries=1000)))
+            other = asyncio.create_task(made.embed(*request(texts(50), max_retries=1000)))
             await asyncio.sleep(wait)
             other.cancel()
             await asyncio.wait([other])
             # A request that was on its way when its sender was cancelled is lost, not counted.
         wanted = texts(count)
-        result = await made.embed(request(wanted, batch_size=size, max_retries=1000))
+        result = await made.embed(*request(wanted, batch_size=size, max_retries=1000))
         assert_right(result, wanted)
 
     virtual.run(main())
@@ -723,9 +723,9 @@ def test_a_wait_of_years_is_an_error(kind: type[RequestError]) -> None:
     async def main() -> float:
         made = engine(service, max_concurrency=1)
         with pytest.raises(kind, match="1000000000 s") as caught:
-            await made.embed(request(texts(200)))
+            await made.embed(*request(texts(200)))
         assert len(caught.value.partial) == 100
-        assert_right(await made.embed(request(texts(200))), texts(200))
+        assert_right(await made.embed(*request(texts(200))), texts(200))
         return now()
 
     assert virtual.run(main()) < 10
@@ -766,7 +766,7 @@ def test_one_refusal_does_not_slow_queries() -> None:
     async def main() -> float:
         made = engine(service)
         for text in texts(20):
-            await made.embed(request([text], role="query"))
+            await made.embed(*request([text], role="query"))
         return now()
 
     assert virtual.run(main()) < 5
@@ -777,14 +777,14 @@ def test_a_token_count_that_cannot_be_is_not_believed(told: int) -> None:
     """Neither in the usage nor by the quota, which would wait for ever, or not at all."""
 
     class Lies(Service):
-        async def send(self, batch: Batch, request: Request) -> Answer:
-            return (await super().send(batch, request))._replace(prompt_tokens=told)
+        async def send(self, batch: Batch, ask: Ask) -> Answer:
+            return (await super().send(batch, ask))._replace(prompt_tokens=told)
 
     quota = Quota(tokens=100_000)
 
     async def main() -> Usage:
         made = engine(Lies(), quota=quota)
-        return (await made.embed(request(texts(250)))).usage
+        return (await made.embed(*request(texts(250)))).usage
 
     assert virtual.run(main()).prompt_tokens is None
     assert quota.tokens_per_estimate == 1

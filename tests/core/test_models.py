@@ -17,7 +17,7 @@ from gemini_embed.models import (
 )
 
 if TYPE_CHECKING:
-    from gemini_embed.backend import BackendName
+    from gemini_embed.models import BackendName
 
 
 @pytest.mark.parametrize("name", sorted(MODELS))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gemini_embed.backend import Backend
+from gemini_embed.ask import Backend
 from gemini_embed.errors import (
     AuthenticationError,
     DailyQuotaError,

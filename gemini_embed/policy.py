@@ -1,0 +1,40 @@
+"""How one call goes about its work. Performs no I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from gemini_embed.tasks import Role
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallPolicy:
+    """How one call goes about its work; nothing here shapes a vector.
+
+    Attributes:
+        role: Whether the texts are queries, which go before documents that wait, or documents.
+        batch_size: Texts in one request, at most.
+        max_retries: Further attempts at a request that failed in a way that may pass.
+        max_wait: Seconds that the service may ask to wait; None for any.
+        deadline: Seconds that the call may take from `started_at` on; None for no limit.
+        started_at: When it began, by the clock of the I/O thread.
+        rate_limiter: Awaited before each request.
+        show_progress: Whether a progress bar is drawn.
+    """
+
+    role: Role
+    batch_size: int
+    max_retries: int
+    max_wait: float | None = 300.0
+    deadline: float | None = None
+    started_at: float = 0.0
+    rate_limiter: Callable[[], Awaitable[None]] | None = None
+    show_progress: bool = False
+
+    def seconds_left(self, now: float) -> float | None:
+        """Return how many seconds the call may still take; None for no limit."""
+        return None if self.deadline is None else max(0.0, self.deadline - (now - self.started_at))
