@@ -58,8 +58,8 @@ SHOWN := ^(google-genai|langchain-core|llama-index-core)==
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-matrix test-sdk-3-first test-peers test-lowest \
-	test-lowest-frameworks test-without-aiohttp test-python3.12 test-python3.13 test-stores lint \
-	typecheck format bench bench-pair soak fuzz record clean
+	test-lowest-frameworks test-without-aiohttp test-python3.12 test-python3.13 test-python3.14 \
+	test-stores dist lint typecheck format bench bench-pair soak fuzz record clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -87,7 +87,7 @@ test: $(READY) ## run all tests: no network, no key
 	@$(RUN)/python -m pytest $(TESTS)
 
 test-matrix: test test-sdk-3-first test-peers test-lowest test-lowest-frameworks \
-	test-without-aiohttp test-python3.12 test-python3.13
+	test-without-aiohttp test-python3.12 test-python3.13 test-python3.14
 test-matrix: ## run `test` and:
 
 test-sdk-3-first: ##   with the first google-genai 3
@@ -113,6 +113,9 @@ test-python3.12: ##   with Python 3.12, where the machine has it
 test-python3.13: ##   with Python 3.13, likewise
 	@$(call where_it_runs,python3.13)
 
+test-python3.14: ##   with Python 3.14, likewise
+	@$(call where_it_runs,python3.14)
+
 define where_it_runs
 if PYENV_VERSION=$$(pyenv whence $(1) 2>/dev/null | tail -1) $(1) -c '' 2>/dev/null; \
 	then $(MAKE) test PYTHON=$(1); else echo "$(1) is not on this machine"; fi
@@ -121,9 +124,18 @@ endef
 test-stores: ## run the tests with real vector stores, and the notebook (1.5 GB of packages)
 	@$(MAKE) test VARIANT=stores
 
-lint: $(READY) ## check style and formatting
+dist: $(READY) ## build what is released, and run the README's first block with nothing but the wheel
+	@rm -rf dist
+	@$(UV) build --quiet --python $(RUN)/python
+	@$(UV) venv --quiet --clear --python $(RUN)/python $(VENV)-wheel
+	@VIRTUAL_ENV=$(VENV)-wheel $(UV) pip install --quiet --constraints $(VENV)/constraints.txt \
+		"$$(echo dist/*.whl)[langchain]"
+	@GEMINI_EMBED_WHEEL_PYTHON=$(CURDIR)/$(VENV)-wheel/bin/python $(RUN)/python -m pytest tests/wheel
+
+lint: $(READY) ## check style, formatting and the direction of imports
 	@$(RUN)/ruff check
 	@$(RUN)/ruff format --check
+	@$(RUN)/lint-imports --no-cache --no-logo
 
 typecheck: $(READY) ## check types, tests included
 	@$(RUN)/mypy
@@ -151,4 +163,4 @@ record: $(READY) ## record the cassettes again: from Google with a key set, else
 	@$(RUN)/python -m pytest tests/recorded --record-mode=rewrite
 
 clean: ## remove what the other targets made
-	@rm -rf .venv .venv-* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf dist .venv .venv-* .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -25,6 +25,7 @@ from gemini_embed.fingerprint import FingerprintMismatchError, check_fingerprint
 from gemini_embed.quota import Quota
 from gemini_embed.results import EmbeddingResult, Usage
 from gemini_embed.retry import Retry
+from gemini_embed.version import __version__
 
 if TYPE_CHECKING:
     from gemini_embed.vectors import truncate
@@ -50,6 +51,7 @@ __all__ = [
     "Retry",
     "ServiceUnavailableError",
     "Usage",
+    "__version__",
     "check_fingerprint",
     "truncate",
 ]

@@ -14,7 +14,6 @@ import ssl
 import sys
 from base64 import b64encode
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -28,6 +27,7 @@ from gemini_embed.backend import sdk_version
 from gemini_embed.bounded import ACCEPTED
 from gemini_embed.errors import ConfigurationError
 from gemini_embed.redaction import Secrets, revealed, secrets_of
+from gemini_embed.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -145,17 +145,10 @@ def _made(address: Address, identity: dict[str, Any]) -> Connection:
 
 def _with_our_name(headers: Mapping[str, Any]) -> dict[str, Any]:
     """Return headers with those that say who asks, beside the SDK; the caller's own win."""
-    us = f"gemini-embed/{_our_version()}"
+    us = f"gemini-embed/{__version__}"
     # The SDK's older versions know them in small letters only.
     given = {n.lower() if n.lower() in _WHO_ASKS else n: value for n, value in headers.items()}
     return {**dict.fromkeys(_WHO_ASKS, us), **given}
-
-
-def _our_version() -> str:
-    try:
-        return version("gemini-embed")
-    except PackageNotFoundError:  # copied or frozen into a program, without what pip wrote of it
-        return "unknown"
 
 
 async def meets_tls(address: Address) -> bool:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import copy
 import dataclasses
+import importlib.metadata
 import pickle
 import traceback
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +26,7 @@ from gemini_embed import (
     NoVectorError,
     RequestError,
     ServiceUnavailableError,
+    __version__,
     transport,
 )
 
@@ -552,7 +553,7 @@ def test_the_service_is_told_who_asks(
     for name in ("x-goog-api-client", "user-agent"):
         said = server.log[0].headers[name]
         assert "google-genai-sdk/" in said
-        assert f"gemini-embed/{version('gemini-embed')}" in said
+        assert f"gemini-embed/{__version__}" in said
 
 
 @pytest.mark.parametrize("options", [{}, {"client_args": {"http2": False}}], ids=["", "httpx"])
@@ -578,17 +579,18 @@ def test_closing_costs_no_call_that_is_under_way(
 def test_what_pip_wrote_of_us_may_be_missing(
     server: Standin, embedder: Maker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As where a program is frozen, or holds a copy of the package: then it has no version."""
+    """As where a program is frozen, or holds a copy of the package: the version is known still."""
+    known = importlib.metadata.distribution
 
-    def version_of(name: str) -> str:
+    def found(name: str) -> importlib.metadata.Distribution:
         if name == "gemini-embed":
-            raise PackageNotFoundError(name)
-        return version(name)
+            raise importlib.metadata.PackageNotFoundError(name)
+        return known(name)
 
-    monkeypatch.setattr("gemini_embed.connection.version", version_of)
+    monkeypatch.setattr(importlib.metadata, "distribution", found)
     embedder().embed(["a text"], role="query")
 
-    assert "gemini-embed/unknown" in server.log[0].headers["x-goog-api-client"]
+    assert f"gemini-embed/{__version__}" in server.log[0].headers["x-goog-api-client"]
 
 
 def test_a_caller_may_say_who_asks(server: Standin, embedder: Maker) -> None:
