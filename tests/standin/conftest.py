@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
+from standin.messages import OLD, TOKEN, address
 
 from gemini_embed.standin import Standin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+
+    Fetch = Callable[..., tuple[int, dict[str, str], bytes]]
 
 
 @pytest.fixture
@@ -22,7 +25,7 @@ def server() -> Iterator[Standin]:
 
 
 @pytest.fixture
-def fetch() -> Callable[..., tuple[int, dict[str, str], bytes]]:
+def fetch() -> Fetch:
     """Send one request and return status, headers and body as they came."""
 
     def send(
@@ -49,7 +52,7 @@ def fetch() -> Callable[..., tuple[int, dict[str, str], bytes]]:
 
 @pytest.fixture
 def ask(
-    fetch: Callable[..., tuple[int, dict[str, str], bytes]],
+    fetch: Fetch,
 ) -> Callable[..., tuple[int, dict[str, Any]]]:
     """Ask for embeddings of texts; return status and parsed body.
 
@@ -71,6 +74,21 @@ def ask(
             ]
         url = f"{server.url}/{version}/models/{model}:batchEmbedContents"
         status, _, raw = fetch(url, {"requests": requests})
+        parsed: dict[str, Any] = json.loads(raw)
+        return status, parsed
+
+    return send
+
+
+@pytest.fixture
+def post(fetch: Fetch) -> Callable[..., tuple[int, dict[str, Any]]]:
+    """Send one request to Vertex AI with an access token; return status and parsed body."""
+
+    def send(
+        server: Standin, method: str, body: Any, model: str = OLD, **where: str
+    ) -> tuple[int, dict[str, Any]]:
+        url = address(server, method, model, **where)
+        status, _, raw = fetch(url, body, key=None, headers=TOKEN)
         parsed: dict[str, Any] = json.loads(raw)
         return status, parsed
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pytest
+from standin.messages import NEW, OLD
 
 from gemini_embed.standin import Standin
 from gemini_embed.standin.minilm import MiniLMVectors, Written, written
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from gemini_embed.tasks import TaskType
 
     Ask = Callable[..., tuple[int, dict[str, Any]]]
-
-OLD, NEW = "gemini-embedding-001", "gemini-embedding-2"
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""What the stand-in refuses, in Google's words."""
+"""What the stand-in refuses as the Gemini API, in Google's words."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from standin.messages import NEW, OLD, error
 
 from gemini_embed.standin import Standin
 
@@ -14,12 +15,6 @@ if TYPE_CHECKING:
 
     Ask = Callable[..., tuple[int, dict[str, Any]]]
     Fetch = Callable[..., tuple[int, dict[str, str], bytes]]
-
-OLD, NEW = "gemini-embedding-001", "gemini-embedding-2"
-
-
-def error(status: int, reason: str, message: str) -> dict[str, Any]:
-    return {"error": {"code": status, "message": message, "status": reason}}
 
 
 def entry(**changes: Any) -> dict[str, Any]:

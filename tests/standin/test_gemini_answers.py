@@ -1,4 +1,4 @@
-"""What the stand-in answers when all is well."""
+"""What the stand-in answers as the Gemini API when all is well."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from google import genai
 from google.genai import types
+from standin.messages import NEW, OLD
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
     Ask = Callable[..., tuple[int, dict[str, Any]]]
     Fetch = Callable[..., tuple[int, dict[str, str], bytes]]
-
-OLD, NEW = "gemini-embedding-001", "gemini-embedding-2"
 
 
 def values(answer: dict[str, Any]) -> list[list[float]]:

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from standin.messages import NEW
 
 from gemini_embed.standin import Standin
 from gemini_embed.standin.model_quota import ModelQuota, QuotaLimits, SlidingWindow
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     Ask = Callable[..., tuple[int, dict[str, Any]]]
-
-OLD, NEW = "gemini-embedding-001", "gemini-embedding-2"
 
 
 def test_window_slides() -> None:
