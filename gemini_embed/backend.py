@@ -57,7 +57,7 @@ def choose_backend(
     return Backend("gemini", "the default")
 
 
-def located(
+def with_location(
     backend: Backend, model: Model, *, project: str | None, location: str | None, express: bool
 ) -> Backend:
     """Return a Vertex backend with its project and location.

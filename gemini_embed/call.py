@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import math
-from datetime import UTC, datetime
 from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gemini_embed.errors import (
-    DailyQuotaError,
     GeminiEmbedError,
     InternalError,
     ModelNotFoundError,
@@ -29,8 +27,7 @@ from gemini_embed.observe.events import Waiting
 from gemini_embed.observe.logs import WaitLog
 from gemini_embed.plan import Plan, body_bytes, estimate_tokens, letters, places_of
 from gemini_embed.progress import Progress
-from gemini_embed.quota import next_reset
-from gemini_embed.refusals import has_too_many_tokens, is_too_long, most_texts, of_model
+from gemini_embed.refusals import has_too_many_tokens, is_too_long, model_not_served, most_texts
 from gemini_embed.results import EmbeddingResult, Usage
 from gemini_embed.vectors import as_served, unit
 
@@ -197,10 +194,10 @@ class Call:
         match self._inquiry.refuse(batch, passed=passed):
             case Blame.REQUEST:
                 forget(self.ask)
-                error.args = (f"{error} (texts alone are refused too)",)
-                raise error
+                told = f"{error.summary} (texts alone are refused too)"
+                raise error.with_context(summary=told) from error.__cause__
             case Blame.TEXT:
-                self.reject(located(error, batch, self))
+                self.reject(with_batch(error, batch, self))
         self._go_on()
 
     def _is_too_much(self, batch: Batch, error: RequestError) -> bool:
@@ -316,7 +313,8 @@ class Call:
     def stop_late(self) -> None:
         """End it at its deadline: an error, unless every text has its vector."""
         if not self._done.all():
-            self.stop(too_late(self.last_failure))
+            last = self.last_failure or ServiceUnavailableError("not all texts were answered")
+            self.stop(last.with_context(deadline_passed=True))
         if self._memory is not None:
             self._memory.tell_late()
 
@@ -336,15 +334,14 @@ class Call:
         error = self.error or _of_all(self._rejected)
         if error is None and not self._done.all():
             error = InternalError(
-                "texts were left without a vector; this is a fault of gemini-embed",
-                indexes=[int(index) for index in np.flatnonzero(~self._done)],
+                "texts were left without a vector; this is a fault of gemini-embed"
             )
         if isinstance(error, GeminiEmbedError):
-            error.indexes = error.indexes or tuple(map(int, np.flatnonzero(~self._done)))
-            error.partial = {int(i): self._vectors[i] for i in np.flatnonzero(self._done)}
-            if len(self._done) > 1:
-                finished = f"{len(error.partial)} of {len(self._done)} texts were finished"
-                error.args = (f"{error}; {finished}",)
+            error = error.with_context(
+                indexes=error.indexes or tuple(map(int, np.flatnonzero(~self._done))),
+                partial={int(i): self._vectors[i] for i in np.flatnonzero(self._done)},
+                total=len(self._done),
+            )
         if error is not None:
             raise error
         usage = Usage(self.requests, self.prompt_tokens, tuple(sorted(self.truncated)))
@@ -356,32 +353,15 @@ def _of_all(rejected: Sequence[GeminiEmbedError]) -> GeminiEmbedError | None:
     if not rejected:
         return None
     first = min(rejected, key=lambda error: error.indexes)
-    first.indexes = tuple(sorted(index for error in rejected for index in error.indexes))
-    if len(rejected) > 1:
-        first.args = (f"{first}; rejected in all: texts {', '.join(map(str, first.indexes))}",)
-    return first
+    indexes = sorted(index for error in rejected for index in error.indexes)
+    return first.with_context(indexes=tuple(indexes), one_by_one=True)
 
 
-def located(error: GeminiEmbedError, batch: Batch, call: Call) -> GeminiEmbedError:
+def with_batch(error: GeminiEmbedError, batch: Batch, call: Call) -> GeminiEmbedError:
     """Return the error, saying which texts it is about and how often they were tried."""
     if isinstance(error, ModelNotFoundError):
-        error = of_model(error, call.ask.model, call.ask.backend)
-    notes = []
-    if isinstance(error, DailyQuotaError) and error.quota_value != 0:
-        error.resets_at = next_reset(datetime.now(UTC))
-        notes.append(
-            f"the day's quota resets at midnight Pacific, {error.resets_at:%Y-%m-%d %H:%M %Z}"
-        )
-    indexes = error.indexes = batch.indexes
-    if len(indexes) > 1:
-        notes.append(f"{len(indexes)} texts between {indexes[0]} and {indexes[-1]}")
-    elif call.count > 1:
-        notes.append(f"text {indexes[0]}")
-    if batch.attempts:
-        notes.append(f"tried {batch.attempts + 1} times")
-    if notes:
-        error.args = (f"{error} ({', '.join(notes)})",)
-    return error
+        error = model_not_served(error, call.ask.model, call.ask.backend)
+    return error.with_context(indexes=batch.indexes, attempts=batch.attempts + 1, total=call.count)
 
 
 def described(error: Exception) -> str:
@@ -396,11 +376,3 @@ def ours(error: BaseException) -> BaseException:
     made = InternalError(f"this is a fault of gemini-embed: {described(error)}")
     made.__cause__ = error
     return made
-
-
-def too_late(last: GeminiEmbedError | None) -> GeminiEmbedError:
-    """Return the error of a call whose deadline passed: the last thing that went wrong."""
-    error = last or ServiceUnavailableError("not all texts were answered")
-    error.indexes = ()  # all that are unfinished
-    error.args = (f"the deadline passed; {error}",)
-    return error

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, get_args
 from gemini_embed import loop, process
 from gemini_embed.address import address_of
 from gemini_embed.ask import Ask, Backend
-from gemini_embed.backend import choose_backend, located, sdk_version
+from gemini_embed.backend import choose_backend, sdk_version, with_location
 from gemini_embed.checks import one_of, optional, whole
 from gemini_embed.credentials import find_key
 from gemini_embed.errors import ConfigurationError, ServiceUnavailableError
@@ -73,7 +73,7 @@ class GeminiEmbedder(Options):
             self.model, behaves_like=self.behaves_like, elsewhere=self._is_elsewhere
         )
         key = find_key(self.api_key)
-        self._backend = located(
+        self._backend = with_location(
             backend,
             self._row,
             project=self.project,
@@ -323,8 +323,7 @@ class GeminiEmbedder(Options):
     ) -> EmbeddingResult:
         """Runs on the I/O thread, where numpy and the SDK load at the first call."""
         _load()
-        from gemini_embed.call import too_late  # noqa: PLC0415 - loads numpy
-        from gemini_embed.engine import empty_result  # noqa: PLC0415 - likewise
+        from gemini_embed.engine import empty_result  # noqa: PLC0415 - loads numpy
 
         if not wires:
             return empty_result(wanted)
@@ -334,9 +333,12 @@ class GeminiEmbedder(Options):
         except TimeoutError:
             if not deadline.expired():
                 raise
-            error = too_late(ServiceUnavailableError("the search for credentials had not ended"))
-            error.indexes = tuple(range(len(wires)))
-            raise error from None
+            raise ServiceUnavailableError(
+                "the search for credentials had not ended",
+                indexes=tuple(range(len(wires))),
+                total=len(wires),
+                deadline_passed=True,
+            ) from None
         rest = replace(policy, deadline=policy.seconds_left(loop.now()))
         return await engine.embed(wires, ask, wanted, rest)
 

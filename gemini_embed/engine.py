@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 
-from gemini_embed.call import Call, described, located, ours
+from gemini_embed.call import Call, described, ours, with_batch
 from gemini_embed.errors import (
     GeminiEmbedError,
     HookError,
@@ -162,7 +162,7 @@ class Engine:
             )
         except QuotaExceededError as error:
             if verdict(error) is Verdict.STOP:
-                raise located(error, batch, call) from error.__cause__
+                raise with_batch(error, batch, call) from error.__cause__
             self._wait_for_quota(admitted, error, call)
         except GeminiEmbedError as error:
             self._gate.failed(admitted)
@@ -171,7 +171,7 @@ class Engine:
             self._gate.answered(admitted, tokens=answer.prompt_tokens)
             call.accept(batch)
             for row in answer.without_values:
-                call.reject(located(NoVectorError(_NO_VECTOR), batch.only([row]), call))
+                call.reject(with_batch(NoVectorError(_NO_VECTOR), batch.only([row]), call))
             call.place(served.positions, block)
             await call.keep(served, block)
 
@@ -199,10 +199,10 @@ class Engine:
         attempts = batch.attempts + (verdict(error) is Verdict.RETRY)
         call.refusals += 1
         if is_too_long(error.retry_after, call.policy.max_wait):
-            raise located(error, batch, call) from error.__cause__
+            raise with_batch(error, batch, call) from error.__cause__
         wait = self._gate.refused(admitted, error, backoff=self._backoff.wait(call.refusals))
         if attempts > call.policy.max_retries:
-            raise located(error, batch, call) from error.__cause__
+            raise with_batch(error, batch, call) from error.__cause__
         again = replace(batch, attempts=attempts)
         if self._gate.quota.in_vain > 1 and len(batch.wires) > 1:
             call.shrink(again)  # refused unchanged, and nothing else was accepted: it may not fit
@@ -220,7 +220,7 @@ class Engine:
                 attempt = batch.attempts + 1
                 told = getattr(error, "retry_after", None)
                 if is_too_long(told, call.policy.max_wait):
-                    raise located(error, batch, call) from error.__cause__
+                    raise with_batch(error, batch, call) from error.__cause__
                 wait = self._backoff.wait(attempt) if told is None else told
                 self._tell(Retry(error, attempt, wait, quota=False, indexes=batch.indexes), call)
                 await call.pause(wait)
@@ -228,7 +228,7 @@ class Engine:
             case Verdict.ASK:
                 call.refuse(batch, cast("RequestError", error), passed=passed)
             case _:
-                raise located(error, batch, call) from error.__cause__
+                raise with_batch(error, batch, call) from error.__cause__
 
     def _tell(self, retry: Retry, call: Call) -> None:
         call.last_failure = retry.error

@@ -19,47 +19,112 @@ GeminiEmbedError
 
 All of them pickle, none of them holds a key or a response object, and an error
 raised because of another keeps it as `__cause__`.
+
+An error is whole when it is made: its text is composed from its fields, and nobody changes it
+later. Whoever knows more of it makes another, by `with_context`.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from numpy import float32
     from numpy.typing import NDArray
 
-E = TypeVar("E", bound="RequestError")
+E = TypeVar("E", bound="GeminiEmbedError")
+R = TypeVar("R", bound="RequestError")
+
+_LISTED = 20
+"""Positions that a message names; `indexes` has them all."""
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class GeminiEmbedError(Exception):
     """The base of every error of this project.
 
     Attributes:
+        summary: What happened. `str()` adds to it what the other fields say.
         indexes: Positions, in the caller's list, of the texts this is about.
         partial: What was finished before the error: position -> vector, a float32
             array of shape (dimension,). Empty before the first answer.
+        total: How many texts the call had; 0 where the error belongs to no call.
+        attempts: How often the request was sent; 0 where that is not what failed.
+        one_by_one: Whether the service rejected each of these texts on its own. The summary is
+            then about the first.
+        deadline_passed: Whether the call ended because its `deadline` passed.
     """
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        indexes: Sequence[int] = (),
-        partial: Mapping[int, NDArray[float32]] | None = None,
-    ) -> None:
-        Exception.__init__(self, message)  # the next class may be the SDK's: see `sdk_errors`
-        self.indexes: tuple[int, ...] = tuple(indexes)
-        self.partial: dict[int, NDArray[float32]] = dict(partial or {})
+    summary: str = field(kw_only=False)
+    indexes: tuple[int, ...] = ()
+    partial: dict[int, NDArray[float32]] = field(default_factory=dict)
+    total: int = 0
+    attempts: int = 0
+    one_by_one: bool = False
+    deadline_passed: bool = False
+
+    def __post_init__(self) -> None:
+        Exception.__init__(self, self._text())  # the next class may be the SDK's: see `sdk_errors`
+
+    def with_context(self, **more: Any) -> Self:
+        """Return this error with other values in some fields, and the text that they make.
+
+        It has the same cause, traceback and notes.
+        """
+        return remade(self, type(self), **more)
+
+    def _text(self) -> str:
+        late = "the deadline passed; " if self.deadline_passed else ""
+        notes = f" ({', '.join(told)})" if (told := self._notes()) else ""
+        return f"{late}{self.summary}{notes}{self._rejected()}{self._finished()}"
+
+    def _notes(self) -> list[str]:
+        """Return what stands in brackets behind the summary."""
+        notes = []
+        if self.indexes and self.total > 1:
+            notes.append(_named(self.indexes[:1] if self.one_by_one else self.indexes))
+        if self.attempts > 1:
+            notes.append(f"tried {self.attempts} times")
+        return notes
+
+    def _rejected(self) -> str:
+        if not self.one_by_one or len(self.indexes) == 1:
+            return ""
+        listed = ", ".join(map(str, self.indexes[:_LISTED]))
+        others = len(self.indexes) - _LISTED
+        return f"; rejected in all: texts {listed}" + (f" and {others} more" if others > 0 else "")
+
+    def _finished(self) -> str:
+        if self.total <= 1:
+            return ""
+        return f"; {len(self.partial)} of {self.total} texts were finished"
+
+
+def remade(error: GeminiEmbedError, error_class: type[E], **changes: Any) -> E:
+    """Return an error of a class made from the fields of another, some of them changed."""
+    known = {one.name: getattr(error, one.name) for one in fields(error)}
+    made = error_class(**{**known, **changes})
+    made.__cause__ = error.__cause__
+    made.__suppress_context__ = error.__suppress_context__
+    for note in getattr(error, "__notes__", ()):
+        made.add_note(note)
+    return made.with_traceback(error.__traceback__)
+
+
+def _named(indexes: tuple[int, ...]) -> str:
+    if len(indexes) == 1:
+        return f"text {indexes[0]}"
+    return f"{len(indexes)} texts between {indexes[0]} and {indexes[-1]}"
 
 
 class ConfigurationError(GeminiEmbedError, ValueError):
     """The embedder or the call is set up in a way that cannot work."""
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class InvalidInputError(GeminiEmbedError, ValueError):
     """A text cannot be embedded. Nothing was sent.
 
@@ -69,59 +134,49 @@ class InvalidInputError(GeminiEmbedError, ValueError):
         reason: What is wrong with it, for instance `"blank"`.
     """
 
-    def __init__(self, message: str, index: int | None = None, reason: str = "") -> None:
-        super().__init__(message, indexes=() if index is None else (index,))
-        self.args = (message, index, reason)  # all it takes to make it again
-        self.index = index
-        self.reason = reason
+    index: int | None = field(default=None, kw_only=False)
+    reason: str = field(default="", kw_only=False)
+
+    def __post_init__(self) -> None:
+        self.indexes = () if self.index is None else (self.index,)
+        Exception.__init__(self, self._text(), self.index, self.reason)  # all to make it again
 
     def __str__(self) -> str:
         return str(self.args[0])
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class RequestError(GeminiEmbedError):
     """The service refused a request, or could not be reached.
 
     Where Google's SDK raised an error for it, this one is an instance of that class as well
-    (`google.genai.errors.ClientError` or `ServerError`), with its `code` and its `details`.
+    (`google.genai.errors.ClientError` or `ServerError`), with its `code`.
 
     Attributes:
         status: HTTP status, or None where no answer came. The SDK calls it `code`, which it has
             as well, and calls `status` what is `reason` here.
         reason: Google's status name, for instance `"INVALID_ARGUMENT"`.
         message: What the service said, word for word.
+        details: The body of the answer, as the SDK read it; None where no answer came.
         retry_after: Seconds the service asked to wait, or None.
     """
 
+    status: int | None = None
+    reason: str | None = None
+    message: str = ""
+    details: Any = None
     retry_after: float | None = None
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        status: int | None = None,
-        reason: str | None = None,
-        service_message: str = "",
-        indexes: Sequence[int] = (),
-    ) -> None:
-        super().__init__(message, indexes=indexes)
-        self.status = status
-        self.reason = reason
-        self.message = service_message
-
-    def recast(self, error_class: type[E], message: str) -> E:
-        """Return an error of another class with what the service said, and the same cause."""
-        made = error_class(
-            message, status=self.status, reason=self.reason, service_message=self.message
-        )
-        made.__cause__ = self.__cause__
-        return made
+    def recast(self, error_class: type[R], **changes: Any) -> R:
+        """Return an error of another class with all that is known of this one."""
+        return remade(self, error_class, **changes)
 
 
 class AuthenticationError(RequestError):
     """The key or the credentials were not accepted. The text says where the key came from."""
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class QuotaExceededError(RequestError):
     """The service's quota is used up.
 
@@ -136,6 +191,7 @@ class QuotaExceededError(RequestError):
     can_pass: bool = True
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class DailyQuotaError(QuotaExceededError):
     """The day's quota is used up, or there is none at all.
 
@@ -145,11 +201,18 @@ class DailyQuotaError(QuotaExceededError):
 
     resets_at: datetime | None = None
 
+    def _notes(self) -> list[str]:
+        if self.resets_at is None:
+            return super()._notes()
+        reset = f"the day's quota resets at midnight Pacific, {self.resets_at:%Y-%m-%d %H:%M %Z}"
+        return [reset, *super()._notes()]
+
 
 class ServiceUnavailableError(RequestError):
     """The service failed or could not be reached, every time it was tried."""
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class ModelNotFoundError(RequestError):
     """The service does not know the model.
 
@@ -164,6 +227,7 @@ class ModelNotFoundError(RequestError):
     region: str | None = None
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class ModelRetiredError(ModelNotFoundError):
     """Google has shut the model down.
 

@@ -23,6 +23,7 @@ from gemini_embed.errors import (
     ServiceUnavailableError,
 )
 from gemini_embed.models import MODELS, NEWEST, end_of, is_over, served_by, status_of
+from gemini_embed.quota import next_reset
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,34 +40,49 @@ _NO_CREDITS = re.compile(r"credits (?:are|have been) (?:depleted|used up)", re.I
 
 
 def refusal(
-    status: int, body: object, headers: Mapping[str, str] | None = None, *, identity: str = ""
+    status: int,
+    body: object,
+    headers: Mapping[str, str] | None = None,
+    *,
+    identity: str = "",
+    asked: str = "",
 ) -> RequestError:
     """Return the error that an answer other than 200 means.
 
-    `body` is the parsed JSON, `{"error": {...}}`, or whatever stood in its place: what is not of
-    the type that Google documents counts as not there. `identity` says as whom it was asked, for
-    instance `"key from GOOGLE_API_KEY"`.
+    Args:
+        status: Its HTTP status.
+        body: The parsed JSON, `{"error": {...}}`, or whatever stood in its place: what is not of
+            the type that Google documents counts as not there.
+        headers: Its headers.
+        identity: With which credentials it was asked, for instance `"key from GOOGLE_API_KEY"`.
+        asked: The address to show, where the answer does not look like Google's.
     """
     error = _error_of(body)
     reason = _text(error.get("status")) or None
     said = _text(error.get("message"))
     details = [d for d in _list(error.get("details")) if isinstance(d, dict)]
     shown = said.strip()[:_LONGEST_SHOWN]
+    delay = told_delay(said, details, headers or {})
     text = f"{status} {reason or ''}".strip() + (f": {shown}" if shown else "")
-    evidence: dict[str, Any] = {"status": status, "reason": reason, "service_message": said}
+    where = f"; asked: {asked}" if asked else ""
+    evidence: dict[str, Any] = {
+        "summary": text + where,
+        "status": status,
+        "reason": reason,
+        "message": said,
+        "details": body,
+    }
 
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN} or _is_bad_key(details):
         source = f" ({identity})" if identity else ""
-        return AuthenticationError(f"{text}{source}", **evidence)
+        return AuthenticationError(**{**evidence, "summary": f"{text}{source}{where}"})
     if status == HTTPStatus.TOO_MANY_REQUESTS:
-        return _quota_error(text, evidence, said, details, headers or {})
+        return _quota_error({**evidence, "retry_after": delay}, details)
     if status == HTTPStatus.NOT_FOUND and reason == "NOT_FOUND":
-        return ModelNotFoundError(text, **evidence)
+        return ModelNotFoundError(**evidence)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.REQUEST_TIMEOUT:
-        unavailable = ServiceUnavailableError(text, **evidence)
-        unavailable.retry_after = told_delay(said, details, headers or {})
-        return unavailable
-    return RequestError(text, **evidence)
+        return ServiceUnavailableError(**evidence, retry_after=delay)
+    return RequestError(**evidence)
 
 
 def told_delay(
@@ -129,13 +145,7 @@ def _is_bad_key(details: list[dict[str, Any]]) -> bool:
     return any(d.get("reason") == "API_KEY_INVALID" for d in details)
 
 
-def _quota_error(
-    text: str,
-    evidence: dict[str, Any],
-    said: str,
-    details: list[dict[str, Any]],
-    headers: Mapping[str, str],
-) -> QuotaExceededError:
+def _quota_error(evidence: dict[str, Any], details: list[dict[str, Any]]) -> QuotaExceededError:
     violations = [
         v
         for detail in details
@@ -146,14 +156,16 @@ def _quota_error(
     daily = [v for v in violations if "PerDay" in v["quotaId"]]
     violation: dict[str, Any] = (daily or violations or [{}])[0]
     value = _whole(violation.get("quotaValue"))
-    none_at_all = value == 0 or _LIMIT_ZERO.search(said) is not None
-    error_class = DailyQuotaError if daily or none_at_all else QuotaExceededError
-    error = error_class(text, **evidence)
-    error.quota_id = violation.get("quotaId")
-    error.quota_value = value
-    error.retry_after = told_delay(said, details, headers)
-    error.can_pass = not _is_unpaid(error, details)
-    return error
+    evidence |= {
+        "quota_id": violation.get("quotaId"),
+        "quota_value": value,
+        "can_pass": not _is_unpaid(evidence, details, names_quota=bool(violations)),
+    }
+    if value == 0 or _LIMIT_ZERO.search(evidence["message"]) is not None:
+        return DailyQuotaError(**evidence)  # none at all
+    if daily:
+        return DailyQuotaError(**evidence, resets_at=next_reset(datetime.now(UTC)))
+    return QuotaExceededError(**evidence)
 
 
 def _whole(value: object) -> int | None:
@@ -165,39 +177,40 @@ def _whole(value: object) -> int | None:
     return value if 0 <= value < _LARGEST else None
 
 
-def _is_unpaid(error: QuotaExceededError, details: list[dict[str, Any]]) -> bool:
+def _is_unpaid(
+    evidence: dict[str, Any], details: list[dict[str, Any]], *, names_quota: bool
+) -> bool:
     """Tell whether somebody has to pay, or to ask Google, before anything passes.
 
     What it says in words counts only where nothing else is said: then it ends a wait early.
     """
     if any(_UNPAID.search(_text(detail.get("reason"))) for detail in details):
         return True
-    bare = error.quota_id is None and error.retry_after is None
-    return bare and _NO_CREDITS.search(error.message) is not None
+    bare = not names_quota and evidence["retry_after"] is None
+    return bare and _NO_CREDITS.search(evidence["message"]) is not None
 
 
-def of_model(error: ModelNotFoundError, model: Model, backend: Backend) -> ModelNotFoundError:
+def model_not_served(
+    error: ModelNotFoundError, model: Model, backend: Backend
+) -> ModelNotFoundError:
     """Return the error of a model that the service does not know, saying what to do about it."""
-    status = status_of(model, backend.name)
+    asked = {"model": model.name, "backend": backend.name, "region": backend.location}
     if is_over(model, backend.name):
-        retired = error.recast(
-            ModelRetiredError,
+        newest = "" if model.successor == NEWEST else f" (or {NEWEST}, the newest)"
+        summary = (
             f"Google shut {model.name} down on {end_of(model, backend.name)}. "
-            f"Move to {model.successor}"
-            + ("" if model.successor == NEWEST else f" (or {NEWEST}, the newest)")
-            + " and embed the whole index again: vectors of two models cannot be mixed. "
-            f"The service said: {error}",
+            f"Move to {model.successor}{newest} and embed the whole index again: vectors of two "
+            f"models cannot be mixed. The service said: {error.summary}"
         )
-        retired.successor = model.successor
-        error = retired
-    elif status == "never":
-        error.args = (f"{model.name} is {served_by(model)}. {error}",)
+        return error.recast(ModelRetiredError, summary=summary, successor=model.successor, **asked)
+    hint = ""
+    if status_of(model, backend.name) == "never":
+        hint = f"{model.name} is {served_by(model)}. "
     elif backend.name == "vertex":
         places = ", ".join(model.vertex_only_in) or "many regions, us-central1 among them"
         served = f"; it is served in {places}" if model.name in MODELS else ""
-        error.args = (f"{model.name} at {backend}{served}. {error}",)
-    error.model, error.backend, error.region = model.name, backend.name, backend.location
-    return error
+        hint = f"{model.name} at {backend}{served}. "
+    return error.with_context(summary=f"{hint}{error.summary}", **asked)
 
 
 _MOST_TEXTS = (

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from google.genai.errors import APIError, ClientError, ServerError
 
-from gemini_embed.errors import RequestError
+from gemini_embed.errors import RequestError, remade
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,40 +23,43 @@ class _JointError(RequestError):
 
     Attributes:
         code: HTTP status, as in the SDK; `status` is the same here.
-        details: The body of the answer, as in the SDK.
         response: None. The SDK's holds the request, with its key.
     """
 
-    code: int
-    details: Any
+    code: int | None
     response = None
     _parts: tuple[type[RequestError], type[APIError]]
 
-    def recast(self, error_class: type[E], message: str) -> E:
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.code = self.status
+
+    def recast(self, error_class: type[E], **changes: Any) -> E:
         """Return an error of another class of ours, which is one of the SDK's as well."""
-        return _joined(super().recast(error_class, message), self._parts[1], self.details)
+        made: E = _joined(self, error_class, self._parts[1], changes)
+        return made
 
     def __reduce__(self) -> tuple[Callable[..., RequestError], tuple[Any, ...], dict[str, Any]]:
         return _again, (*self._parts, self.args), self.__dict__
 
 
 def as_sdk_error(error: E, cause: APIError) -> E:
-    """Return a refusal that is an instance of the SDK's class too, with its `code` and `details`.
+    """Return a refusal that is an instance of the SDK's class too, with its `code`.
 
     The SDK's `status` is a word, which is `reason` here; `status` stays the number.
     """
     kinds = (ClientError, ServerError, APIError)
-    return _joined(error, next(kind for kind in kinds if isinstance(cause, kind)), cause.details)
-
-
-def _joined(error: E, theirs: type[APIError], details: Any) -> E:
-    made: E = _again(type(error), theirs, error.args)
-    made.__dict__.update(error.__dict__, code=error.status, details=details)
-    made.__cause__ = error.__cause__
+    theirs = next(kind for kind in kinds if isinstance(cause, kind))
+    made: E = _joined(error, type(error), theirs, {})
     return made
 
 
+def _joined(error: RequestError, ours: Any, theirs: Any, changes: dict[str, Any]) -> Any:
+    return remade(error, _joint_class(ours, theirs), **changes)
+
+
 def _again(ours: Any, theirs: Any, args: tuple[Any, ...]) -> Any:
+    """Return such an error from its args: what pickles of it name."""
     return _joint_class(ours, theirs)(*args)
 
 

@@ -160,9 +160,14 @@ class Transport:
     def _refusal(self, error: genai_errors.APIError, response: Any) -> GeminiEmbedError:
         """Return our error for an answer that is none, with the address if it is not Google's."""
         headers = getattr(response, "headers", None)
-        refused = refusal(error.code, error.details, headers, identity=self._address.identity)
-        if not _is_googles(error.details) and (url := getattr(response, "url", None)):
-            refused.args = (f"{refused}; asked: {shown_url(str(url))}",)
+        url = None if _is_googles(error.details) else getattr(response, "url", None)
+        refused = refusal(
+            error.code,
+            error.details,
+            headers,
+            identity=self._address.identity,
+            asked=shown_url(str(url)) if url else "",
+        )
         return as_sdk_error(refused, error.with_traceback(None))
 
     def _meaning(self, error: Exception, *, told: str, answered: bool) -> GeminiEmbedError:

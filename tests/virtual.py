@@ -89,16 +89,19 @@ class Service:
             self.counted.append((now(), texts))
             return
         self.refused.append((now(), texts))
-        error = QuotaExceededError("429", status=429)
-        error.retry_after = 0.0
+        delay = 0.0
         for at, amount in self._window:
             used -= amount
-            error.retry_after = at + self.period - now()
+            delay = at + self.period - now()
             if used + texts <= self.limit:
                 break
-        if self.named:
-            error.quota_id, error.quota_value = "EmbedContentRequestsPerMinute", int(self.limit)
-        raise error
+        raise QuotaExceededError(
+            "429",
+            status=429,
+            retry_after=delay,
+            quota_id="EmbedContentRequestsPerMinute" if self.named else None,
+            quota_value=int(self.limit) if self.named else None,
+        )
 
     def most_in_a_window(self) -> int:
         """Return the most texts counted in any stretch of `period` seconds."""

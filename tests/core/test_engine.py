@@ -27,6 +27,7 @@ from gemini_embed.errors import (
     ServiceUnavailableError,
 )
 from gemini_embed.quota import Quota
+from gemini_embed.refusals import refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -218,9 +219,8 @@ def test_a_spent_day_stops_at_once() -> None:
     def trouble(_: Batch) -> tuple[float, float] | GeminiEmbedError:
         if next(calls) < 3:
             return 0.05, 0.05
-        error = DailyQuotaError("429", status=429)
-        error.retry_after = 18.4
-        return error
+        violation = {"quotaId": "EmbedContentRequestsPerDay", "quotaValue": "1000"}
+        return refusal(429, {"error": {"details": [{"violations": [violation]}]}})
 
     service = Service(trouble=trouble)
     error = failed(service, texts(5000), max_concurrency=1)
@@ -273,7 +273,7 @@ POISON = "bad"
 def rejects(batch: Batch) -> tuple[float, float] | GeminiEmbedError:
     if any(text.startswith(POISON) for text in batch.texts):
         return RequestError(
-            "400", status=400, service_message="EmbedContentRequest.content is not allowed."
+            "400", status=400, message="EmbedContentRequest.content is not allowed."
         )
     return 0.05, 0.05
 
@@ -312,9 +312,8 @@ WORDLESS = RequestError("400 INVALID_ARGUMENT", status=400, reason="INVALID_ARGU
 
 def accepts(texts: Callable[[list[str]], bool], **options: Any) -> Service:
     """Return a service that refuses, without a word, requests that are not of these texts."""
-    refused = copy.copy(WORDLESS)
-    vars(refused).update(options)
-    return Service(trouble=lambda batch: (0.05, 0.05) if texts(batch.texts) else copy.copy(refused))
+    refused = WORDLESS.with_context(**options)
+    return Service(trouble=lambda batch: (0.05, 0.05) if texts(batch.texts) else refused)
 
 
 @pytest.mark.parametrize("width", [1, 3, 8])
@@ -355,7 +354,9 @@ def test_a_bad_key_ends_the_call_at_once() -> None:
     ):
         service = Service(trouble=lambda _, error=error: error)  # type: ignore[misc] # bound now
 
-        assert failed(service, texts(800)) is error
+        ended = failed(service, texts(800))
+        assert type(ended) is type(error)
+        assert str(ended).startswith("400 (100 texts between ")
         assert len(service.batches) == 8
 
 
@@ -573,9 +574,7 @@ def test_what_ends_a_process_ends_it(raised: type[BaseException]) -> None:
 
 def test_the_services_delay_comes_before_backoff() -> None:
     """A 503 that says when is asked again then."""
-    told = ServiceUnavailableError("503")
-    told.retry_after = 7.5
-    outcomes = iter([told])
+    outcomes = iter([ServiceUnavailableError("503", retry_after=7.5)])
 
     service = Service(trouble=lambda _: next(outcomes, (0.0, 0.0)))
     assert embedded(service, ["a"]) == pytest.approx(7.55)
@@ -680,10 +679,7 @@ def test_an_unknown_quota_never_costs_a_text(
 
 
 def refused(message: str = "429", **evidence: Any) -> QuotaExceededError:
-    error = QuotaExceededError(message, status=429)
-    for name, value in evidence.items():
-        setattr(error, name, value)
-    return error
+    return QuotaExceededError(message, status=429, **evidence)
 
 
 def test_a_long_wait_is_told(caplog: pytest.LogCaptureFixture) -> None:
@@ -714,9 +710,7 @@ def test_a_wait_of_years_is_an_error(kind: type[RequestError]) -> None:
     def trouble(_: Batch) -> tuple[float, float] | GeminiEmbedError:
         if next(outcomes, None) is None:
             return 0.05, 0.05
-        error = kind("retry in 1000000000 s")
-        error.retry_after = 1e9
-        return error
+        return kind("retry in 1000000000 s", retry_after=1e9)
 
     service = Service(trouble=trouble)
 

@@ -19,9 +19,7 @@ from gemini_embed.quota import Room, Sent, next_reset
 def refusal(
     delay: float | None, *, quota_id: str | None = None, value: int | None = None
 ) -> QuotaExceededError:
-    error = QuotaExceededError("429")
-    error.retry_after, error.quota_id, error.quota_value = delay, quota_id, value
-    return error
+    return QuotaExceededError("429", retry_after=delay, quota_id=quota_id, quota_value=value)
 
 
 def test_a_known_quota_counts_until_a_period_after_the_answer() -> None:

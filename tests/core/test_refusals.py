@@ -20,7 +20,7 @@ from gemini_embed.errors import (
     ServiceUnavailableError,
 )
 from gemini_embed.models import MODELS, find_model
-from gemini_embed.refusals import most_texts, of_model, refusal
+from gemini_embed.refusals import model_not_served, most_texts, refusal
 from gemini_embed.retry import Verdict, verdict
 
 
@@ -271,7 +271,9 @@ def test_a_retired_model_names_its_successor() -> None:
     told = refusal(404, body("not found", "NOT_FOUND"))
     assert isinstance(told, ModelNotFoundError)
 
-    error = of_model(told, MODELS["gemini-embedding-exp-03-07"], Backend("gemini", "by default"))
+    error = model_not_served(
+        told, MODELS["gemini-embedding-exp-03-07"], Backend("gemini", "by default")
+    )
 
     assert isinstance(error, ModelRetiredError)
     assert (error.model, error.successor) == ("gemini-embedding-exp-03-07", "gemini-embedding-001")
@@ -284,7 +286,7 @@ def test_a_vertex_model_says_where_it_lives() -> None:
     told = refusal(404, body("not found", "NOT_FOUND"))
     assert isinstance(told, ModelNotFoundError)
 
-    error = of_model(told, MODELS["text-embedding-005"], Backend("gemini", "by default"))
+    error = model_not_served(told, MODELS["text-embedding-005"], Backend("gemini", "by default"))
 
     assert type(error) is ModelNotFoundError
     assert "served by Vertex AI, not by the Gemini API" in str(error)
@@ -296,7 +298,7 @@ def test_nothing_is_said_of_where_a_gateways_own_model_is() -> None:
     assert isinstance(told, ModelNotFoundError)
     model = find_model("ours", behaves_like="gemini-embedding-2", elsewhere=True)
 
-    error = of_model(told, model, Backend("vertex", "project given", project="p"))
+    error = model_not_served(told, model, Backend("vertex", "project given", project="p"))
 
     assert str(error).startswith("ours at Vertex AI, project p (project given). 404")
 
@@ -307,7 +309,7 @@ def test_a_model_missing_in_a_region_says_where_it_is() -> None:
     assert isinstance(told, ModelNotFoundError)
     backend = Backend("vertex", "project given", project="p", location="us-central1")
 
-    error = of_model(told, MODELS["gemini-embedding-2"], backend)
+    error = model_not_served(told, MODELS["gemini-embedding-2"], backend)
 
     assert (error.model, error.backend, error.region) == (
         "gemini-embedding-2",

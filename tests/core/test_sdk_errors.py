@@ -115,6 +115,7 @@ def test_a_retired_model_is_a_client_error_too(server: Standin) -> None:
     assert isinstance(error, ModelRetiredError)
     assert isinstance(error, ClientError)
     assert (error.code, error.successor) == (404, "gemini-embedding-001")
+    assert error.details == body(404, "NOT_FOUND")
     assert isinstance(error.__cause__, ClientError)
 
 
