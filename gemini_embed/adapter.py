@@ -99,6 +99,11 @@ class Adapted:
         state: dict[Any, Any] = super().__getstate__()  # type: ignore[assignment] # pydantic's
         return state
 
+    def __setstate__(self, state: dict[Any, Any]) -> None:
+        super().__setstate__(state)  # type: ignore[misc] # pydantic's, or the framework's own
+        if pickled := (state.get("__pydantic_private__") or {}).get("_core"):
+            self._core = pickled  # whose quota is shared, also where the framework made another
+
     def close(self) -> None:
         """Close the connections: see `gemini_embed.GeminiEmbedder.close`."""
         if self._core is not None:

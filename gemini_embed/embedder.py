@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from copy import copy
 from dataclasses import fields, replace
-from typing import TYPE_CHECKING, Any, Self, get_args
+from typing import TYPE_CHECKING, Any, Self, TypeVar, get_args
 
 from gemini_embed import loop, process
 from gemini_embed.address import address_of
@@ -55,7 +56,9 @@ class GeminiEmbedder(Options):
 
     Building one touches no network and needs no key yet. It may be used from any number of
     threads and event loops at once; its limits hold for all of them together. It pickles
-    (with its key in clear), copies, and survives a fork: only the options travel.
+    (with its key in clear), copies, and survives a fork: only the options travel. A copy counts
+    with the original what is sent, so that a limit holds for both together; so does a pickle that
+    is loaded in the same process.
 
     Every option stands, with its default and its meaning, in `gemini_embed.options.Options`.
 
@@ -421,16 +424,19 @@ class GeminiEmbedder(Options):
         }
         return [(name, value) for name, value in values.items() if value is not None]
 
-    def __copy__(self) -> GeminiEmbedder:
-        return replace(self)
+    def __copy__(self) -> Self:
+        return _restored(type(self), self._options, self._quota)
 
-    def __deepcopy__(self, memo: object) -> GeminiEmbedder:
-        return replace(self)  # options are shared: a client, a cache, a quota
+    def __deepcopy__(self, memo: object) -> Self:
+        return copy(self)  # what options hold is shared: a client, a cache, a quota
 
     def __reduce__(self) -> tuple[Any, ...]:
         check_picklable(self.client)
-        options = {field.name: getattr(self, field.name) for field in fields(self)}
-        return _restored, (type(self), options)
+        return _restored, (type(self), self._options, self._quota)
+
+    @property
+    def _options(self) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
 def _load() -> None:
@@ -443,10 +449,15 @@ def _load() -> None:
 
 _whole = optional(whole(1))
 
+T = TypeVar("T", bound=GeminiEmbedder)
+
 
 @forgetful
-def _restored(cls: type[GeminiEmbedder], options: dict[str, Any]) -> GeminiEmbedder:
-    return cls(**options)
+def _restored(cls: type[T], options: dict[str, Any], quota: Quota | None = None) -> T:
+    made = cls(**options)
+    if quota is not None:
+        made._quota = quota
+    return made
 
 
 @forgetful

@@ -8,9 +8,11 @@ how its windows roll; so a limit holds here for every stretch of `period` second
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
+from weakref import WeakValueDictionary
 from zoneinfo import ZoneInfo
 
 from gemini_embed.errors import ConfigurationError
@@ -75,7 +77,8 @@ class Quota:
 
     Give the same object to several embedders that draw on one quota (Google's are per model
     and project). Without `requests` and `tokens` the limits are learned from the service's
-    refusals. It pickles as its options; what was learned stays in its process.
+    refusals. A copy of it is itself, and so is a pickle that is loaded in a process where it is in
+    use. In another process a pickle begins anew: what was sent and learned is not told there.
 
     Args:
         requests: Texts; the service counts each text of a batch as one request.
@@ -97,6 +100,8 @@ class Quota:
         self.requests = requests
         self.tokens = tokens
         self.period = period
+        self._name = os.urandom(16).hex()
+        _in_use[self._name] = self
         self.tokens_per_estimate = 1.0
         self.concurrency = math.inf
         self._texts_limit: float = math.inf if requests is None else requests
@@ -121,7 +126,7 @@ class Quota:
         return f"Quota(requests={self.requests}, tokens={self.tokens}, period={self.period})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Quota, (self.requests, self.tokens, self.period)
+        return _named, (self._name, self.requests, self.tokens, self.period)
 
     def __deepcopy__(self, memo: object) -> Quota:
         return self  # a copied embedder draws on the same quota
@@ -329,6 +334,20 @@ class Quota:
             self._ended.pop(sent, None)
             self._texts_used -= sent.texts
             self._tokens_used -= sent.tokens
+
+
+_in_use: WeakValueDictionary[str, Quota] = WeakValueDictionary()
+"""The quotas of this process, by the names that their pickles hold."""
+
+
+def _named(name: str, *limits: Any) -> Quota:
+    """Return the quota of that name in this process; a new one where there is none yet."""
+    quota = _in_use.get(name)
+    if quota is None:
+        quota = Quota(*limits)
+        quota._name = name  # noqa: SLF001 - our own class
+        quota = _in_use.setdefault(name, quota)
+    return quota
 
 
 def next_reset(now: datetime) -> datetime:

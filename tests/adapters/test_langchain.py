@@ -207,6 +207,18 @@ def test_pickles_and_copies_work(server: Standin, embeddings: Maker) -> None:
         assert server.log[-1].headers["x-goog-api-key"] == "a-key"
 
 
+def test_copies_and_pickles_share_a_limit(embeddings: Maker) -> None:
+    """A hundred a minute stay a hundred, however a framework copies what holds them."""
+    made = embeddings(requests_per_minute=100)
+    copies = [copy.copy(made), copy.deepcopy(made), made.model_copy(update={"timeout": 5.0})]
+    pickled = [pickle.loads(pickle.dumps(one)) for one in (made, copies[1])]  # noqa: S301 - our own bytes
+
+    for one in (*copies, *pickled):
+        assert one._embedder._quota is made._embedder._quota
+    other = made.model_copy(update={"requests_per_minute": 200})
+    assert other._embedder._quota is not made._embedder._quota
+
+
 def test_pickling_with_a_client_is_refused_clearly(server: Standin) -> None:
     """What cannot cross a process says so, and what to do instead."""
     from google import genai  # noqa: PLC0415 - needed here only

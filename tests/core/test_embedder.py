@@ -396,6 +396,17 @@ def test_it_pickles_with_its_options_only(server: Standin, embedder: Maker) -> N
     assert server.log[-1].headers["x-team"] == "search"
 
 
+def test_copies_and_pickles_share_a_limit(embedder: Maker) -> None:
+    """A hundred a minute stay a hundred, however often what holds them is copied."""
+    for options in ({"requests_per_minute": 100}, {}):
+        made = embedder(**options)
+        pickled = pickle.loads(pickle.dumps(made))  # noqa: S301 - our own bytes
+
+        for one in (copy.copy(made), copy.deepcopy(made), pickled, copy.copy(pickled)):
+            assert one._quota is made._quota
+        assert embedder(**options)._quota is not made._quota
+
+
 def test_a_ready_client_is_used_as_it_is(server: Standin) -> None:
     """A caller's own SDK client serves, stays open, and makes pickling fail clearly."""
     from google import genai  # noqa: PLC0415 - the one test that needs the SDK itself

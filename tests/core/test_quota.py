@@ -112,15 +112,29 @@ def test_a_text_larger_than_the_quota_goes_alone() -> None:
     assert quota.room(60, least_tokens=5) == Room(math.inf, 100)
 
 
-def test_pickling_carries_the_options_and_copying_shares() -> None:
-    """A copied embedder draws on the same quota; one in another process on an equal one."""
+def loaded(pickled: bytes) -> Any:
+    return pickle.loads(pickled)  # noqa: S301 - our own bytes
+
+
+def test_copies_and_pickles_are_the_same_quota_within_a_process() -> None:
+    """A limit is not doubled by copying what holds it."""
     quota = Quota(requests=5, tokens=7, period=9)
-    back = pickle.loads(pickle.dumps(quota))  # noqa: S301 - our own bytes
+
+    assert copy.deepcopy(quota) is copy.copy(quota) is loaded(pickle.dumps(quota)) is quota
+    assert copy.deepcopy(GeminiEmbedder(quota=quota)).quota is quota
+
+
+def test_all_pickles_of_a_quota_are_one_in_another_process() -> None:
+    """As here, where the original is gone: two embedders that shared it share again."""
+    quota = Quota(requests=5, tokens=7, period=9)
+    first, second = pickle.dumps(quota), pickle.dumps([quota])
+    del quota
+
+    back = loaded(first)
 
     assert (back.requests, back.tokens, back.period) == (5, 7, 9)
-    assert copy.deepcopy(quota) is quota
-    embedder = GeminiEmbedder(quota=quota)
-    assert copy.deepcopy(embedder).quota is quota
+    assert loaded(second)[0] is back
+    assert loaded(pickle.dumps(back)) is back
 
 
 @pytest.mark.parametrize(
