@@ -34,11 +34,6 @@ needs_forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform d
 needs_modes = pytest.mark.skipif(os.name != "posix", reason="the platform has other rights")
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "folder" / "vectors.sqlite3"
-
-
 def log_of(path: Path) -> Path:
     return path.with_name(f"{path.name}-wal")
 
