@@ -8,7 +8,7 @@ Exits with 1 when either framework finds fewer than eight right passages in its 
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -124,7 +124,7 @@ def announce(key: str | None, texts: int) -> None:
 
 
 @contextmanager
-def connect(key: str | None) -> Iterator[Service]:
+def connect(key: str | None) -> Generator[Service]:
     """Use Google when there is a key for it, else a stand-in on this machine."""
     if key:
         yield Service({"api_key": key}, standin=None)

@@ -219,7 +219,8 @@ def _timing(timeout: Any) -> Any:
 
 def _tls(library: Any, client_args: Mapping[str, Any]) -> dict[str, Any]:
     """Return how servers are verified: httpx is about to take neither paths nor certificates."""
-    verify, cert = client_args.get("verify", True), client_args.get("cert")
+    verify: Any = client_args.get("verify", True)
+    cert: Any = client_args.get("cert")
     if isinstance(verify, str | os.PathLike):
         path, is_folder = os.fspath(verify), Path(verify).is_dir()
         verify = ssl.create_default_context(

@@ -17,10 +17,13 @@ from numpy.typing import NDArray
 
 from gemini_embed.errors import BadResponseError
 
-try:
+if TYPE_CHECKING:
     import simdjson
-except ModuleNotFoundError:  # the extra `fast` is not installed
-    simdjson = None  # type: ignore[assignment] # there is no other way to say so
+else:
+    try:
+        import simdjson
+    except ModuleNotFoundError:  # the extra `fast` is not installed
+        simdjson = None
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

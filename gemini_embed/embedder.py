@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from gemini_embed.engine import Engine
     from gemini_embed.results import EmbeddingResult
     from gemini_embed.service_address import ServiceAddress
-    from gemini_embed.tasks import WireText
+    from gemini_embed.tasks import TaskType, WireText
 
 
 class GeminiEmbedder(Options):
@@ -85,7 +85,7 @@ class GeminiEmbedder(Options):
         )
         if backend.name == "vertex" and key is not None and not key.is_own:
             self.api_key = None  # the environment's: looked for again when it is needed
-        self._purpose = parse_task_type(self.task_type)
+        self._purpose: TaskType | None = parse_task_type(self.task_type)
         check_dimension(self._row, self.output_dimensionality)
         warn_of_status(self._row, backend.name)
         self._cache: GuardedCache | None = None

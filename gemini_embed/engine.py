@@ -49,6 +49,7 @@ class Sender(Protocol):
 
     async def send(self, batch: Batch, ask: Ask) -> Answer:
         """Return the answer, or raise one of our errors."""
+        ...
 
     async def aclose(self) -> None:
         """Close the connections."""

@@ -49,6 +49,7 @@ class HasFingerprint(Protocol):
     @property
     def fingerprint(self) -> str:
         """What shapes its vectors."""
+        ...
 
 
 class FingerprintMismatchError(ConfigurationError):

@@ -38,18 +38,22 @@ class Source(Protocol):
 
     def is_empty(self) -> bool:
         """Tell whether nothing is to be sent any more."""
+        ...
 
     def note_wait(self, seconds: float) -> None:
         """Be told that its next request waits so long."""
 
     def estimate_next(self) -> int:
         """Return about how many tokens the next text has."""
+        ...
 
     def take(self, room: Room) -> Batch:
         """Return what to send, within the room; the source is not empty."""
+        ...
 
     def estimate(self, batch: Batch) -> int:
         """Return about how many tokens a batch has."""
+        ...
 
 
 @dataclass(slots=True, eq=False)

@@ -28,13 +28,16 @@ from gemini_embed.errors import BadResponseError
 from gemini_embed.loop import give_way
 from gemini_embed.redirects import KEEPING, REDIRECTS, check_redirect
 
-try:
+if TYPE_CHECKING:
     import aiohttp
-except ModuleNotFoundError:  # the SDK sends through httpx then
-    aiohttp = None  # type: ignore[assignment] # there is no other way to say so
+else:
+    try:
+        import aiohttp
+    except ModuleNotFoundError:  # the SDK sends through httpx then
+        aiohttp = None
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Generator, Mapping
 
 _READ_BUFFER = 2**22
 """Bytes: an answer of 100 vectors is nearly that long. The SDK's own choice."""
@@ -65,7 +68,7 @@ _reading: ContextVar[Reading] = ContextVar("reading")
 
 
 @contextmanager
-def reading(most: int, *, fast: bool) -> Iterator[Reading]:
+def reading(most: int, *, fast: bool) -> Generator[Reading]:
     """Yield what is known, afterwards, of the answers that came meanwhile."""
     one = Reading(most, fast)
     token = _reading.set(one)

@@ -214,7 +214,7 @@ _LIKE = {
 }
 """Another id -> the one that it shares every fact of this table with."""
 
-MODELS |= {name: replace(MODELS[like], name=name) for name, like in _LIKE.items()}
+MODELS.update({name: replace(MODELS[like], name=name) for name, like in _LIKE.items()})
 _KNOWN = f"known models: {', '.join(sorted(MODELS))}"
 
 _PREFIXES = ("publishers/google/models/", "models/")

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from gemini_embed.redaction import Secrets
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
     from types import FrameType
 
 _NOT_CALLERS = frozenset(
@@ -67,7 +67,7 @@ class Notices:
 
 
 @contextmanager
-def carried() -> Iterator[Notices]:
+def carried() -> Generator[Notices]:
     """Yield what keeps the warnings of a call, and issue them when it is over.
 
     Where warnings are made errors, that of the call goes before.

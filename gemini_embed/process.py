@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator
     from concurrent.futures import Future
 
 T = TypeVar("T")
@@ -86,7 +86,7 @@ def _wait_with_gevent(future: Future[Any]) -> None:
 
 
 @contextmanager
-def importing() -> Iterator[None]:
+def importing() -> Generator[None]:
     """Hold forks off while modules are imported: a child would wait for their locks for ever."""
     with _fork_lock:
         yield

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 T = TypeVar("T")
-E = TypeVar("E", bound=BaseException)
 
 SHOWN = "[secret]"
 """What stands where a secret was."""
@@ -120,7 +119,7 @@ class Secrets:
         _forget_frames(error)
         return self._cleaned(error, {})
 
-    def _cleaned(self, error: E, done: dict[int, BaseException]) -> BaseException:
+    def _cleaned(self, error: BaseException, done: dict[int, BaseException]) -> BaseException:
         if id(error) in done:
             return done[id(error)]
         clean = done[id(error)] = self._redacted(error, done)

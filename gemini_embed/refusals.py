@@ -75,7 +75,8 @@ def refusal(
 
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN} or _is_bad_key(details):
         source = f" ({identity})" if identity else ""
-        return AuthenticationError(**{**evidence, "summary": f"{text}{source}{where}"})
+        evidence["summary"] = f"{text}{source}{where}"
+        return AuthenticationError(**evidence)
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         return _quota_error({**evidence, "retry_after": delay}, details)
     if status == HTTPStatus.NOT_FOUND and reason == "NOT_FOUND":

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gemini_embed.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from os import PathLike
-
     from langchain_core.vectorstores import VectorStore
 
     from gemini_embed.fingerprint import HasFingerprint
@@ -29,7 +28,7 @@ def save_fingerprint(target: VectorStore | PathLike[str] | str, embedder: HasFin
     Raises:
         ConfigurationError: The store keeps no such metadata.
     """
-    if isinstance(target, str | Path) or hasattr(target, "__fspath__"):
+    if isinstance(target, str | PathLike):
         text = json.dumps({_NAME: embedder.fingerprint})
         Path(target).write_text(text + "\n", encoding="utf-8")
         return
@@ -44,7 +43,7 @@ def load_fingerprint(target: VectorStore | PathLike[str] | str) -> str | None:
 
     None where nothing was noted.
     """
-    if isinstance(target, str | Path) or hasattr(target, "__fspath__"):
+    if isinstance(target, str | PathLike):
         path = Path(target)
         metadata = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     else:

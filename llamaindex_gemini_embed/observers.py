@@ -13,7 +13,7 @@ from llama_index.core.instrumentation.events.embedding import (
 from llama_index_instrumentation import get_dispatcher
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
     from llama_index.core.base.embeddings.base import BaseEmbedding
 
@@ -21,7 +21,7 @@ dispatcher = get_dispatcher(__name__)
 
 
 @contextmanager
-def observed(model: BaseEmbedding, texts: list[str]) -> Iterator[list[list[float]]]:
+def observed(model: BaseEmbedding, texts: list[str]) -> Generator[list[list[float]]]:
     """Tell LlamaIndex's observers, per `embed_batch_size` texts, as the base class does.
 
     Yields an empty list, which the caller fills with the embeddings.

@@ -51,6 +51,7 @@ def embedder(server: Standin) -> Callable[..., GeminiEmbedder]:
 
     def make(**options: Any) -> GeminiEmbedder:
         quick = {"retry_min_seconds": 0.001, "retry_max_seconds": 0.002}
-        return GeminiEmbedder(**{"api_key": "a-key", "base_url": server.url, **quick, **options})
+        given: dict[str, Any] = {"api_key": "a-key", "base_url": server.url, **quick, **options}
+        return GeminiEmbedder(**given)
 
     return make

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
     from pathlib import Path
 
 
@@ -48,7 +48,7 @@ def write_certificate(folder: Path) -> tuple[Path, Path]:
 
 
 @contextmanager
-def tls_front(url: str, folder: Path, *, client_must_show: Path | None = None) -> Iterator[Front]:
+def tls_front(url: str, folder: Path, *, client_must_show: Path | None = None) -> Generator[Front]:
     """Take TLS off requests and pass them on to `url`."""
     certificate, key = write_certificate(folder)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

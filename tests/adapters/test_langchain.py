@@ -34,7 +34,8 @@ def embeddings(server: Standin) -> Maker:
     def make(**options: Any) -> GeminiEmbeddings:
         quick = {"retry_min_seconds": 0.001, "retry_max_seconds": 0.002}
         named = {"google_api_key": "a-key"} if "api_key" not in options else {}
-        return GeminiEmbeddings(**{"base_url": server.url, **quick, **named, **options})
+        given: dict[str, Any] = {"base_url": server.url, **quick, **named, **options}
+        return GeminiEmbeddings(**given)
 
     return make
 

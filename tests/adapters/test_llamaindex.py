@@ -41,7 +41,8 @@ def embedding(server: Standin) -> Maker:
     def make(**options: Any) -> GeminiEmbedding:
         quick = {"retry_min_seconds": 0.001, "retry_max_seconds": 0.002}
         named = {} if "http_options" in options else {"base_url": server.url}
-        return GeminiEmbedding(**{"api_key": "a-key", **named, **quick, **options})
+        given: dict[str, Any] = {"api_key": "a-key", **named, **quick, **options}
+        return GeminiEmbedding(**given)
 
     return make
 
@@ -173,7 +174,7 @@ def test_a_title_for_all_and_titles_for_each(server: Standin, embedding: Maker) 
 
 def test_retries_counts_attempts(server: Standin, embedding: Maker) -> None:
     """`retries=3` means three attempts, as in the integration this stands in for."""
-    server.script.extend(["503"] * 9)
+    server.script.extend(("503",) * 9)
 
     with pytest.raises(ServiceUnavailableError, match="tried 3 times"):
         embedding(retries=3).get_query_embedding("a")

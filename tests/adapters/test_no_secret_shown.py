@@ -28,7 +28,7 @@ from langchain_gemini_embed import GeminiEmbeddings
 from llamaindex_gemini_embed import GeminiEmbedding
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator
     from pathlib import Path
 
 MARK = "PLANTED"
@@ -96,20 +96,19 @@ class _Server(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: _Server
-
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length", 0))).decode()
         quoted = " ".join([self.path, *map(str, self.headers.values()), *body.split("&")])
+        assert isinstance(self.server, _Server)
         self.wfile.write(self.server.quoting(quoted))
         self.close_connection = True
 
-    def log_message(self, *_: object) -> None:
+    def log_message(self, *_: Any, **__: Any) -> None:
         """Say nothing."""
 
 
 @contextmanager
-def gateway(quoting: Callable[[str], bytes]) -> Iterator[_Server]:
+def gateway(quoting: Callable[[str], bytes]) -> Generator[_Server]:
     with _Server(("127.0.0.1", 0), _Handler) as server:
         server.quoting = quoting
         thread = Thread(target=server.serve_forever, args=(0.01,))

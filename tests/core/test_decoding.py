@@ -338,7 +338,7 @@ def test_compressed_answers_are_read(server: Standin, maker: Maker) -> None:
 @pytest.mark.parametrize("fault", ["short", "empty", "nan", "wrong-dimension", "not-json", "half"])
 def test_a_wrong_answer_is_the_same_error(fault: FaultKind, server: Standin, maker: Maker) -> None:
     """What is wrong with an answer is told in the same words either way, and asked again first."""
-    server.script.extend([fault] * 4)
+    server.script.extend((fault,) * 4)
     told = []
 
     for on in (True, False):

@@ -215,7 +215,7 @@ def test_a_wrong_answer_that_stays_wrong_is_an_error(
     fault: FaultKind, server: Standin, embedder: Maker
 ) -> None:
     """After the last attempt the caller gets a named error, not a vector."""
-    server.script.extend([fault] * 3)
+    server.script.extend((fault,) * 3)
 
     with pytest.raises(BadResponseError, match="tried 3 times") as caught:
         embedder(max_retries=2).embed(["a", "b"], role="document")
@@ -229,7 +229,7 @@ def test_a_service_that_stays_down_is_an_error(
     fault: FaultKind, server: Standin, embedder: Maker
 ) -> None:
     """5xx, HTML from a gateway and broken connections end in one named error, with the cause."""
-    server.script.extend([fault] * 3)
+    server.script.extend((fault,) * 3)
 
     with pytest.raises(ServiceUnavailableError) as caught:
         embedder(max_retries=2).embed(["a"], role="document")
@@ -470,7 +470,11 @@ def test_an_embedder_stays_what_it_is(embedder: Maker) -> None:
 @pytest.mark.parametrize("wrong", ["AIza\u200bSECRET", "AIza\nSECRET", "AIza\x00SECRET"])
 def test_a_key_that_cannot_be_sent_is_told_without_showing_it(wrong: str) -> None:
     """What slips in when a key is copied is found before it fails somewhere deep."""
-    for options in ({"api_key": wrong}, {"api_key": "k", "additional_headers": {"x": wrong}}):
+    given: list[dict[str, Any]] = [
+        {"api_key": wrong},
+        {"api_key": "k", "additional_headers": {"x": wrong}},
+    ]
+    for options in given:
         with pytest.raises(
             ConfigurationError, match="characters that a header cannot hold"
         ) as caught:

@@ -33,7 +33,7 @@ from gemini_embed.redirects import check_redirect
 from gemini_embed.standin import Standin
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
     from pathlib import Path
 
     from gemini_embed.retry import Retry
@@ -72,7 +72,7 @@ def read_request(connection: socket.socket) -> None:
 
 
 @contextmanager
-def raw_server(pieces: Iterable[bytes]) -> Iterator[tuple[str, list[int]]]:
+def raw_server(pieces: Iterable[bytes]) -> Generator[tuple[str, list[int]]]:
     """Answer every request with these bytes; yield the address, and how many bytes went out."""
     sent: list[int] = []
 

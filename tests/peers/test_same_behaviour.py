@@ -195,7 +195,7 @@ def test_langchain_titles_of_several(made: type[Any], server: Standin, embedding
 )
 def test_langchain_request_options(made: type[Any], server: Standin, embeddings: Maker) -> None:
     """A timeout ends a request that is slower."""
-    server.script.extend(["hang"] * 3)
+    server.script.extend(("hang",) * 3)
     model = embeddings(made, request_options={"timeout": 0.2})
     threading.Timer(1.5, server.release).start()
 

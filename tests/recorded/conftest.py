@@ -100,7 +100,8 @@ def _as_sent_to_google(request: Request) -> Request:
     path = re.sub(r"^/v1(beta)?/", "/v1beta/", request.path)  # the SDK's choice changed in 3.0
     request.uri = GOOGLE + path
     request.headers = _kept(request.headers)
-    request.body = json.dumps(json.loads(request.body), sort_keys=True)
+    body: Any = request.body
+    request.body = json.dumps(json.loads(body), sort_keys=True)
     return request
 
 

@@ -38,7 +38,7 @@ def test_spoiled_vectors(
 
 def test_an_embedding_without_values(server: Standin, post: Ask) -> None:
     """Told from a short answer by the embedding that is there, whatever the method."""
-    server.script.extend(["no-values"] * 3)
+    server.script.extend(("no-values",) * 3)
     one, other = post(server, "predict", instances("a", "b"))[1]["predictions"]
     assert one["embeddings"].keys() == {"values", "statistics"}
     assert other["embeddings"].keys() == {"statistics"}

@@ -74,7 +74,7 @@ def test_newer_methods_tell_that_a_text_was_cut_off(
 @pytest.mark.parametrize(("model", "place"), [(OLD, GLOBAL), (OLDER, REGION)])
 def test_predict_takes_250_texts(server: Standin, post: Ask, model: str, place: str) -> None:
     """One text more is refused, and so are no texts at all."""
-    body = {**instances(*["a"] * 250), "parameters": {"outputDimensionality": 1}}
+    body: dict[str, Any] = {**instances(*["a"] * 250), "parameters": {"outputDimensionality": 1}}
     assert post(server, "predict", body, model, place=place)[0] == 200
     body["instances"] *= 2
     message = "250 instance(s) is allowed per prediction. Actual: 500"

@@ -42,4 +42,4 @@ def order_by_cosine(
     cosines = documents @ asked / np.linalg.norm(documents, axis=1) / np.linalg.norm(asked)
     order = np.argsort(-cosines)
     assert np.diff(-cosines[order]).min() > 1e-5
-    return [texts[place] for place in order]
+    return [texts[int(place)] for place in order]

@@ -24,6 +24,8 @@ from stores.llamaindex_stores import KEEP_TEXTS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from llama_index.core.schema import TransformComponent
+
     from gemini_embed.standin import Standin
     from llamaindex_gemini_embed import GeminiEmbedding
 
@@ -73,7 +75,7 @@ async def test_the_cache_spares_a_second_run(
     run: Callable[..., Any], server: Standin, embed_model: Maker, tmp_path: Path
 ) -> None:
     """A second run embeds nothing, nor does one after the cache was persisted and loaded."""
-    transformations = [SentenceSplitter(), embed_model(server)]
+    transformations: list[TransformComponent] = [SentenceSplitter(), embed_model(server)]
     pipeline = IngestionPipeline(transformations=transformations)
 
     first = await run(pipeline, MANY)

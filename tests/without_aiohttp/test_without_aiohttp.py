@@ -29,7 +29,7 @@ from gemini_embed import BadResponseError, GeminiEmbedder, RequestError
 from langchain_gemini_embed import GeminiEmbeddings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -216,7 +216,7 @@ def test_the_interpreter_exits_at_once(options: dict[str, Any]) -> None:
 
 
 @contextmanager
-def server_of(status: int, headers: dict[str, str], body: bytes) -> Iterator[str]:
+def server_of(status: int, headers: dict[str, str], body: bytes) -> Generator[str]:
     """Answer every request like this; yield the address."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -229,7 +229,7 @@ def server_of(status: int, headers: dict[str, str], body: bytes) -> Iterator[str
             with suppress(OSError):
                 self.wfile.write(body)
 
-        def log_message(self, *_: object) -> None:
+        def log_message(self, *_: Any, **__: Any) -> None:
             """Say nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
@@ -238,11 +238,15 @@ def server_of(status: int, headers: dict[str, str], body: bytes) -> Iterator[str
         server.shutdown()
 
 
+def at(address: str, options: dict[str, Any]) -> dict[str, Any]:
+    return {**options, "base_url": address}
+
+
 def test_a_redirect_to_another_place_is_not_followed(options: dict[str, Any], url: str) -> None:
     """Neither key nor texts go there, and nothing is taken from there."""
     path = "/v1beta/models/gemini-embedding-2:batchEmbedContents"
     with server_of(307, {"Location": url + path}, b"") as address:
-        embedder = GeminiEmbedder(**{**options, "base_url": address})
+        embedder = GeminiEmbedder(**at(address, options))
         with pytest.raises(RequestError, match="the redirect from"):
             embedder.embed(["a"], role="document")
         embedder.close()
@@ -252,7 +256,7 @@ def test_no_more_is_read_of_an_answer_than_it_can_need(options: dict[str, Any]) 
     """Kilobytes of gzip that hold megabytes are an error."""
     packed = gzip.compress(bytes(2**26))
     with server_of(200, {"Content-Encoding": "gzip"}, packed) as address:
-        embedder = GeminiEmbedder(**{**options, "base_url": address}, max_retries=0)
+        embedder = GeminiEmbedder(**at(address, options), max_retries=0)
         with pytest.raises(BadResponseError, match="longer than"):
             embedder.embed(["a"], role="document")
         embedder.close()
