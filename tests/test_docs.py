@@ -2,44 +2,31 @@
 
 from __future__ import annotations
 
-import re
-import subprocess
-import sys
 from inspect import signature
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from langchain_core.load import loads
+from pages import ROOT, blocks, run
 
 from langchain_gemini_embed import GeminiEmbeddings
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from gemini_embed.standin import Standin
 
-DOCS = Path(__file__).parent.parent / "docs"
+DOCS = ROOT / "docs"
 
 
 @pytest.mark.parametrize("page", ["langchain.md", "llamaindex.md"])
-def test_every_block_of_a_page_runs(
-    page: str, server: Standin, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_every_block_of_a_page_runs(page: str, server: Standin, tmp_path: Path) -> None:
     """A reader who pastes one block after the other gets to the end, without a warning."""
     text = (DOCS / page).read_text(encoding="utf-8")
     if "allowed_objects" in text and "allowed_objects" not in signature(loads).parameters:
         pytest.skip("the page is written for a langchain-core that is told what to load")
-    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    monkeypatch.setenv("GEMINI_API_KEY", "a-key")
-    monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", server.url)
 
-    done = subprocess.run(  # noqa: S603 - our own interpreter and text
-        [sys.executable, "-c", "\n".join(blocks)],
-        capture_output=True,
-        cwd=tmp_path,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    done = run("\n".join(blocks(text)), tmp_path, url=server.url)
 
     assert (done.returncode, done.stderr) == (0, "")
     assert len(done.stdout.splitlines()) == text.count("print(")

@@ -1,13 +1,11 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 import tomllib
 from importlib import metadata, resources
-from pathlib import Path
 
 import pytest
+from pages import README, ROOT, run
 
 import gemini_embed
 
@@ -21,12 +19,6 @@ sys.meta_path.insert(0, Blocker())
 """
 
 
-def python(code: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(  # noqa: S603 - our own interpreter
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
-    )
-
-
 def test_the_public_names_are_sorted_and_there() -> None:
     """`__all__` is the list of what there is."""
     assert gemini_embed.__all__ == sorted(gemini_embed.__all__)
@@ -37,7 +29,7 @@ def test_the_public_names_are_sorted_and_there() -> None:
 
 def test_the_core_imports_no_framework_and_nothing_slow() -> None:
     """Importing the core loads neither framework, nor the SDK, nor numpy."""
-    done = python(
+    done = run(
         "import sys, gemini_embed\n"
         "slow = {'langchain_core', 'llama_index', 'google.genai', 'numpy', 'aiohttp'}\n"
         "sys.exit(', '.join(slow & set(sys.modules)) or 0)"
@@ -55,7 +47,7 @@ def test_the_core_imports_no_framework_and_nothing_slow() -> None:
 )
 def test_each_adapter_works_without_the_other(adapter: str, other: set[str]) -> None:
     """Users of one framework need not install the other."""
-    done = python(BLOCKED.format(blocked=other) + f"import {adapter}")
+    done = run(BLOCKED.format(blocked=other) + f"import {adapter}")
 
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -71,7 +63,7 @@ def test_an_adapter_without_its_framework_says_what_to_install(
     adapter: str, framework: str, extra: str
 ) -> None:
     """The error is the command to run."""
-    done = python(BLOCKED.format(blocked={framework}) + f"import {adapter}")
+    done = run(BLOCKED.format(blocked={framework}) + f"import {adapter}")
 
     assert f'pip install "{extra}"' in done.stderr.splitlines()[-1]
 
@@ -86,20 +78,18 @@ def test_each_package_is_typed(package: str) -> None:
 
 def test_the_package_page_links_to_no_file_that_is_not_there() -> None:
     """An index shows the README without the repository: a link to a file of it would be dead."""
-    root = Path(__file__).parent.parent
-    hatch = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]
+    hatch = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]
     rule = hatch["metadata"]["hooks"]["fancy-pypi-readme"]["substitutions"][0]
     shipped = tuple(
         name.removeprefix("/") for name in hatch["build"]["targets"]["sdist"]["include"]
     )
-    readme = (root / "README.md").read_text(encoding="utf-8")
 
-    page = re.sub(rule["pattern"], rule["replacement"], readme)
+    page = re.sub(rule["pattern"], rule["replacement"], README)
 
     assert all(link.startswith("https://") for link in re.findall(r"\]\(([^)]*)\)", page))
-    named = {match[2] for match in re.finditer(rule["pattern"], readme)}
+    named = {match[2] for match in re.finditer(rule["pattern"], README)}
     assert "docs/coming-over.md" in named
-    assert all((root / name).is_file() and name.startswith(shipped) for name in named)
+    assert all((ROOT / name).is_file() and name.startswith(shipped) for name in named)
     assert "README.md" in shipped  # what names them
 
 

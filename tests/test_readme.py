@@ -3,41 +3,27 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from dataclasses import fields
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from pages import README, ROOT, blocks, run
 
 from gemini_embed import GeminiEmbedder, errors
 from gemini_embed.models import MODELS
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from gemini_embed.standin import Standin
 
-ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+BLOCKS = blocks(README)
 
 
 @pytest.mark.parametrize("number", range(len(BLOCKS)))
-def test_every_block_runs_as_pasted(
-    number: int, server: Standin, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_every_block_runs_as_pasted(number: int, server: Standin, tmp_path: Path) -> None:
     """A new user pastes a block with a key in the environment, and it works."""
-    monkeypatch.setenv("GEMINI_API_KEY", "a-key")
-    monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", server.url)
-
-    done = subprocess.run(  # noqa: S603 - our own interpreter and text
-        [sys.executable, "-c", BLOCKS[number]],
-        capture_output=True,
-        cwd=tmp_path,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    done = run(BLOCKS[number], tmp_path, url=server.url)
 
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.strip()

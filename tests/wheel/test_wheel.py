@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import os
-import re
-import subprocess
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pages
 import pytest
+from pages import README, ROOT, blocks
 
 import gemini_embed
 from gemini_embed.standin import Standin
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
-    Run = Callable[[str], str]
+    Run = Callable[..., str]
 
-ROOT = Path(__file__).parent.parent.parent
 PACKAGES = ["gemini_embed", "langchain_gemini_embed", "llamaindex_gemini_embed"]
 
 
@@ -29,32 +28,18 @@ def run(tmp_path: Path) -> Run:
     if not python:
         pytest.skip("no environment with the wheel; make dist makes it")
 
-    def output(program: str) -> str:
-        done = subprocess.run(  # noqa: S603 - our own interpreter and text
-            [python, "-I", "-W", "error", "-c", program],
-            capture_output=True,
-            cwd=tmp_path,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+    def output(program: str, url: str | None = None) -> str:
+        done = pages.run(program, tmp_path, url=url, python=[python, "-I", "-W", "error"])
         assert (done.returncode, done.stderr) == (0, "")
         return done.stdout
 
     return output
 
 
-def test_the_first_block_of_the_readme_runs_with_the_wheel_alone(
-    run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_first_block_of_the_readme_runs_with_the_wheel_alone(run: Run) -> None:
     """Who installs it with LangChain's extra and pastes the block gets the right passage."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    block = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)[0]
-    monkeypatch.setenv("GEMINI_API_KEY", "a-key")
-
     with Standin(model="minilm") as server:
-        monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", server.url)
-        assert run(block) == "shutil.copy copies a file\n"
+        assert run(blocks(README)[0], server.url) == "shutil.copy copies a file\n"
 
 
 def test_the_wheel_holds_the_three_packages_and_their_types(run: Run) -> None:
