@@ -14,7 +14,7 @@ from benchmarks.results import Section, Table
 from benchmarks.texts import MODEL, numbered
 from gemini_embed import GeminiEmbedder
 from gemini_embed.cache import SQLiteCache, cache_keys
-from gemini_embed.tasks import WireText
+from gemini_embed.contents import Content
 
 if TYPE_CHECKING:
     from benchmarks.field import Bench
@@ -83,8 +83,8 @@ def _seconds(url: str, texts: list[str], dimension: int, path: Path | None) -> f
 
 def _hashing(texts: list[str], dimension: int) -> float:
     began = time.perf_counter()
-    wires = (WireText(text, "RETRIEVAL_DOCUMENT") for text in texts)
-    cache_keys(wires, model=MODEL, dimension=dimension, service=None)
+    contents = (Content.of(text, "RETRIEVAL_DOCUMENT") for text in texts)
+    cache_keys(contents, model=MODEL, dimension=dimension, service=None)
     return time.perf_counter() - began
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from gemini_embed.ask import Ask
-    from gemini_embed.tasks import WireText
+    from gemini_embed.contents import Content
 
 
 def is_certain(ask: Ask) -> bool:
@@ -26,15 +26,15 @@ def is_certain(ask: Ask) -> bool:
     return ask.backend.name == "gemini" or ask.model.name in MODELS
 
 
-def body_of(wires: Iterable[WireText], ask: Ask) -> dict[str, Any]:
+def body_of(contents: Iterable[Content], ask: Ask) -> dict[str, Any]:
     """Return what differs from text to text: the SDK adds what a body holds beside it."""
     name, entry = _ENTRIES[ask.backend.name, ask.route.method]
-    return {name: [_without_none(entry(wire, ask)) for wire in wires]}
+    return {name: [_without_none(entry(content, ask)) for content in contents]}
 
 
-def content_of(wire: WireText) -> dict[str, Any]:
-    """Return a text as the one content that it is."""
-    return {"parts": [{"text": wire.text}]}
+def as_json(content: Content) -> dict[str, Any]:
+    """Return a content in the form that JSON has."""
+    return {"parts": [{"text": part} for part in content.parts]}
 
 
 def as_utf8(body: bytes) -> bytes:
@@ -50,31 +50,31 @@ def as_utf8(body: bytes) -> bytes:
         return body
 
 
-def _on_gemini(wire: WireText, ask: Ask) -> dict[str, Any]:
+def _on_gemini(content: Content, ask: Ask) -> dict[str, Any]:
     name = ask.service.sent_model
     return {
         "model": name if name.startswith(("models/", "tunedModels/")) else f"models/{name}",
-        "content": content_of(wire),
-        "taskType": wire.task_type,
-        "title": wire.title,
+        "content": as_json(content),
+        "taskType": content.task_type,
+        "title": content.title,
         "outputDimensionality": ask.output_dimensionality,
     }
 
 
-def _on_vertex(wire: WireText, ask: Ask) -> dict[str, Any]:
+def _on_vertex(content: Content, ask: Ask) -> dict[str, Any]:
     config = {
-        "taskType": wire.task_type,
-        "title": wire.title,
+        "taskType": content.task_type,
+        "title": content.title,
         "outputDimensionality": ask.output_dimensionality,
     }
-    return {"content": content_of(wire), "embedContentConfig": _without_none(config) or None}
+    return {"content": as_json(content), "embedContentConfig": _without_none(config) or None}
 
 
-def _predicted(wire: WireText, _: Ask) -> dict[str, Any]:
-    return {"content": wire.text, "task_type": wire.task_type, "title": wire.title}
+def _predicted(content: Content, _: Ask) -> dict[str, Any]:
+    return {"content": content.text, "task_type": content.task_type, "title": content.title}
 
 
-_ENTRIES: dict[tuple[str, str], tuple[str, Callable[[WireText, Ask], dict[str, Any]]]] = {
+_ENTRIES: dict[tuple[str, str], tuple[str, Callable[[Content, Ask], dict[str, Any]]]] = {
     ("gemini", "batchEmbedContents"): ("requests", _on_gemini),
     ("vertex", "batchEmbedContents"): ("requests", _on_vertex),
     ("vertex", "predict"): ("instances", _predicted),

@@ -25,7 +25,7 @@ from gemini_embed.loop import give_way
 from gemini_embed.memory import Memory
 from gemini_embed.observe.events import Waiting
 from gemini_embed.observe.logs import WaitLog
-from gemini_embed.plan import Plan, body_bytes, estimate_tokens, letters, places_of
+from gemini_embed.plan import Bounds, Plan, places_of
 from gemini_embed.progress import Progress
 from gemini_embed.refusals import has_too_many_tokens, is_too_long, model_not_served, most_texts
 from gemini_embed.results import EmbeddingResult, Usage
@@ -38,11 +38,10 @@ if TYPE_CHECKING:
 
     from gemini_embed.ask import Ask
     from gemini_embed.cache.guard import GuardedCache
-    from gemini_embed.plan import Batch
+    from gemini_embed.contents import Batch, Content
     from gemini_embed.policy import CallPolicy
     from gemini_embed.quota import Quota, Room
     from gemini_embed.results import Wanted
-    from gemini_embed.tasks import WireText
     from gemini_embed.transport import Answer
 
 _PASSED = 10
@@ -57,7 +56,7 @@ class Call:
 
     def __init__(
         self,
-        wires: Sequence[WireText],
+        contents: Sequence[Content],
         ask: Ask,
         wanted: Wanted,
         policy: CallPolicy,
@@ -68,8 +67,8 @@ class Call:
         self.ask = ask
         self.wanted = wanted
         self.policy = policy
-        self.count = len(wires)
-        self._places = places_of(wires)
+        self.count = len(contents)
+        self._places = places_of(contents)
         self.plan = Plan()
         self.error: BaseException | None = None
         self.last_failure: GeminiEmbedError | None = None
@@ -90,7 +89,7 @@ class Call:
         self._done = np.zeros(self.count, np.bool_)
         self._lists: list[list[float]] | None = None
         if wanted.as_lists:
-            self._lists = [[] for _ in wires]
+            self._lists = [[] for _ in contents]
         self._memory = None
         if cache is None:
             self.plan.add(self._places)
@@ -130,17 +129,14 @@ class Call:
         """Return about how many tokens the next text has; 0 where tokens are not limited."""
         if not self._quota.counts_tokens:
             return 0
-        text = self.plan.next_text()
-        return 0 if text is None else round(estimate_tokens(text) * self._quota.tokens_per_estimate)
+        content = self.plan.next_content()
+        return 0 if content is None else round(content.tokens * self._quota.tokens_per_estimate)
 
     def take(self, room: Room) -> Batch:
         """Return the next batch that fits."""
-        batch = self.plan.take(
-            min(room.texts, self._most_texts),
-            max_bytes=self._limits.size,
-            max_tokens=min(room.tokens, self.ask.route.tokens),
-            tokens_per_estimate=self._quota.tokens_per_estimate,
-        )
+        tokens = min(room.tokens, self.ask.route.tokens) / self._quota.tokens_per_estimate
+        texts = min(room.texts, self._most_texts)
+        batch = self.plan.take(Bounds(texts, tokens, self._limits.size))
         assert batch is not None  # noqa: S101 - the gate asks a source that is not empty
         return batch
 
@@ -152,8 +148,7 @@ class Call:
         """Return about how many tokens a batch has; 0 where tokens are not limited."""
         if not self._quota.counts_tokens:
             return 0
-        estimate = sum(map(estimate_tokens, batch.texts))
-        return max(1, round(estimate * self._quota.tokens_per_estimate))
+        return max(1, round(batch.tokens * self._quota.tokens_per_estimate))
 
     # What happens to it.
 
@@ -170,7 +165,7 @@ class Call:
 
     def accept(self, batch: Batch) -> None:
         """Note that a request went well, and what this shows of others that were refused."""
-        self._limits.accept(len(batch.wires), letters(batch.wires))
+        self._limits.accept(len(batch), batch.letters)
         self._passed += 1
         if self._passed >= _PASSED:
             self._fitting, self._passed = 2 * self._fitting, 0
@@ -202,11 +197,11 @@ class Call:
 
     def _is_too_much(self, batch: Batch, error: RequestError) -> bool:
         """Learn from words that we know; tell whether that can be. Else they decide nothing."""
-        count = len(batch.wires)
+        count = len(batch)
         if count == 1:
             return False
         if is_too_long(error):
-            return self._limits.refuse_size(body_bytes(batch.wires))
+            return self._limits.refuse_size(batch.count_bytes())
         named = most_texts(error)
         return named is not None and self._limits.refuse_texts(count, named)
 
@@ -223,7 +218,7 @@ class Call:
 
     def shrink(self, batch: Batch) -> None:
         """Send a batch in halves, and the next ones no larger until some of these passed."""
-        self._fitting, self._passed = len(batch.wires) // 2, 0
+        self._fitting, self._passed = len(batch) // 2, 0
         for half in reversed(batch.split(self._fitting)):
             self.plan.put_back(half)
 
@@ -256,11 +251,11 @@ class Call:
         Where the call fails, what is known is finished all the same.
         """
         while self._memory is not None and not self._memory.is_through:
-            wires, found, block = await self._memory.recall()
-            self.place([self._places[wires[i]] for i in found], block)
+            contents, found, block = await self._memory.recall()
+            self.place([self._places[contents[i]] for i in found], block)
             known = set(found)
-            unknown = [wire for i, wire in enumerate(wires) if i not in known]
-            self.plan.add({wire: self._places[wire] for wire in unknown})
+            unknown = [content for i, content in enumerate(contents) if i not in known]
+            self.plan.add({content: self._places[content] for content in unknown})
             self._tell_senders()
 
     def _tell_senders(self) -> None:
@@ -270,7 +265,7 @@ class Call:
     async def keep(self, batch: Batch, block: NDArray[np.float32]) -> None:
         """Put what came into the cache, as it came."""
         if self._memory is not None:
-            await self._memory.keep(batch.wires, block)
+            await self._memory.keep(batch.contents, block)
 
     def note_truncated(self, batch: Batch, answer: Answer) -> None:
         """Note which texts were cut off, by the service's word."""

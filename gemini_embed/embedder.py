@@ -38,17 +38,17 @@ from gemini_embed.service_address import (
     service_of,
     warn_of_plain_http,
 )
-from gemini_embed.tasks import TITLED, Role, parse_task_type, task_for, wire_text
+from gemini_embed.tasks import TITLED, Role, content_for, parse_task_type, task_for
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
 
     from gemini_embed.ask import Service
     from gemini_embed.cache.guard import GuardedCache
+    from gemini_embed.contents import Content, TaskType
     from gemini_embed.engine import Engine
     from gemini_embed.results import EmbeddingResult
     from gemini_embed.service_address import ServiceAddress
-    from gemini_embed.tasks import TaskType, WireText
 
 
 class GeminiEmbedder(Options):
@@ -278,7 +278,7 @@ class GeminiEmbedder(Options):
         show_progress: bool,
         rate_limiter: Callable[[], Awaitable[None]] | None,
         as_lists: bool,
-    ) -> tuple[list[WireText], Ask, Wanted, CallPolicy]:
+    ) -> tuple[list[Content], Ask, Wanted, CallPolicy]:
         """Check one call, and turn its texts into what is sent; return what the engine embeds."""
         one_of(*get_args(Role))("role", role)
         batch_size = _whole("batch_size", batch_size)
@@ -291,8 +291,8 @@ class GeminiEmbedder(Options):
         if task != TITLED and any(named):
             warn(f"titles are ignored: {task} takes none")
         route = route_of(self._row, self._backend.name, sdk_version=sdk_version())
-        wires = [
-            wire_text(text, task=task, title=title, model=self._row, task_prefix=self.task_prefix)
+        contents = [
+            content_for(text, task=task, title=title, model=self._row, task_prefix=self.task_prefix)
             for text, title in zip(checked, named, strict=True)
         ]
         given = output_dimensionality or self.output_dimensionality
@@ -319,16 +319,16 @@ class GeminiEmbedder(Options):
             rate_limiter=rate_limiter,
             show_progress=show_progress,
         )
-        return wires, ask, wanted, policy
+        return contents, ask, wanted, policy
 
     async def _embed(
-        self, wires: list[WireText], ask: Ask, wanted: Wanted, policy: CallPolicy
+        self, contents: list[Content], ask: Ask, wanted: Wanted, policy: CallPolicy
     ) -> EmbeddingResult:
         """Runs on the I/O thread, where numpy and the SDK load at the first call."""
         _load()
         from gemini_embed.engine import empty_result  # noqa: PLC0415 - loads numpy
 
-        if not wires:
+        if not contents:
             return empty_result(wanted)
         try:
             async with asyncio.timeout(policy.seconds_left(loop.now())) as deadline:
@@ -338,12 +338,12 @@ class GeminiEmbedder(Options):
                 raise
             raise ServiceUnavailableError(
                 "the search for credentials had not ended",
-                indexes=tuple(range(len(wires))),
-                total=len(wires),
+                indexes=tuple(range(len(contents))),
+                total=len(contents),
                 deadline_passed=True,
             ) from None
         rest = replace(policy, deadline=policy.seconds_left(loop.now()))
-        return await engine.embed(wires, ask, wanted, rest)
+        return await engine.embed(contents, ask, wanted, rest)
 
     async def _ready_engine(self) -> Engine:
         from gemini_embed.engine import Engine  # noqa: PLC0415 - loads numpy

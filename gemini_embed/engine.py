@@ -21,7 +21,6 @@ from gemini_embed.errors import (
     RequestError,
 )
 from gemini_embed.gate import Lane, gate_of
-from gemini_embed.plan import can_have
 from gemini_embed.results import EmbeddingResult, Usage
 from gemini_embed.retry import Retry, Verdict, is_too_long, verdict
 from gemini_embed.vectors import checked
@@ -31,13 +30,12 @@ if TYPE_CHECKING:
 
     from gemini_embed.ask import Ask
     from gemini_embed.cache.guard import GuardedCache
+    from gemini_embed.contents import Batch, Content
     from gemini_embed.gate import Pass
-    from gemini_embed.plan import Batch
     from gemini_embed.policy import CallPolicy
     from gemini_embed.quota import Quota
     from gemini_embed.results import Wanted
     from gemini_embed.retry import Backoff
-    from gemini_embed.tasks import WireText
     from gemini_embed.transport import Answer
 
 
@@ -85,14 +83,14 @@ class Engine:
         self._is_closing = False
 
     async def embed(
-        self, wires: Sequence[WireText], ask: Ask, wanted: Wanted, policy: CallPolicy
+        self, contents: Sequence[Content], ask: Ask, wanted: Wanted, policy: CallPolicy
     ) -> EmbeddingResult:
         """Embed texts.
 
         Raises:
             GeminiEmbedError: With what was finished by then in `partial`.
         """
-        call = Call(wires, ask, wanted, policy, quota=self._gate.quota, cache=self._cache)
+        call = Call(contents, ask, wanted, policy, quota=self._gate.quota, cache=self._cache)
         self._calls += 1
         try:
             return await self._embed(call)
@@ -157,7 +155,7 @@ class Engine:
             served, rows = _served(batch, answer)
             block = checked(
                 rows,
-                count=len(served.wires),
+                count=len(served),
                 dimension=call.ask.dimension,
                 used=call.wanted.dimension,
             )
@@ -189,7 +187,7 @@ class Engine:
         if answer.truncated or answer.some_truncated:
             call.note_truncated(batch, answer)
         tokens = answer.prompt_tokens
-        if tokens is None or not can_have(batch.wires, tokens):
+        if tokens is None or not batch.can_have(tokens):
             return answer._replace(prompt_tokens=None)
         call.prompt_tokens = (call.prompt_tokens or 0) + tokens
         return answer
@@ -205,7 +203,7 @@ class Engine:
         if attempts > call.policy.max_retries:
             raise with_batch(error, batch, call) from error.__cause__
         again = replace(batch, attempts=attempts)
-        if self._gate.quota.in_vain > 1 and len(batch.wires) > 1:
+        if self._gate.quota.in_vain > 1 and len(batch) > 1:
             call.shrink(again)  # refused unchanged, and nothing else was accepted: it may not fit
         else:
             call.plan.put_back(again)
@@ -244,7 +242,7 @@ class Engine:
 def _served(batch: Batch, answer: Answer) -> tuple[Batch, Sequence[Any]]:
     """Return the texts that an answer holds a vector of, and those vectors."""
     missing = set(answer.without_values)
-    if not missing or len(answer.rows) != len(batch.wires):
+    if not missing or len(answer.rows) != len(batch):
         return batch, answer.rows
-    rows = [row for row in range(len(batch.wires)) if row not in missing]
+    rows = [row for row in range(len(batch)) if row not in missing]
     return batch.only(rows), [answer.rows[row] for row in rows]

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from gemini_embed.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from gemini_embed.contents import TaskType
     from gemini_embed.models import Model
-    from gemini_embed.tasks import TaskType
 
 _HASH = re.compile(r"[0-9a-f]{8}")
 

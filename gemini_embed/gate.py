@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Protocol
 from weakref import WeakValueDictionary
 
 if TYPE_CHECKING:
+    from gemini_embed.contents import Batch
     from gemini_embed.errors import QuotaExceededError
-    from gemini_embed.plan import Batch
     from gemini_embed.quota import Quota, Room, Sent
 
 
@@ -187,7 +187,7 @@ class Gate:
                 self._timer = self.loop.call_later(min(wait, _LONGEST_TIMER), self.wake)
             return None
         batch = source.take(room)
-        sent = self.quota.send(len(batch.wires), source.estimate(batch), now)
+        sent = self.quota.send(len(batch), source.estimate(batch), now)
         lane.under_way += 1
         self._under_way += 1
         return Pass(batch, lane, sent)

@@ -12,12 +12,12 @@ from dataclasses import replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from gemini_embed.plan import Refused
+from gemini_embed.contents import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from gemini_embed.plan import Batch
+    from gemini_embed.contents import Batch
 
 _ENOUGH = 2
 """Texts refused alone, one after another, that convict the request."""
@@ -75,7 +75,7 @@ class Inquiry:
 
     def refuse(self, batch: Batch, *, passed: int) -> Blame:
         """Note that a request was refused; of the call's, `passed` had gone well as it was sent."""
-        is_alone = len(batch.wires) == 1
+        is_alone = len(batch) == 1
         if passed == self._passed and (batch.within is None or self.in_doubt):
             self.in_doubt = True
             self._alone += is_alone
@@ -87,7 +87,7 @@ class Inquiry:
         if batch.within is None:
             self._held.append(batch)
         else:
-            self._out -= len(batch.wires)
+            self._out -= len(batch)
             self._halve(batch)
         return Blame.NOBODY
 
@@ -107,14 +107,14 @@ class Inquiry:
         while not self.in_doubt and (self._explained or not self._out):
             if not self._parts and self._held:
                 root = self._held.popleft()
-                if len(root.wires) > most:
+                if len(root) > most:
                     yield root
                     continue
                 self._halve(root)
             if not self._parts:
                 return
             part = self._parts.pop()
-            self._out += len(part.wires)
+            self._out += len(part)
             yield part
 
     def _probe(self, pick: Callable[[], Batch | None]) -> Batch | None:
@@ -123,25 +123,25 @@ class Inquiry:
             probe = pick()
             return None if probe is None else replace(probe, within=Refused(1, 1))
         batch = self._parts.pop() if self._parts else self._opened(self._held.popleft())
-        before, rest = batch.split(len(batch.wires) // 2)
+        before, rest = batch.split(len(batch) // 2)
         probe, after = rest.split(1)
-        self._parts += [part for part in (before, after) if part.wires]
+        self._parts += [part for part in (before, after) if part]
         return probe
 
     def _halve(self, batch: Batch) -> None:
-        self._parts += reversed(self._opened(batch).split(len(batch.wires) // 2))
+        self._parts += reversed(self._opened(batch).split(len(batch) // 2))
 
     @staticmethod
     def _opened(batch: Batch) -> Batch:
-        size = len(batch.wires)
+        size = len(batch)
         return replace(batch, within=Refused(size, size, batch.within))
 
     def _resolve(self, batch: Batch, *, harmless: bool) -> int | None:
         """Note the answer to some texts; return the smallest size it shows to be too many."""
         one, too_many = batch.within, None
-        self._out -= len(batch.wires) if one else 0
+        self._out -= len(batch) if one else 0
         while one is not None:
-            one.left -= len(batch.wires)
+            one.left -= len(batch)
             one.harmless &= harmless
             if one.harmless and not one.left and one.size > 1:
                 too_many = too_many or one.size

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from gemini_embed.ask import Ask
     from gemini_embed.cache.guard import GuardedCache
-    from gemini_embed.tasks import WireText
+    from gemini_embed.contents import Content
 
 _RECALLED_AT_ONCE = 1000
 """Texts looked up in one go, and again while these are put in place: some megabytes of vectors."""
@@ -37,15 +37,15 @@ _BRIEF = 0.005
 
 
 class Recalled(NamedTuple):
-    """What is known of some requests.
+    """What is known of some contents.
 
     Attributes:
-        wires: The requests.
+        contents: The contents.
         found: The places, among these, of those that are known.
         block: The vectors of those, as the service sends them.
     """
 
-    wires: Sequence[WireText]
+    contents: Sequence[Content]
     found: list[int]
     block: NDArray[np.float32]
 
@@ -60,10 +60,10 @@ class _Way(NamedTuple):
 
 
 class Memory:
-    """The vectors, as the service sends them, of one call's requests."""
+    """The vectors, as the service sends them, of one call's contents."""
 
     def __init__(
-        self, cache: GuardedCache, wires: Sequence[WireText], ask: Ask, *, used: int
+        self, cache: GuardedCache, contents: Sequence[Content], ask: Ask, *, used: int
     ) -> None:
         """Begin to look things up.
 
@@ -78,20 +78,20 @@ class Memory:
         self._quick = False  # the last time
         self._keeping = 0
         self._damaged = 0
-        self._keys: dict[WireText, str] = {}  # hashed once
+        self._keys: dict[Content, str] = {}  # hashed once
         self._pieces = deque(
-            wires[start : start + _RECALLED_AT_ONCE]
-            for start in range(0, len(wires), _RECALLED_AT_ONCE)
+            contents[start : start + _RECALLED_AT_ONCE]
+            for start in range(0, len(contents), _RECALLED_AT_ONCE)
         )
         self._looked_up = in_thread(self._recall, self._pieces[0])
 
     @property
     def is_through(self) -> bool:
-        """Whether all requests were looked up."""
+        """Whether all contents were looked up."""
         return not self._pieces
 
     async def recall(self) -> Recalled:
-        """Return which of the next requests are known; those after them are looked up meanwhile."""
+        """Return which of the next contents are known; those after them are looked up meanwhile."""
         piece, found, block = self._pieces[0], list[int](), np.empty((0, self._dimension), "f4")
         if self._readable:
             try:
@@ -114,7 +114,7 @@ class Memory:
         """Look nothing up any more."""
         self._looked_up.cancel()
 
-    async def keep(self, wires: Sequence[WireText], block: NDArray[np.float32]) -> None:
+    async def keep(self, contents: Sequence[Content], block: NDArray[np.float32]) -> None:
         """Keep the vectors of an answer.
 
         The sender waits for it: were it killed, only what is under way would be paid for twice.
@@ -122,19 +122,19 @@ class Memory:
         if self._writable:
             self._keeping += 1
             try:
-                await self._kept(wires, block)
+                await self._kept(contents, block)
             except CacheFailure:
                 self._writable = False
             self._keeping -= 1  # not where the call ends meanwhile: see `tell_late`
 
-    async def _kept(self, wires: Sequence[WireText], block: NDArray[np.float32]) -> None:
+    async def _kept(self, contents: Sequence[Content], block: NDArray[np.float32]) -> None:
         outcome: Future[None] = Future()
         outcome.set_running_or_notify_cancel()  # whoever waits may go, the work goes on
 
         def keep() -> None:
             began = time.perf_counter()
             try:
-                self._keep(wires, block)
+                self._keep(contents, block)
             except BaseException as error:  # noqa: BLE001 - raised where it is waited for
                 outcome.set_exception(error)
             else:
@@ -149,20 +149,20 @@ class Memory:
             await asyncio.wrap_future(outcome)
         outcome.result()
 
-    def _keep(self, wires: Sequence[WireText], block: NDArray[np.float32]) -> None:
-        keys = [self._keys[wire] for wire in wires]
+    def _keep(self, contents: Sequence[Content], block: NDArray[np.float32]) -> None:
+        keys = [self._keys[content] for content in contents]
         self._cache.set_many(list(zip(keys, sealed(keys, block), strict=True)))
 
-    def _recall(self, wires: Sequence[WireText]) -> tuple[list[int], NDArray[np.float32]]:
+    def _recall(self, contents: Sequence[Content]) -> tuple[list[int], NDArray[np.float32]]:
         found: list[int] = []
         damaged: set[int] = set()
         blocks: list[NDArray[np.float32]] = []
         for kept in self._ways:
             known = set(found)
-            rest = [i for i in range(len(wires)) if i not in known]
+            rest = [i for i in range(len(contents)) if i not in known]
             if not rest:
                 break
-            asked = [wires[i] for i in rest]
+            asked = [contents[i] for i in rest]
             more, block, spoilt = self._look_up(asked, kept)
             if self._used < kept.dimension:  # zeros only have no direction
                 of_use = np.flatnonzero(block[:, : self._used].any(axis=1)).tolist()
@@ -177,16 +177,18 @@ class Memory:
         self._damaged += len(damaged.difference(found))
         return found, blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
 
-    def _look_up(self, wires: Sequence[WireText], kept: _Way) -> Opened:
-        keys = cache_keys(wires, model=kept.model, dimension=kept.dimension, service=kept.service)
+    def _look_up(self, contents: Sequence[Content], kept: _Way) -> Opened:
+        keys = cache_keys(
+            contents, model=kept.model, dimension=kept.dimension, service=kept.service
+        )
         if kept == self._ways[0]:
-            self._keys.update(zip(wires, keys, strict=True))
+            self._keys.update(zip(contents, keys, strict=True))
         return opened(keys, self._cache.get_many(keys), dimension=kept.dimension)
 
-    def _keep_anew(self, wires: Sequence[WireText], block: NDArray[np.float32]) -> None:
+    def _keep_anew(self, contents: Sequence[Content], block: NDArray[np.float32]) -> None:
         """Keep under today's key what lies under one of an earlier release."""
         try:
-            self._keep(wires, block)
+            self._keep(contents, block)
         except CacheFailure:
             self._writable = False
 

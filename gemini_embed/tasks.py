@@ -1,31 +1,20 @@
-"""What a text is embedded for, and how each model is told.
+"""What a text is embedded for, and how that reaches each model.
 
-Task, role, title and model in; what is sent out. Performs no I/O. Newer models read the task from
-the text itself and ignore the request's `taskType` in silence; the wording is Google's:
+Task, role, title and model in; the content that is sent out. Performs no I/O. Newer models read
+the task from the text itself and ignore the request's `taskType` in silence; the wording is
+Google's:
 https://ai.google.dev/gemini-api/docs/embeddings#task-types-embeddings-2
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
+from gemini_embed.contents import Content, TaskType
 from gemini_embed.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from gemini_embed.models import Model
-
-TaskType = Literal[
-    "TASK_TYPE_UNSPECIFIED",
-    "RETRIEVAL_QUERY",
-    "RETRIEVAL_DOCUMENT",
-    "SEMANTIC_SIMILARITY",
-    "CLASSIFICATION",
-    "CLUSTERING",
-    "QUESTION_ANSWERING",
-    "FACT_VERIFICATION",
-    "CODE_RETRIEVAL_QUERY",
-]
-"""Google's own values. `TASK_TYPE_UNSPECIFIED` tells the model nothing: no field, no prefix."""
 
 Role = Literal["query", "document"]
 
@@ -60,14 +49,6 @@ TITLED: TaskType = "RETRIEVAL_DOCUMENT"
 """The one task that takes a title; the service answers 400 to a title on any other."""
 
 
-class WireText(NamedTuple):
-    """One text as it leaves: equal values ask the service for the same vector."""
-
-    text: str
-    task_type: TaskType | None = None
-    title: str | None = None
-
-
 def parse_task_type(value: str | None) -> TaskType | None:
     """Return Google's spelling of a task type, whatever its case; None stays None.
 
@@ -98,16 +79,16 @@ def task_for(role: Role, *, purpose: TaskType | None, literal: TaskType | None) 
     return _PURPOSE[purpose or "RETRIEVAL_QUERY"][role]
 
 
-def wire_text(
+def content_for(
     text: str, *, task: TaskType, title: str | None, model: Model, task_prefix: bool = True
-) -> WireText:
+) -> Content:
     """Return what is sent for one text.
 
     `task_prefix=False` leaves the text bare where the model reads the task from it.
     """
     title = title if task == TITLED and title and title.strip() else None
     if model.task == "field":
-        return WireText(text, None if task == "TASK_TYPE_UNSPECIFIED" else task, title)
+        return Content.of(text, None if task == "TASK_TYPE_UNSPECIFIED" else task, title)
     if not task_prefix:
-        return WireText(text)
-    return WireText(_PREFIX[task].replace("{title}", title or "none") + text)
+        return Content.of(text)
+    return Content.of(_PREFIX[task].replace("{title}", title or "none") + text)

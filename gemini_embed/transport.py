@@ -15,7 +15,7 @@ from google.auth import exceptions as google_auth_errors
 from google.genai import errors as genai_errors
 
 from gemini_embed import loop, process
-from gemini_embed.bodies import body_of, content_of, is_certain
+from gemini_embed.bodies import as_json, body_of, is_certain
 from gemini_embed.bounded import most_bytes
 from gemini_embed.connection import connect, meets_tls
 from gemini_embed.errors import (
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from gemini_embed.address import Address
     from gemini_embed.ask import Ask
     from gemini_embed.connection import Connection
+    from gemini_embed.contents import Batch
     from gemini_embed.decoding import Row
-    from gemini_embed.plan import Batch
 
 _CONNECTION_LIBRARIES = frozenset({"aiohttp", "anyio", "httpcore", "httpcore2", "httpx", "httpx2"})
 """What the SDK sends through; which of them depends on its version and on what is installed."""
@@ -100,21 +100,21 @@ class Transport:
             RequestError: The service refused, or could not be reached in time.
             BadResponseError: The answer cannot be read.
         """
-        first = batch.wires[0]
+        first = batch.contents[0]
         config: dict[str, Any] = {
             "task_type": first.task_type,
             "title": first.title,
             "output_dimensionality": ask.output_dimensionality,
         }
-        shown = batch.wires
-        if len(batch.wires) > 1 and is_certain(ask):
-            config["http_options"] = {"extra_body": self._extra | body_of(batch.wires, ask)}
+        shown = batch.contents
+        if len(batch) > 1 and is_certain(ask):
+            config["http_options"] = {"extra_body": self._extra | body_of(batch.contents, ask)}
             if self._address.client is None:
-                shown = batch.wires[:2]  # the SDK only has to see that there are several
-        contents: Any = [content_of(wire) for wire in shown]
+                shown = batch.contents[:2]  # the SDK only has to see that there are several
+        contents: Any = [as_json(content) for content in shown]
         rows: Sequence[Sequence[float] | Row]
         failure = None
-        most = most_bytes(len(batch.wires), ask.dimension)
+        most = most_bytes(len(batch), ask.dimension)
         try:
             with reading(most, fast=self._address.fast_decode) as read:
                 async with asyncio.timeout(self._address.timeout):

@@ -12,6 +12,7 @@ import numpy as np
 from benchmarks.quotas.virtual_time import now, run
 from gemini_embed.ask import Ask, Backend
 from gemini_embed.ask import Service as AskedService
+from gemini_embed.contents import Content
 from gemini_embed.engine import Engine
 from gemini_embed.errors import QuotaExceededError
 from gemini_embed.models import BATCH, MODELS
@@ -19,14 +20,13 @@ from gemini_embed.policy import CallPolicy
 from gemini_embed.quota import Quota
 from gemini_embed.results import Wanted
 from gemini_embed.retry import Backoff
-from gemini_embed.tasks import WireText
 from gemini_embed.transport import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from gemini_embed.contents import Batch
     from gemini_embed.errors import GeminiEmbedError
-    from gemini_embed.plan import Batch
     from gemini_embed.results import EmbeddingResult
 
 __all__ = ["Service", "assert_right", "engine", "now", "request", "run", "vector"]
@@ -127,10 +127,10 @@ ASK = Ask(
 )
 
 
-def request(texts: Sequence[str], **policy: Any) -> tuple[list[WireText], Ask, Wanted, CallPolicy]:
+def request(texts: Sequence[str], **policy: Any) -> tuple[list[Content], Ask, Wanted, CallPolicy]:
     """Return a call that sends the texts as they are: what an engine embeds."""
     given: dict[str, Any] = {"role": "document", "batch_size": 100, "max_retries": 6, **policy}
-    wires = [WireText(text) for text in texts]
+    wires = [Content.of(text) for text in texts]
     return wires, ASK, Wanted(DIMENSION, normalize=False), CallPolicy(**given)
 
 

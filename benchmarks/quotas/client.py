@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.quotas.scenarios import BATCH, WIDTH
 from gemini_embed.ask import Ask, Backend, Service
+from gemini_embed.contents import Content
 from gemini_embed.engine import Engine
 from gemini_embed.models import BATCH as ROUTE
 from gemini_embed.models import MODELS
@@ -14,7 +15,6 @@ from gemini_embed.policy import CallPolicy
 from gemini_embed.quota import Quota
 from gemini_embed.results import Wanted
 from gemini_embed.retry import MAX_RETRIES, Backoff
-from gemini_embed.tasks import WireText
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -71,8 +71,8 @@ class Client:
         """Return the vectors of the texts."""
         policy = CallPolicy(role=role, batch_size=BATCH, max_retries=MAX_RETRIES[role])
         wanted = Wanted(DIMENSION, normalize=False)
-        wires = [WireText(text) for text in texts]
-        return (await self._engine.embed(wires, self._ask, wanted, policy)).vectors
+        contents = [Content.of(text) for text in texts]
+        return (await self._engine.embed(contents, self._ask, wanted, policy)).vectors
 
     def state(self) -> dict[str, float]:
         """Return what is believed of the quota, in numbers."""

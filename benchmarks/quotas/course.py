@@ -17,8 +17,8 @@ from benchmarks.quotas.ideal import amount_of
 from benchmarks.quotas.scenarios import PERIOD, TOKENS, Scenario
 from benchmarks.quotas.services import Service, error_of
 from benchmarks.quotas.virtual_time import now
+from gemini_embed.contents import estimate_tokens
 from gemini_embed.errors import GeminiEmbedError, InternalError
-from gemini_embed.plan import estimate_tokens
 from gemini_embed.transport import Answer
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from gemini_embed.ask import Ask
+    from gemini_embed.contents import Batch
     from gemini_embed.errors import RequestError
-    from gemini_embed.plan import Batch
     from gemini_embed.retry import Retry
 
 LONGEST = 20

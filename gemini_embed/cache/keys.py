@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from gemini_embed.tasks import WireText
+    from gemini_embed.contents import Content
 
 KEY_VERSION = 2
 """Part of every key: a change of what a key says makes old entries unreachable, not wrong."""
@@ -31,12 +31,12 @@ class Cache(Protocol):
 
 
 def cache_keys(
-    wires: Iterable[WireText], *, model: str, dimension: int, service: str | None
+    contents: Iterable[Content], *, model: str, dimension: int, service: str | None
 ) -> list[str]:
-    """Return the key of each request: all that the service's answer depends on, hashed.
+    """Return the key of each content: all that the service's answer depends on, hashed.
 
     Args:
-        wires: Texts with their prefix, and the task and title where they are fields.
+        contents: Texts with their prefix, and the task and title where they are fields.
         model: The model's bare name.
         dimension: Of the vectors as the service sends them.
         service: Another service's address than Google's: its vectors are other vectors.
@@ -44,13 +44,14 @@ def cache_keys(
     common = json.dumps((KEY_VERSION, model, dimension, service)).encode()
     starts: dict[tuple[str | None, str | None], hashlib.blake2b] = {}
     keys = []
-    for text, task_type, title in wires:
+    for content in contents:
+        task_type, title = content.task_type, content.title
         start = starts.get((task_type, title))
         if start is None:  # what several have in common is hashed once
             length = -1 if title is None else len(title)  # tells where the title ends
             beginning = common + f"{task_type} {length} {title or ''}".encode()
             starts[task_type, title] = start = hashlib.blake2b(beginning, digest_size=20)
         hasher = start.copy()
-        hasher.update(text.encode())
+        hasher.update(content.key_bytes())
         keys.append(hasher.hexdigest())
     return keys

@@ -10,9 +10,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
+from gemini_embed.contents import TaskType
 from gemini_embed.standin import google_errors, protojson, vertex_errors
 from gemini_embed.standin.vector_sources import WantedVector
-from gemini_embed.tasks import TITLED, TaskType
+from gemini_embed.tasks import TITLED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

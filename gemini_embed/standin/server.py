@@ -13,13 +13,14 @@ from gemini_embed.models import MODELS, bare_name
 from gemini_embed.standin.faults import FaultKind, Faults, Scripted
 from gemini_embed.standin.model_quota import QuotaLimits
 from gemini_embed.standin.optional_imports import extra_needed
-from gemini_embed.tasks import TaskType, parse_task_type
+from gemini_embed.tasks import parse_task_type
 
 if TYPE_CHECKING:
     from collections import deque
     from collections.abc import Collection, Mapping
     from types import TracebackType
 
+    from gemini_embed.contents import TaskType
     from gemini_embed.standin.request_log import Exchange
     from gemini_embed.standin.vector_sources import VectorSource
 

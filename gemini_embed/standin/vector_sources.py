@@ -9,8 +9,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from gemini_embed.contents import TaskType
     from gemini_embed.models import Model
-    from gemini_embed.tasks import TaskType
 
 
 class WantedVector(NamedTuple):

@@ -17,7 +17,7 @@ from langchain_core.load import loads
 
 from gemini_embed import FingerprintMismatchError, GeminiEmbedder, check_fingerprint
 from gemini_embed.cache import SQLiteCache, cache_keys
-from gemini_embed.tasks import WireText
+from gemini_embed.contents import Content
 from langchain_gemini_embed import GeminiEmbeddings
 from llamaindex_gemini_embed import GeminiEmbedding
 
@@ -217,7 +217,7 @@ def test_vectors_kept_then_are_found_and_kept_anew(
     right = vectors_of(server, texts, model="gemini-embedding-2", dimension=dimension or 3072)
     full = vectors_of(server, texts, model="gemini-embedding-2")
     keys = cache_keys(
-        map(WireText, texts), model="gemini-embedding-2", dimension=3072, service=address
+        map(Content.of, texts), model="gemini-embedding-2", dimension=3072, service=address
     )
     kept = SQLiteCache(path)
     kept.set_many([(key, vector.tobytes()) for key, vector in zip(keys, full, strict=True)])
@@ -241,7 +241,7 @@ def test_vectors_of_a_client_are_not(server: Standin, tmp_path: Path) -> None:
     from google import genai  # noqa: PLC0415 - loads for a second
 
     path = tmp_path / "vectors"
-    wire = WireText("task: search result | query: a")
+    wire = Content.of("task: search result | query: a")
     of: dict[str, Any] = {"model": "gemini-embedding-2", "dimension": 3072}
     (key,) = cache_keys([wire], service="a client of the caller's", **of)
     kept = SQLiteCache(path)

@@ -90,8 +90,8 @@ def test_a_bad_cache_never_costs_or_spoils_a_vector(
         warnings.simplefilter("always")
         vectors = embedder(cache=cache).embed(TEXTS, role="document").vectors
 
-    wires = [f"title: none | text: {text}" for text in TEXTS]
-    assert (vectors == vectors_of(server, wires, model=TWO)).all()
+    contents = [f"title: none | text: {text}" for text in TEXTS]
+    assert (vectors == vectors_of(server, contents, model=TWO)).all()
     told = [str(one.message) for one in caught if "cache" in str(one.message)]
     assert len(told) == 1
     assert ("no route" if type(cache) is Broken else "250; their texts") in told[0]

@@ -8,16 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gemini_embed.cache import cache_keys
-from gemini_embed.tasks import WireText
+from gemini_embed.contents import Content
 
 TWO = "gemini-embedding-2"
 
 
 def test_keys_are_stable() -> None:
     """A file written by one release, process or Python is read by the next."""
-    wire = WireText("task: search result | query: h\u00e9llo \u6587", None, None)
+    content = Content.of("task: search result | query: h\u00e9llo \u6587", None, None)
 
-    assert cache_keys([wire], model=TWO, dimension=768, service=None) == [
+    assert cache_keys([content], model=TWO, dimension=768, service=None) == [
         "25fa562b93523459c3236f21c809f08ccd70bd97"
     ]
 
@@ -25,8 +25,8 @@ def test_keys_are_stable() -> None:
 @given(st.lists(st.tuples(st.text(), st.sampled_from([None, "CLUSTERING"]), st.none() | st.text())))
 def test_no_two_requests_share_a_key(asked: list[tuple[str, Any, str | None]]) -> None:
     """However a text, a task and a title are put together, another request has another key."""
-    wires = {WireText(*one) for one in asked}
+    contents = {Content.of(*one) for one in asked}
 
-    keys = cache_keys(wires, model=TWO, dimension=768, service=None)
+    keys = cache_keys(contents, model=TWO, dimension=768, service=None)
 
-    assert len(set(keys)) == len(wires)
+    assert len(set(keys)) == len(contents)

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from gemini_embed.cache import cache_keys
 from gemini_embed.cache.values import _weights, opened, sealed
-from gemini_embed.tasks import WireText
+from gemini_embed.contents import Content
 
 RANDOM = np.random.default_rng(0)
 KEYS = cache_keys(
-    [WireText(str(i)) for i in range(20)], model="gemini-embedding-2", dimension=8, service=None
+    [Content.of(str(i)) for i in range(20)], model="gemini-embedding-2", dimension=8, service=None
 )
 
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from gemini_embed.ask import Ask
-    from gemini_embed.plan import Batch
+    from gemini_embed.contents import Batch
     from gemini_embed.results import EmbeddingResult, Usage
     from gemini_embed.retry import Retry
     from gemini_embed.transport import Answer

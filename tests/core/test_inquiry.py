@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gemini_embed.contents import Batch, Content
 from gemini_embed.inquiry import Blame, Inquiry
 from gemini_embed.learned import Limits
-from gemini_embed.plan import Batch, Plan, places_of
-from gemini_embed.tasks import WireText
+from gemini_embed.plan import Bounds, Plan, places_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,13 +30,13 @@ class Run:
         self.convicted = False
         self.under_way: list[tuple[Batch, int]] = []
         self.plan = Plan()
-        self.plan.add(places_of([WireText(str(number)) for number in range(count)]))
+        self.plan.add(places_of([Content.of(str(number)) for number in range(count)]))
         self.inquiry = Inquiry()
 
     def send(self) -> bool:
         if not len(self.plan):
             return False
-        batch = self.plan.take(self.limits.texts)
+        batch = self.plan.take(Bounds(self.limits.texts))
         assert batch is not None
         self.requests += 1
         self.under_way.append((batch, self.inquiry.passed))
@@ -46,7 +46,7 @@ class Run:
         batch, passed = self.under_way.pop(place)
         if self.likes([int(text) for text in batch.texts]):
             self.passed += batch.indexes
-            self.limits.accept(len(batch.wires), 0)
+            self.limits.accept(len(batch), 0)
             too_many = self.inquiry.accept(batch)
             if too_many is not None:
                 self.limits.refuse_texts(too_many)

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gemini_embed.contents import Content, TaskType
 from gemini_embed.errors import ConfigurationError
 from gemini_embed.models import MODELS
-from gemini_embed.tasks import Role, TaskType, WireText, parse_task_type, task_for, wire_text
+from gemini_embed.tasks import Role, content_for, parse_task_type, task_for
 
 TWO = MODELS["gemini-embedding-2"]
 ONE = MODELS["gemini-embedding-001"]
@@ -68,7 +69,7 @@ def test_gemini_embedding_2_is_told_in_the_text(
     task: TaskType, title: str | None, sent: str
 ) -> None:
     """The newer models get Google's documented prefix, word for word, and no field."""
-    assert wire_text("hi", task=task, title=title, model=TWO) == WireText(sent, None, None)
+    assert content_for("hi", task=task, title=title, model=TWO) == Content.of(sent, None, None)
 
 
 @pytest.mark.parametrize("task", get_args(TaskType))
@@ -76,13 +77,13 @@ def test_gemini_embedding_001_is_told_in_the_field(task: TaskType) -> None:
     """The older models get the bare text and the field; no field where nothing is meant."""
     expected = None if task == "TASK_TYPE_UNSPECIFIED" else task
 
-    assert wire_text("hi", task=task, title=None, model=ONE) == WireText("hi", expected, None)
+    assert content_for("hi", task=task, title=None, model=ONE) == Content.of("hi", expected, None)
 
 
 def test_a_title_travels_in_the_field_with_documents_only() -> None:
     """The service answers 400 to a title on any other task, so it is never sent there."""
-    titled = wire_text("hi", task="RETRIEVAL_DOCUMENT", title="T", model=ONE)
-    other = wire_text("hi", task="RETRIEVAL_QUERY", title="T", model=ONE)
+    titled = content_for("hi", task="RETRIEVAL_DOCUMENT", title="T", model=ONE)
+    other = content_for("hi", task="RETRIEVAL_QUERY", title="T", model=ONE)
 
     assert (titled.title, other.title) == ("T", None)
 
@@ -90,9 +91,9 @@ def test_a_title_travels_in_the_field_with_documents_only() -> None:
 @given(st.text(), st.sampled_from(get_args(TaskType)))
 def test_without_prefix_the_text_leaves_as_it_is(text: str, task: TaskType) -> None:
     """`task_prefix=False` matches an index that was built on bare texts."""
-    sent = wire_text(text, task=task, title="T", model=TWO, task_prefix=False)
+    sent = content_for(text, task=task, title="T", model=TWO, task_prefix=False)
 
-    assert sent == WireText(text, None, None)
+    assert sent == Content.of(text, None, None)
 
 
 @pytest.mark.parametrize("given_value", ["clustering", "Clustering", "CLUSTERING"])

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from gemini_embed.tasks import TaskType
+    from gemini_embed.contents import TaskType
 
     Ask = Callable[..., tuple[int, dict[str, Any]]]
 

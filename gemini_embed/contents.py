@@ -1,0 +1,178 @@
+"""What is embedded, as it is sent: contents, and the batches they travel in. Performs no I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from json.encoder import encode_basestring
+from typing import TYPE_CHECKING, Literal, NamedTuple, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+TaskType = Literal[
+    "TASK_TYPE_UNSPECIFIED",
+    "RETRIEVAL_QUERY",
+    "RETRIEVAL_DOCUMENT",
+    "SEMANTIC_SIMILARITY",
+    "CLASSIFICATION",
+    "CLUSTERING",
+    "QUESTION_ANSWERING",
+    "FACT_VERIFICATION",
+    "CODE_RETRIEVAL_QUERY",
+]
+"""Google's own values. `TASK_TYPE_UNSPECIFIED` tells the model nothing: no field, no prefix."""
+
+_BYTES_BESIDE = 256
+"""What a body holds for each content beside it: names of fields, the model, task and dimension."""
+
+_MOST_BYTES_OF_A_LETTER = 6
+"""A control character is written as `\\u0001`."""
+
+_MOST_TOKENS_OF_A_LETTER = 4
+"""A token is a byte or more, and a letter has four bytes at most."""
+
+_TOKENS_BESIDE = 8
+"""Tokens that a service may add to a content: where it begins and ends."""
+
+
+class Content(NamedTuple):
+    """What one vector is made of, as it is sent. Equal contents ask for the same vector.
+
+    A tuple, because there is one for each text, and it is hashed and compared several times.
+
+    Attributes:
+        parts: Its texts; the service makes one vector of all.
+        task_type: What it is embedded for, where a field of the request says so.
+        title: Of a document, where a field of the request has it.
+        letters: How many all of this has; a body has more bytes.
+        tokens: About how many tokens it is.
+    """
+
+    parts: tuple[str, ...]
+    task_type: TaskType | None
+    title: str | None
+    letters: int
+    tokens: int
+
+    @classmethod
+    def of(cls, text: str, task_type: TaskType | None = None, title: str | None = None) -> Self:
+        """Return the content that is one text."""
+        letters = len(text) + len(title) if title else len(text)
+        return cls((text,), task_type, title, letters, estimate_tokens(text))
+
+    @property
+    def text(self) -> str:
+        """All its text."""
+        return "".join(self.parts)
+
+    @property
+    def most_bytes(self) -> int:
+        """How many bytes it can have in a body, whatever its letters are."""
+        return _BYTES_BESIDE + _MOST_BYTES_OF_A_LETTER * self.letters
+
+    @property
+    def most_tokens(self) -> int:
+        """How many tokens it can have, whatever its letters are."""
+        return _TOKENS_BESIDE + _MOST_TOKENS_OF_A_LETTER * self.letters
+
+    def count_bytes(self) -> int:
+        """Return about how many bytes it has in a body; hardly fewer than it has."""
+        texts = (*self.parts, self.title) if self.title else self.parts
+        return _BYTES_BESIDE + sum(map(_json_bytes, texts))
+
+    def key_bytes(self) -> bytes:
+        """Return what of a key tells it from another content with the same task and title."""
+        return self.text.encode()
+
+
+def estimate_tokens(text: str) -> int:
+    """Return about how many tokens a text is: four bytes of UTF-8 to one, and at least one.
+
+    English has about four letters to a token, and Chinese, of three bytes a letter, about one.
+    """
+    return 1 + (len(text) if text.isascii() else len(text.encode())) // 4
+
+
+def _json_bytes(text: str) -> int:
+    written = encode_basestring(text)
+    return len(written) if written.isascii() else len(written.encode())
+
+
+@dataclass(slots=True, eq=False)
+class Refused:
+    """A request that was refused, until each of its contents has an answer of its own.
+
+    Attributes:
+        size: How many contents it had.
+        left: How many of them have no answer yet.
+        within: The larger one that it is a part of.
+        harmless: Whether none of them was refused alone.
+    """
+
+    size: int
+    left: int
+    within: Refused | None = None
+    harmless: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What travels in one request.
+
+    Attributes:
+        contents: What is sent, in order.
+        positions: For each content, where its vector belongs in the caller's list: several
+            places where the caller gave the same text several times.
+        attempts: How often it was tried.
+        within: The refused request that it is a part of, if any.
+    """
+
+    contents: tuple[Content, ...]
+    positions: tuple[tuple[int, ...], ...]
+    attempts: int = 0
+    within: Refused | None = None
+
+    def __len__(self) -> int:
+        """Return how many contents it has."""
+        return len(self.contents)
+
+    def split(self, size: int) -> tuple[Batch, Batch]:
+        """Return the first `size` contents and the rest, as two batches."""
+        return (
+            replace(self, contents=self.contents[:size], positions=self.positions[:size]),
+            replace(self, contents=self.contents[size:], positions=self.positions[size:]),
+        )
+
+    def only(self, rows: Sequence[int]) -> Batch:
+        """Return some of the contents as a batch."""
+        contents = tuple(self.contents[row] for row in rows)
+        positions = tuple(self.positions[row] for row in rows)
+        return replace(self, contents=contents, positions=positions)
+
+    @property
+    def texts(self) -> list[str]:
+        """The texts alone."""
+        return [content.text for content in self.contents]
+
+    @property
+    def tokens(self) -> int:
+        """About how many tokens it has."""
+        return sum(content.tokens for content in self.contents)
+
+    @property
+    def letters(self) -> int:
+        """How many letters it has: a body has more bytes."""
+        return sum(content.letters for content in self.contents)
+
+    @property
+    def indexes(self) -> tuple[int, ...]:
+        """Every place in the caller's list that waits for this batch, in order."""
+        return tuple(sorted(index for places in self.positions for index in places))
+
+    def count_bytes(self) -> int:
+        """Return about how many bytes its body has; hardly fewer than it has."""
+        return sum(content.count_bytes() for content in self.contents)
+
+    def can_have(self, tokens: int) -> bool:
+        """Tell whether it can have so many tokens: one each, and hardly more than bytes."""
+        return len(self) <= tokens <= sum(content.most_tokens for content in self.contents)
