@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from gemini_embed.ask import Service
 from gemini_embed.backend import names_location, own_address
 from gemini_embed.credentials import find_key
-from gemini_embed.redaction import Url
-from gemini_embed.service_address import gateway_of, sent_to
+from gemini_embed.models import bare_name, former_name, is_path_of_google
+from gemini_embed.redaction import Url, of_client_args, of_credentials, of_headers, of_url
+from gemini_embed.service_address import gateway_of, normal_name, sent_to
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from google import genai
     from pydantic import SecretStr
 
     from gemini_embed.ask import Backend
     from gemini_embed.credentials import Key
+    from gemini_embed.models import BackendName, Model
     from gemini_embed.options import Options
     from gemini_embed.service_address import ServiceAddress
+
+_A_CLIENT = "a client of the caller's"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +58,47 @@ class Address:
     client_args: Mapping[str, Any] | None = field(default=None, repr=False)
     client: genai.Client | None = field(default=None, repr=False)
     fast_decode: bool = True
+
+    def secrets(self) -> Iterator[str]:
+        """Yield all that must not be shown of it, and of the proxies on the way."""
+        from urllib.request import getproxies  # noqa: PLC0415 - takes long, and is not always needed
+
+        if self.api_key is not None:
+            yield self.api_key.get_secret_value()
+        yield from of_headers(self.headers)
+        yield from of_url(self.base_url)
+        yield from of_client_args(self.client_args)
+        yield from of_credentials(self.credentials)
+        yield from chain.from_iterable(map(of_url, getproxies().values()))
+
+
+def service_of(
+    options: Options, row: Model, address: ServiceAddress | None, backend: BackendName
+) -> Service:
+    """Return the service of an embedder.
+
+    Args:
+        options: The embedder's options.
+        row: Its model.
+        address: Where it asks; None for Google's own choice, or a client that does not say.
+        backend: Which of the two services, or whose ways another one follows.
+    """
+    on_google = options.client is None if address is None else address.is_google
+    name = None if on_google else _A_CLIENT if address is None else address.normal
+    if options.service_name is not None:
+        name = normal_name(options.service_name)
+    # The SDK would make the same path of the bare id, and older ones go by the id alone.
+    same = backend == "vertex" and is_path_of_google(options.model)
+    sent_model = row.name if on_google or same else bare_name(options.model)
+    written: list[str | None] = [address.written if address else None]
+    if options.client is not None:
+        written = []  # all clients had one name
+    if options.service_name is not None:
+        written.append(Url(options.service_name))
+    elsewhere = address is not None
+    model = former_name(options.model, row, elsewhere=elsewhere)
+    former = [(model, service) for service in written] if model is not None else []
+    return Service(name, sent_model, tuple(one for one in former if one != (row.name, name)))
 
 
 def address_of(options: Options, backend: Backend, elsewhere: ServiceAddress | None) -> Address:

@@ -26,7 +26,7 @@ from gemini_embed import interception, loop, process
 from gemini_embed.backend import sdk_version
 from gemini_embed.bounded import ACCEPTED
 from gemini_embed.errors import ConfigurationError
-from gemini_embed.redaction import Secrets, revealed, secrets_of
+from gemini_embed.redaction import Secrets, revealed
 from gemini_embed.version import __version__
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def connect(address: Address, identity: dict[str, Any]) -> Connection:
     try:
         return _made(address, identity)
     except Exception as error:  # noqa: BLE001 - whatever it does not like
-        clean = Secrets(secrets_of(address)).cleaned(error)
+        clean = Secrets(address.secrets()).cleaned(error)
     told = f"{type(clean).__name__}: {clean}"
     raise ConfigurationError(f"the SDK does not take these options: {told}") from clean
 

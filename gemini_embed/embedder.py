@@ -8,7 +8,7 @@ from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, Self, TypeVar, get_args
 
 from gemini_embed import loop, process
-from gemini_embed.address import address_of
+from gemini_embed.address import address_of, service_of
 from gemini_embed.ask import Ask, Backend
 from gemini_embed.backend import choose_backend, sdk_version, with_location
 from gemini_embed.checks import one_of, optional, whole
@@ -35,7 +35,6 @@ from gemini_embed.service_address import (
     address_of_client,
     gateway_of,
     read_address,
-    service_of,
     warn_of_plain_http,
 )
 from gemini_embed.tasks import TITLED, Role, content_for, parse_task_type, task_for

@@ -25,8 +25,6 @@ from pydantic import AfterValidator, PlainSerializer, SecretBytes, SecretStr, Va
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from gemini_embed.address import Address
-
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -215,18 +213,6 @@ def shown_url(url: str) -> str:
 
 ShownUrl = Annotated[str, AfterValidator(Url), PlainSerializer(shown_url, return_type=str)]
 """For a pydantic field: an address that works, and is shown and dumped without its secrets."""
-
-
-def secrets_of(address: Address) -> Iterator[str]:
-    """Yield all that must not be shown of where requests go, and as whom."""
-    from urllib.request import getproxies  # noqa: PLC0415 - takes long, and is not always needed
-
-    yield from _strings(address.api_key)
-    yield from of_headers(address.headers)
-    yield from of_url(address.base_url)
-    yield from of_client_args(address.client_args)
-    yield from of_credentials(address.credentials)
-    yield from chain.from_iterable(map(of_url, getproxies().values()))
 
 
 def of_sdk_client(client: Any) -> Iterator[str]:

@@ -12,15 +12,12 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 
-from gemini_embed.ask import Service
 from gemini_embed.errors import ConfigurationError
-from gemini_embed.models import bare_name, former_name, is_path_of_google
 from gemini_embed.notices import warn
 from gemini_embed.redaction import Url, forgetful
 
 if TYPE_CHECKING:
-    from gemini_embed.models import BackendName, Model
-    from gemini_embed.options import Options
+    from gemini_embed.models import BackendName
 
 _SCHEMES = {"http": 80, "https": 443}
 
@@ -34,8 +31,6 @@ _GOOGLE = re.compile(
     r"(\.mtls)?\.googleapis\.com"
 )
 """The Gemini API's and Vertex AI's own, in normal form."""
-
-_A_CLIENT = "a client of the caller's"
 
 VARIABLES: dict[BackendName, str] = {
     "gemini": "GOOGLE_GEMINI_BASE_URL",
@@ -88,35 +83,6 @@ def _is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:  # a name
         return host == "localhost" or host.endswith(".localhost")
-
-
-def service_of(
-    options: Options, row: Model, address: ServiceAddress | None, backend: BackendName
-) -> Service:
-    """Return the service of an embedder.
-
-    Args:
-        options: The embedder's options.
-        row: Its model.
-        address: Where it asks; None for Google's own choice, or a client that does not say.
-        backend: Which of the two services, or whose ways another one follows.
-    """
-    on_google = options.client is None if address is None else address.is_google
-    name = None if on_google else _A_CLIENT if address is None else address.normal
-    if options.service_name is not None:
-        name = normal_name(options.service_name)
-    # The SDK would make the same path of the bare id, and older ones go by the id alone.
-    same = backend == "vertex" and is_path_of_google(options.model)
-    sent_model = row.name if on_google or same else bare_name(options.model)
-    written: list[str | None] = [address.written if address else None]
-    if options.client is not None:
-        written = []  # all clients had one name
-    if options.service_name is not None:
-        written.append(Url(options.service_name))
-    elsewhere = address is not None
-    model = former_name(options.model, row, elsewhere=elsewhere)
-    former = [(model, service) for service in written] if model is not None else []
-    return Service(name, sent_model, tuple(one for one in former if one != (row.name, name)))
 
 
 def address_of_client(client: object) -> ServiceAddress | None:

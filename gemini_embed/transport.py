@@ -26,7 +26,7 @@ from gemini_embed.errors import (
 )
 from gemini_embed.faults import broke_off, hopeless, unsendable, wrong_scheme
 from gemini_embed.interception import reading
-from gemini_embed.redaction import Secrets, of_sdk_client, secrets_of, shown_url
+from gemini_embed.redaction import Secrets, of_sdk_client, shown_url
 from gemini_embed.refusals import refusal
 from gemini_embed.sdk_errors import as_sdk_error
 
@@ -145,7 +145,7 @@ class Transport:
     def _translated(self, error: Exception, *, answered: bool) -> GeminiEmbedError:
         """Return our error for what the SDK raised, with that as its cause; neither has secrets."""
         response = getattr(error, "response", None)
-        secrets = Secrets(chain(secrets_of(self._address), of_sdk_client(self._client)))
+        secrets = Secrets(chain(self._address.secrets(), of_sdk_client(self._client)))
         clean = secrets.cleaned(error)
         if isinstance(clean, GeminiEmbedError):  # from `interception`
             return clean.with_traceback(None)
