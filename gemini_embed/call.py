@@ -7,10 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from itertools import chain
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from gemini_embed.errors import (
     GeminiEmbedError,
@@ -21,19 +18,18 @@ from gemini_embed.errors import (
 )
 from gemini_embed.inquiry import Blame, Inquiry
 from gemini_embed.learned import forget, limits_of
-from gemini_embed.loop import give_way
 from gemini_embed.memory import Memory
 from gemini_embed.observe.events import Waiting
 from gemini_embed.observe.logs import WaitLog
 from gemini_embed.plan import Bounds, Plan, places_of
 from gemini_embed.progress import Progress
 from gemini_embed.refusals import has_too_many_tokens, is_too_long, model_not_served, most_texts
-from gemini_embed.results import EmbeddingResult, Usage
-from gemini_embed.vectors import as_served, unit
+from gemini_embed.results import Usage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from gemini_embed.ask import Ask
@@ -41,14 +37,12 @@ if TYPE_CHECKING:
     from gemini_embed.contents import Batch, Content
     from gemini_embed.policy import CallPolicy
     from gemini_embed.quota import Quota, Room
-    from gemini_embed.results import Wanted
+    from gemini_embed.results import EmbeddingResult
+    from gemini_embed.sink import Sink
     from gemini_embed.transport import Answer
 
 _PASSED = 10
 """Requests that pass before larger ones are tried, where larger ones were refused."""
-
-_LISTED_AT_ONCE = 32
-"""Vectors made into lists in one go: other threads, a caller's loop among them, wait meanwhile."""
 
 
 class Call:
@@ -58,16 +52,15 @@ class Call:
         self,
         contents: Sequence[Content],
         ask: Ask,
-        wanted: Wanted,
+        sink: Sink,
         policy: CallPolicy,
         *,
         quota: Quota,
         cache: GuardedCache | None,
     ) -> None:
         self.ask = ask
-        self.wanted = wanted
         self.policy = policy
-        self.count = len(contents)
+        self.sink = sink
         self._places = places_of(contents)
         self.plan = Plan()
         self.error: BaseException | None = None
@@ -85,18 +78,13 @@ class Call:
         self._fitting: float = math.inf  # texts in a request, where larger ones were refused
         self._passed = 0
         self._rejected: list[GeminiEmbedError] = []
-        self._vectors = np.zeros((self.count, wanted.dimension), np.float32)
-        self._done = np.zeros(self.count, np.bool_)
-        self._lists: list[list[float]] | None = None
-        if wanted.as_lists:
-            self._lists = [[] for _ in contents]
         self._memory = None
         if cache is None:
             self.plan.add(self._places)
         else:
-            self._memory = Memory(cache, list(self._places), ask, used=wanted.dimension)
+            self._memory = Memory(cache, list(self._places), ask, used=sink.dimension)
         self._news = asyncio.Event()  # of the plan, or the call's end
-        self._bar = Progress(self.count) if policy.show_progress else None
+        self._bar = Progress(len(sink)) if policy.show_progress else None
 
     def __len__(self) -> int:
         """Return how many texts there are, repeated ones counted once."""
@@ -119,9 +107,8 @@ class Call:
         self._tell_wait(seconds, reason)
 
     def _tell_wait(self, seconds: float, reason: str) -> None:
-        done = int(np.count_nonzero(self._done))
         now = asyncio.get_running_loop().time()
-        self._log(Waiting(seconds, reason, done, len(self._done)), now)
+        self._log(Waiting(seconds, reason, self.sink.done, len(self.sink)), now)
         if self._bar is not None:
             self._bar.wait(seconds)
 
@@ -279,35 +266,13 @@ class Call:
     def place(self, positions: Sequence[Sequence[int]], block: NDArray[np.float32]) -> None:
         """Put each vector at every place its text stands in the caller's list."""
         self.refusals = 0
-        if block.shape[1] != self.wanted.dimension:
-            block = as_served(block, self.wanted.dimension, model=self.ask.model)
-        if self.wanted.normalize:
-            block = unit(block)
-        counts = [len(places) for places in positions]
-        indexes = np.fromiter(chain.from_iterable(positions), np.intp, sum(counts))
-        rows = block if len(counts) == len(indexes) else block.repeat(counts, 0)
-        self._vectors[indexes] = rows
-        self._list(indexes, rows)
-        self._done[indexes] = True
+        count = self.sink.place(positions, block)
         if self._bar is not None:
-            self._bar.update(len(indexes))
-
-    def _list(self, indexes: NDArray[np.intp], rows: NDArray[np.float32]) -> None:
-        """Make plain floats of some rows, here and now, so that nobody waits for all at the end."""
-        if self._lists is None:
-            return
-        for start in range(0, len(rows), _LISTED_AT_ONCE):
-            end = start + _LISTED_AT_ONCE
-            for index, row in zip(
-                indexes[start:end].tolist(), rows[start:end].tolist(), strict=True
-            ):
-                self._lists[index] = row
-            if end < len(rows):
-                give_way()
+            self._bar.update(count)
 
     def stop_late(self) -> None:
         """End it at its deadline: an error, unless every text has its vector."""
-        if not self._done.all():
+        if self.sink.missing:
             last = self.last_failure or ServiceUnavailableError("not all texts were answered")
             self.stop(last.with_context(deadline_passed=True))
         if self._memory is not None:
@@ -327,20 +292,22 @@ class Call:
             GeminiEmbedError: With what was finished in `partial`.
         """
         error = self.error or _of_all(self._rejected)
-        if error is None and not self._done.all():
+        missing = self.sink.missing
+        if error is None and missing:
             error = InternalError(
                 "texts were left without a vector; this is a fault of gemini-embed"
             )
         if isinstance(error, GeminiEmbedError):
             error = error.with_context(
-                indexes=error.indexes or tuple(map(int, np.flatnonzero(~self._done))),
-                partial={int(i): self._vectors[i] for i in np.flatnonzero(self._done)},
-                total=len(self._done),
+                indexes=error.indexes or missing,
+                partial=self.sink.partial(),
+                total=len(self.sink),
             )
         if error is not None:
             raise error
-        usage = Usage(self.requests, self.prompt_tokens, tuple(sorted(self.truncated)))
-        return EmbeddingResult(self._vectors, usage, self._lists)
+        return self.sink.result(
+            Usage(self.requests, self.prompt_tokens, tuple(sorted(self.truncated)))
+        )
 
 
 def _of_all(rejected: Sequence[GeminiEmbedError]) -> GeminiEmbedError | None:
@@ -356,7 +323,9 @@ def with_batch(error: GeminiEmbedError, batch: Batch, call: Call) -> GeminiEmbed
     """Return the error, saying which texts it is about and how often they were tried."""
     if isinstance(error, ModelNotFoundError):
         error = model_not_served(error, call.ask.model, call.ask.backend)
-    return error.with_context(indexes=batch.indexes, attempts=batch.attempts + 1, total=call.count)
+    return error.with_context(
+        indexes=batch.indexes, attempts=batch.attempts + 1, total=len(call.sink)
+    )
 
 
 def described(error: Exception) -> str:

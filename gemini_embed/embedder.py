@@ -29,7 +29,7 @@ from gemini_embed.options import Options, check_picklable, meant_by_first_releas
 from gemini_embed.policy import CallPolicy
 from gemini_embed.quota import Quota
 from gemini_embed.redaction import forgetful
-from gemini_embed.results import Wanted, warn_of_truncated
+from gemini_embed.results import Usage, Wanted, warn_of_truncated
 from gemini_embed.retry import MAX_RETRIES, Backoff
 from gemini_embed.service_address import (
     address_of_client,
@@ -325,10 +325,10 @@ class GeminiEmbedder(Options):
     ) -> EmbeddingResult:
         """Runs on the I/O thread, where numpy and the SDK load at the first call."""
         _load()
-        from gemini_embed.engine import empty_result  # noqa: PLC0415 - loads numpy
+        from gemini_embed.sink import sink_for  # noqa: PLC0415 - loads numpy
 
         if not contents:
-            return empty_result(wanted)
+            return sink_for(0, wanted, ask.model).result(Usage(0, None))
         try:
             async with asyncio.timeout(policy.seconds_left(loop.now())) as deadline:
                 engine = await self._ready_engine()

@@ -10,8 +10,6 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-import numpy as np
-
 from gemini_embed.call import Call, described, ours, with_batch
 from gemini_embed.errors import (
     GeminiEmbedError,
@@ -21,8 +19,8 @@ from gemini_embed.errors import (
     RequestError,
 )
 from gemini_embed.gate import Lane, gate_of
-from gemini_embed.results import EmbeddingResult, Usage
 from gemini_embed.retry import Retry, Verdict, is_too_long, verdict
+from gemini_embed.sink import sink_for
 from gemini_embed.vectors import checked
 
 if TYPE_CHECKING:
@@ -34,7 +32,7 @@ if TYPE_CHECKING:
     from gemini_embed.gate import Pass
     from gemini_embed.policy import CallPolicy
     from gemini_embed.quota import Quota
-    from gemini_embed.results import Wanted
+    from gemini_embed.results import EmbeddingResult, Wanted
     from gemini_embed.retry import Backoff
     from gemini_embed.transport import Answer
 
@@ -51,12 +49,6 @@ class Sender(Protocol):
 
     async def aclose(self) -> None:
         """Close the connections."""
-
-
-def empty_result(wanted: Wanted) -> EmbeddingResult:
-    """Return the result of a call without texts."""
-    vectors = np.empty((0, wanted.dimension), np.float32)
-    return EmbeddingResult(vectors, Usage(0, None), [] if wanted.as_lists else None)
 
 
 class Engine:
@@ -90,7 +82,8 @@ class Engine:
         Raises:
             GeminiEmbedError: With what was finished by then in `partial`.
         """
-        call = Call(contents, ask, wanted, policy, quota=self._gate.quota, cache=self._cache)
+        sink = sink_for(len(contents), wanted, ask.model)
+        call = Call(contents, ask, sink, policy, quota=self._gate.quota, cache=self._cache)
         self._calls += 1
         try:
             return await self._embed(call)
@@ -157,7 +150,7 @@ class Engine:
                 rows,
                 count=len(served),
                 dimension=call.ask.dimension,
-                used=call.wanted.dimension,
+                used=call.sink.dimension,
             )
         except QuotaExceededError as error:
             if verdict(error) is Verdict.STOP:

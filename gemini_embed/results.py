@@ -61,8 +61,8 @@ class EmbeddingResult:
     Attributes:
         vectors: float32 array of shape (number of texts, dimension), row i for text i.
         usage: What it cost.
-        lists: The same rows as plain Python floats, which is what both frameworks store; None
-            unless asked for with `as_lists`.
+        lists: Where they are asked for with `as_lists`, the rows as plain Python floats, which is
+            what both frameworks store; `vectors` has none then, so that nothing is held twice.
     """
 
     vectors: NDArray[float32]

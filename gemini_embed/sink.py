@@ -1,0 +1,143 @@
+"""Where finished vectors go: each to its places in the caller's list. Performs no I/O.
+
+Runs on the I/O thread. What the service sends is made into what the caller wants on the way in, so
+that there is one copy of it: an array, or lists.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from itertools import chain
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gemini_embed.loop import give_way
+from gemini_embed.results import EmbeddingResult
+from gemini_embed.vectors import as_served, unit
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from gemini_embed.models import Model
+    from gemini_embed.results import Usage, Wanted
+
+_LISTED_AT_ONCE = 32
+"""Vectors made into lists in one go: other threads, a caller's loop among them, wait meanwhile."""
+
+
+class Sink(ABC):
+    """The vectors of one call.
+
+    Args:
+        count: How many places there are.
+        wanted: What the caller wants of each vector.
+        model: The one that makes them.
+
+    Attributes:
+        dimension: How many numbers of each vector the caller gets.
+    """
+
+    def __init__(self, count: int, wanted: Wanted, model: Model) -> None:
+        self.dimension = wanted.dimension
+        self._normalize = wanted.normalize
+        self._model = model
+        self._done = np.zeros(count, np.bool_)
+
+    def __len__(self) -> int:
+        """Return how many places there are."""
+        return len(self._done)
+
+    @property
+    def done(self) -> int:
+        """How many places have their vector."""
+        return int(np.count_nonzero(self._done))
+
+    @property
+    def missing(self) -> tuple[int, ...]:
+        """The places that have none."""
+        return tuple(np.flatnonzero(~self._done).tolist())
+
+    def place(self, positions: Sequence[Sequence[int]], block: NDArray[np.float32]) -> int:
+        """Put each vector at every one of its places; return how many places these are.
+
+        Args:
+            positions: For each vector, its places.
+            block: The vectors, as the service sends them.
+        """
+        block = self._as_wanted(block)
+        counts = [len(places) for places in positions]
+        indexes = np.fromiter(chain.from_iterable(positions), np.intp, sum(counts))
+        rows = block if len(counts) == len(indexes) else block.repeat(counts, 0)
+        self._put(indexes, rows)
+        self._done[indexes] = True
+        return len(indexes)
+
+    def _as_wanted(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
+        if block.shape[1] != self.dimension:
+            block = as_served(block, self.dimension, model=self._model)
+        return unit(block) if self._normalize else block
+
+    def partial(self) -> dict[int, NDArray[np.float32]]:
+        """Return what is there, by its place."""
+        return {place: self._get(place) for place in np.flatnonzero(self._done).tolist()}
+
+    @abstractmethod
+    def result(self, usage: Usage) -> EmbeddingResult:
+        """Return what the caller gets, once every place has its vector."""
+
+    @abstractmethod
+    def _put(self, indexes: NDArray[np.intp], rows: NDArray[np.float32]) -> None: ...
+
+    @abstractmethod
+    def _get(self, place: int) -> NDArray[np.float32]: ...
+
+
+class _Array(Sink):
+    """One array."""
+
+    def __init__(self, count: int, wanted: Wanted, model: Model) -> None:
+        super().__init__(count, wanted, model)
+        self._vectors = np.zeros((count, wanted.dimension), np.float32)
+
+    def result(self, usage: Usage) -> EmbeddingResult:
+        return EmbeddingResult(self._vectors, usage)
+
+    def _put(self, indexes: NDArray[np.intp], rows: NDArray[np.float32]) -> None:
+        self._vectors[indexes] = rows
+
+    def _get(self, place: int) -> NDArray[np.float32]:
+        vector: NDArray[np.float32] = self._vectors[place]
+        return vector
+
+
+class _Lists(Sink):
+    """Lists of plain floats, made as vectors come, so that nobody waits for all at the end."""
+
+    def __init__(self, count: int, wanted: Wanted, model: Model) -> None:
+        super().__init__(count, wanted, model)
+        self._lists: list[list[float]] = [[] for _ in range(count)]
+
+    def result(self, usage: Usage) -> EmbeddingResult:
+        nothing = np.empty((0, self.dimension), np.float32)
+        return EmbeddingResult(nothing, usage, self._lists)
+
+    def _put(self, indexes: NDArray[np.intp], rows: NDArray[np.float32]) -> None:
+        for start in range(0, len(rows), _LISTED_AT_ONCE):
+            end = start + _LISTED_AT_ONCE
+            for index, row in zip(
+                indexes[start:end].tolist(), rows[start:end].tolist(), strict=True
+            ):
+                self._lists[index] = row
+            if end < len(rows):
+                give_way()
+
+    def _get(self, place: int) -> NDArray[np.float32]:
+        return np.array(self._lists[place], np.float32)
+
+
+def sink_for(count: int, wanted: Wanted, model: Model) -> Sink:
+    """Return what takes `count` vectors in the form that the caller wants."""
+    return (_Lists if wanted.as_lists else _Array)(count, wanted, model)
