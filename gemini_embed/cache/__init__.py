@@ -1,4 +1,4 @@
-"""Vectors that were paid for once are not paid for again."""
+"""Stores vectors, so that nobody pays twice for the same text."""
 
 from __future__ import annotations
 

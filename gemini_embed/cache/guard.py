@@ -1,4 +1,4 @@
-"""A cache whose troubles cost no vector, and are told once each."""
+"""Guards a cache: its failures cost no vector, and the user is warned of each kind once."""
 
 from __future__ import annotations
 
@@ -22,13 +22,14 @@ _WRITING = "the cache keeps nothing for the rest of this call"
 
 
 class CacheFailure(Exception):  # noqa: N818 - not raised to users, who get the warning
-    """A cache failed. It was told of."""
+    """The cache failed, and the user has been warned."""
 
 
 class GuardedCache:
-    """A cache whose troubles are told once each: until it works again, not anew.
+    """A cache that warns of each kind of failure once, and again only after it worked meanwhile.
 
-    What it cannot do is left undone for the rest of a call; the next call tries again.
+    After a failure to read, a call reads no more from it, and likewise with writing; the next call
+    tries again.
     """
 
     def __init__(self, cache: Cache) -> None:
@@ -40,8 +41,8 @@ class GuardedCache:
         """Return the value of each key, in order, None where there is none.
 
         Raises:
-            CacheFailure: It cannot be read.
-            ConfigurationError: It can never be.
+            CacheFailure: It cannot be read now.
+            ConfigurationError: It can never be read as it is configured.
         """
         return self._do(_READING, self._values, keys)
 
@@ -52,21 +53,21 @@ class GuardedCache:
         return values
 
     def set_many(self, pairs: Sequence[tuple[str, bytes]]) -> None:
-        """Keep values under their keys.
+        """Store values under their keys.
 
         Raises:
-            CacheFailure: They cannot be kept.
-            ConfigurationError: None can ever be.
+            CacheFailure: It cannot be written now.
+            ConfigurationError: It can never be written as it is configured.
         """
         self._do(_WRITING, self._cache.set_many, pairs)
 
     def tell_late(self, *, reading: bool) -> None:
-        """Tell that a call could not wait any longer."""
+        """Warn that the cache gave no answer before the deadline of a call."""
         error = TimeoutError("no answer by the call's deadline")
         self._failure(_READING if reading else _WRITING, error)
 
     def tell_damaged(self, count: int) -> None:
-        """Tell of values that are not what was kept."""
+        """Warn of values that are no longer what was stored."""
         name = getattr(self._cache, "path", type(self._cache).__name__)
         warn(f"damaged vectors in the cache {name}: {count}; their texts are asked for again")
 

@@ -1,4 +1,4 @@
-"""A connection to a cache file: made if need be, and refused where it is something else."""
+"""A connection to a cache file: creates the file if there is none, and refuses any other file."""
 
 from __future__ import annotations
 
@@ -21,47 +21,53 @@ if TYPE_CHECKING:
 
     _File = tuple[int, int] | None
 
-_APPLICATION_ID = 0x47454D45  # "GEME": SQLite's way to say whose file it is
+_APPLICATION_ID = 0x47454D45  # "GEME", in the field of SQLite's header that names the program
 _PAGE_BYTES = 65536
-"""Vectors of 3 and 12 KiB fill large pages well: 1.03 and 1.07 times their size on disk, where
-SQLite's usual 4 KiB pages cost a third more."""
+"""Vectors of 3 and 12 KiB fill large pages well: the file is 1.03 and 1.07 times as large as they
+are, and with SQLite's usual pages of 4 KiB a third larger. `make bench` measures it, section
+Cache."""
 
-_KEPT_KIB = 16 * 1024
-"""Of the file, in memory: what the index of keys needs while vectors pass through."""
+_PAGE_CACHE_KIB = 16 * 1024
+"""Of memory for pages of the file: enough for the index of keys, which every look-up reads."""
 
 _LOG_PAGES = 4096
-"""The log's length at which SQLite itself copies it: where processes end before they would."""
+"""Pages in the write-ahead log at which SQLite copies it into the file by itself: a safeguard, for
+processes that end before `SQLiteCache` does so."""
 
 _PATIENCE = 60.0
-"""Seconds that another process may keep the file to itself."""
+"""Seconds to wait for another process that has locked the file."""
 
 BRIEFLY = 1.0
-"""Seconds that are waited for what need not be, or for a process that took longer than that."""
+"""Seconds to wait where the work is optional, or where a process has held its lock too long
+before."""
 
 _SCHEMA = f"""
 PRAGMA application_id = {_APPLICATION_ID};
 CREATE TABLE vectors (id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, value BLOB NOT NULL);
 CREATE TABLE uses (id INTEGER PRIMARY KEY, day INTEGER NOT NULL);
 """
-# Later uses lie apart: noting one would otherwise write the vector's page again.
+# Later uses have a table of their own: in the vector's row, each would write the vector's page
+# again.
 
 _making = process.new_lock()
-"""Closing a file, as `_make` does, takes from this process all locks that SQLite has on it."""
+"""Lets one thread at a time create a file: to close it, as `_make` does, releases all locks that
+this process holds on it (POSIX), and so those of a connection of SQLite that another thread
+opened."""
 
 
 @dataclass
 class Past:
-    """What is known of a file: whether it was a cache file, once."""
+    """What is known of a file from before: whether it has been opened as a cache file."""
 
     was_ours: bool = False
 
 
 class Handle:
-    """A connection, opened at its first use, and the lock that gives it to one thread at a time.
+    """A connection that opens at its first use, and the lock that lets one thread at a time use it.
 
     Args:
         path: The file.
-        past: What is known of it; shared by its handles.
+        past: What is known of it from before; shared by all its handles.
     """
 
     def __init__(self, path: Path, past: Past) -> None:
@@ -95,8 +101,8 @@ class Handle:
             patience: Seconds to wait for other threads, and then for other processes.
 
         Raises:
-            ConfigurationError: There is something else than a cache file.
-            OSError: It cannot be used now; names the file.
+            ConfigurationError: The file is no cache file.
+            OSError: The file cannot be used now; the error names it.
         """
         patience = min(patience, self._patience)
         with self.held(patience):
@@ -113,8 +119,8 @@ class Handle:
     def _connect(self, patience: float) -> sqlite3.Connection:
         if self.connection is None:
             if self._past.was_ours:
-                # It is made already, so that nobody has it to himself for long; where it was
-                # damaged, it may be our other connection that has it.
+                # The file exists, so that nobody locks it for long to set it up. Where it is
+                # damaged, the lock may be our other connection's.
                 patience = min(patience, BRIEFLY)
             try:
                 self.connection = _open(self._path, patience)
@@ -133,14 +139,15 @@ class Handle:
     def was_replaced(self) -> bool:
         """Tell whether the file or its log was deleted or replaced while it is open.
 
-        Nobody would find what is written to it now.
+        What is written now would go to a file that nobody can open any more.
         """
         return self.connection is not None and self._files() != self._opened
 
     def let_go(self) -> None:
-        """Close the connection; the lock is held.
+        """Close the connection; the caller holds the lock.
 
-        A log that is left behind when its file goes would be taken for the next file's.
+        Where the file was deleted and its log is still there, the log is deleted too: SQLite would
+        apply it to the next file of that name.
         """
         was_open = self.connection is not None
         self.close()
@@ -150,7 +157,7 @@ class Handle:
                 self._log.unlink()
 
     def close(self) -> None:
-        """Close the connection, if there is one; the lock is held, or nobody else is left."""
+        """Close the connection, if one is open; the caller holds the lock, or is the last user."""
         connection, self.connection = self.connection, None
         if connection is not None:
             with suppress(sqlite3.Error):
@@ -158,7 +165,7 @@ class Handle:
 
 
 def _named(error: sqlite3.Error | OSError, path: Path) -> OSError:
-    """Return the error, such that it names the cache's file."""
+    """Return an error that names the cache's file."""
     if isinstance(error, sqlite3.Error):
         return OSError(errno.EIO, str(error), str(path))
     if error.filename in {None, str(path)}:
@@ -167,7 +174,7 @@ def _named(error: sqlite3.Error | OSError, path: Path) -> OSError:
 
 
 def _file_at(path: Path) -> _File:
-    """Return which file there is now under a name."""
+    """Return device and inode of the file at a path; None where there is none."""
     try:
         found = path.stat()
     except OSError:
@@ -181,17 +188,17 @@ def _beside(path: Path, ending: str) -> Path:
 
 
 def _open(path: Path, patience: float) -> sqlite3.Connection:
-    """Open a cache file, made if it is not there.
+    """Open a cache file; create it if there is none.
 
     Raises:
-        ConfigurationError: It is there, and is something else or damaged.
+        ConfigurationError: The file is no cache file, or it is damaged.
     """
     _check_kind(path)
     _make(path)
     connection = sqlite3.connect(
         path, timeout=patience, isolation_level=None, check_same_thread=False
     )
-    # Making a file, two processes may meet in ways that SQLite's own patience does not cover.
+    # SQLite's own timeout does not cover all that can happen when two processes set up a new file.
     patient = Retrying(
         retry=retry_if_exception(_is_locked),
         stop=stop_after_delay(patience),
@@ -216,10 +223,10 @@ def _open(path: Path, patience: float) -> sqlite3.Connection:
 
 
 def _check_kind(path: Path) -> None:
-    """See to it that there is a file, or nothing: a pipe would be waited for without an end.
+    """Refuse what is no regular file: opening a pipe would wait for ever.
 
     Raises:
-        ConfigurationError: There is something else.
+        ConfigurationError: The path, or one of SQLite's own beside it, is something else.
     """
     for name in (path, *(_beside(path, ending) for ending in ("-wal", "-shm", "-journal"))):
         with suppress(FileNotFoundError, NotADirectoryError):
@@ -230,9 +237,9 @@ def _check_kind(path: Path) -> None:
 
 
 def _make(path: Path) -> None:
-    """Make the file and its folder, where there are none, for nobody but their owner.
+    """Create the file and its folder, where there are none, readable by their owner only.
 
-    SQLite gives its other files the mode of this one.
+    SQLite gives the files beside it the same mode.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _making, suppress(FileExistsError):
@@ -253,11 +260,11 @@ def _set_up(connection: sqlite3.Connection, path: Path) -> None:
             raise ConfigurationError(
                 f"{path} is a database of something else; name another file for the cache"
             )
-    connection.execute(f"PRAGMA cache_size = -{_KEPT_KIB}")
+    connection.execute(f"PRAGMA cache_size = -{_PAGE_CACHE_KIB}")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
-    if is_new:  # else nothing is written: the file may be a read-only one
+    if is_new:  # to an existing file nothing is written: it may be read-only
         with connection:
             connection.execute("BEGIN IMMEDIATE")
             if not _count_tables(connection):

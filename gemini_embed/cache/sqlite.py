@@ -27,15 +27,24 @@ if TYPE_CHECKING:
 DEFAULT_MAX_BYTES = 4 * 2**30
 
 _SETTLED_AT_ONCE = 64 * 2**20
-"""Bytes of vectors in the log, which is then about three times as large. Copying it into the file
-waits for the disk; most jobs are done before."""
+"""Bytes of vectors written before the log, then about three times as large, is copied into the
+file. Copying waits for the disk, and most jobs end before it is due: filling the cache is measured
+by `make bench`, section Cache."""
 
 _LONGEST_WRITE = 10.0
-"""Seconds that a fork waits for a write to end."""
+"""The most seconds that a fork waits for a write to end."""
 
 _DAY_BITS = 32
-"""The day of a vector's first use stands above these bits of its number. A number whose lower bits
-are all zero marks a day's beginning, and is no vector's: see `_mark`."""
+"""The lower bits of a row's id count the vectors of a day; the bits above them are the day itself.
+
+SQLite gives a new row the largest id plus one. So `_mark` inserts one row a day whose lower bits
+are zero, and all that follow are numbered within that day. Those rows are no vectors; `_ALL` skips
+them.
+
+This way counting the vectors, and finding those of the oldest days, reads only the index of keys,
+which holds the ids, and not the rows, of 3 to 12 KiB each. A column for the day would lie in those
+rows, and an index on it would be one more thing to write for each vector. `make bench` measures
+what filling the cache costs, section Cache."""
 
 _VALUES_AT_ONCE = 500
 _PLACES = "SELECT id FROM vectors WHERE key IN ({marks})"
@@ -45,7 +54,7 @@ _VALUES = (
     f"SELECT id, key, value, {_USED} FROM vectors LEFT JOIN uses USING (id)"  # noqa: S608 - constants
     " WHERE id IN ({marks})"
 )
-_INSERT = (  # the same vector again is no write; a damaged one goes
+_INSERT = (  # the same value again writes nothing; a damaged one is replaced
     "INSERT INTO vectors (key, value) VALUES {marks} ON CONFLICT (key) DO UPDATE"
     " SET value = excluded.value WHERE value IS NOT excluded.value"
 )
@@ -53,7 +62,7 @@ _DAY = 86_400
 
 
 class _Write(NamedTuple):
-    """What one thread wants to keep, and how that ended."""
+    """What one thread wants to store, and the outcome."""
 
     pairs: Sequence[tuple[bytes, bytes]]
     outcome: Future[None]
@@ -64,7 +73,7 @@ class Stats(NamedTuple):
 
     Attributes:
         vectors: How many.
-        bytes: The file's size, the part that is free for reuse left out.
+        bytes: The file's size, without the pages that are free for reuse.
         oldest_use: Days since the least recently used vector was used; None when empty.
     """
 
@@ -74,7 +83,7 @@ class Stats(NamedTuple):
 
 
 def default_path() -> Path:
-    """Return the per-user cache file, where the platform keeps such things."""
+    """Return the user's own cache file, in the platform's folder for caches."""
     if sys.platform == "win32":
         base = os.environ.get("LOCALAPPDATA") or _home() / "AppData" / "Local"
     elif sys.platform == "darwin":
@@ -95,7 +104,7 @@ def _home() -> Path:
 
 
 def _absolute(path: str | os.PathLike[str]) -> Path:
-    """Return the path from the root: the current folder may be another one later."""
+    """Return the absolute path: the current folder may change later."""
     try:
         if "\0" not in (absolute := str(Path(path).absolute())):
             return Path(absolute)
@@ -107,18 +116,18 @@ def _absolute(path: str | os.PathLike[str]) -> Path:
 class SQLiteCache:
     """A file of vectors, safe for any number of threads and processes at once.
 
-    Opened at the first use, and anew where it was deleted or replaced. When it cannot be used
-    (disk full, read-only), a warning of the embedder's says so once, and embedding goes on
-    without it. It pickles as its options.
+    The file is opened at the first use, and again where it was deleted or replaced. Where it
+    cannot be used (disk full, read-only), the embedder warns once and goes on without it. A pickle
+    holds only the options.
 
     Args:
-        path: The file; made if need be, with its folder, for nobody but their owner to read.
-            Default: a per-user file.
-        max_bytes: The size at which the least recently used vectors make room, to the day.
+        path: The file. It is created if there is none, with its folder, readable by the owner
+            only. Default: the user's own file (`default_path`).
+        max_bytes: The size at which the vectors that were not used for the most days are deleted.
 
     Raises:
-        ConfigurationError: At the first use: the file is something else, or damaged. It is
-            left as it is.
+        ConfigurationError: At the first use: the file is no cache file, or damaged. It is left
+            unchanged.
     """
 
     def __init__(
@@ -138,9 +147,9 @@ class SQLiteCache:
         self._marked: tuple[sqlite3.Connection, int] | None = None  # what `_mark` was last done for
 
     def _leave_to_parent(self) -> None:
-        """Begin anew, as in a forked child: the parent's locks and connections are its own."""
+        """Start with new locks and connections; in a forked child the old are the parent's."""
         process.keep_from_child(*self._handles)
-        # A log has one writer at a time; whoever reads does not wait for it.
+        # Two connections: with a write-ahead log, who reads does not wait for who writes.
         self._past = Past()
         self._reader, self._writer = self._handles = self._handle(), self._handle()
         self._waiting: deque[_Write] = deque()
@@ -150,7 +159,7 @@ class SQLiteCache:
         return Handle(self.path, self._past)
 
     def _prepare_for_fork(self) -> list[threading.Lock]:
-        """Close the file, which SQLite wants no process to inherit; return the locks held."""
+        """Close the connections, which SQLite lets no child inherit; return the locks held."""
         if (settling := self._settling) is not None:
             wait([settling], _LONGEST_WRITE)
         held = []
@@ -177,20 +186,21 @@ class SQLiteCache:
         today = self._today()
         wanted = [bytes.fromhex(key) for key in keys]
         with self._used(self._reader) as connection:
-            # First where, then what in the order of the file: each page is read once.
-            # A place may be another vector's by then: what counts is the key that is there.
+            # First look up the ids, then read the rows in the order of the file: each page once.
+            # Another process may have given an id to another vector meanwhile, so what counts is
+            # the key that is read with the value.
             places = sorted(number for (number,) in _select(connection, _PLACES, wanted))
             for number, key, value, day in _select(connection, _VALUES, places):
                 found[key] = value
-                if day != today:  # later, where a clock was ahead
+                if day != today:  # an earlier day, or a later one where a clock was wrong
                     stale.append(number)
         if stale:
-            with suppress(OSError):  # a file that can be read only serves as well
+            with suppress(OSError):  # a read-only file can be used as well
                 self._note_use(stale, today)
         return [found.get(key) for key in wanted]
 
     def set_many(self, pairs: Sequence[tuple[str, bytes]]) -> None:
-        """Keep values under their keys.
+        """Store values under their keys.
 
         Raises:
             OSError: The file cannot be written now; the next use tries again.
@@ -198,7 +208,7 @@ class SQLiteCache:
         mine = _Write([(bytes.fromhex(key), value) for key, value in pairs], Future())
         self._waiting.append(mine)
         with self._turn:
-            # Whoever comes first writes for all who wait: a commit costs more than a vector.
+            # The first thread writes for all that wait: a commit costs more than a vector.
             if not mine.outcome.done():
                 self._write_all([self._waiting.popleft() for _ in range(len(self._waiting))])
         mine.outcome.result()
@@ -220,12 +230,13 @@ class SQLiteCache:
             self._settling = begin(self._settle)
 
     def _settle(self) -> None:
-        """Copy what was written from the log into the file, so that the log begins anew.
+        """Copy the log into the file, so that the log is written from its beginning again.
 
-        A connection of its own copies nearly all while others go on writing, which would take
-        a sender a tenth of a second; nobody writes while the writer's copies the rest.
+        First a connection of its own copies nearly all of it while others go on writing: on the
+        writer's connection this would hold a call up for a tenth of a second. Then the writer's
+        connection copies the rest, which it can only while nobody writes.
         """
-        with suppress(OSError):  # whoever writes next will meet it, too
+        with suppress(OSError):  # the next write fails likewise, and that is reported
             with closing(self._handle()) as other, other.use() as connection:
                 connection.execute("PRAGMA wal_checkpoint")
             with self._used(self._writer) as connection:
@@ -234,7 +245,8 @@ class SQLiteCache:
     def _write(self, connection: sqlite3.Connection, pairs: list[tuple[bytes, bytes]]) -> None:
         self._mark(connection, self._today())
         for start in range(0, len(pairs), _VALUES_AT_ONCE):
-            # A transaction in one statement: after each, Python may be reading an answer.
+            # One statement is one transaction: between two statements this thread may have to wait
+            # for the interpreter, and other processes would wait for the lock.
             some = pairs[start : start + _VALUES_AT_ONCE]
             marks = ",".join(["(?, ?)"] * len(some))
             connection.execute(_INSERT.format(marks=marks), list(chain.from_iterable(some)))
@@ -246,17 +258,17 @@ class SQLiteCache:
                 connection.execute("BEGIN IMMEDIATE")
                 self._make_room(connection, self.max_bytes)
             if _used_bytes(connection) > self.max_bytes:
-                connection.execute("VACUUM")  # what went left holes in pages that are in use
+                connection.execute("VACUUM")  # deleted vectors left holes in pages still in use
 
     def _mark(self, connection: sqlite3.Connection, today: int) -> None:
-        """See to it that what is written from now on is numbered as today's."""
+        """Let SQLite number what is written from now on within today."""
         if (connection, today) != self._marked:
             day = today << _DAY_BITS, b"%d" % today, b""
             connection.execute("INSERT OR IGNORE INTO vectors VALUES (?, ?, ?)", day)
             self._marked = connection, today
 
     def _is_full(self, connection: sqlite3.Connection) -> bool:
-        """Look at the file's size, but not before it can have grown by a hundredth of the most."""
+        """Tell whether the file is too large; look after each hundredth of the limit."""
         if self._unmeasured < self.max_bytes / 100:
             return False
         self._unmeasured = 0
@@ -274,7 +286,7 @@ class SQLiteCache:
         """Return what the file holds.
 
         Raises:
-            OSError: The file cannot be read; likewise below.
+            OSError: The file cannot be read.
         """
         with self._used(self._reader) as connection:
             vectors, oldest = connection.execute(
@@ -285,7 +297,7 @@ class SQLiteCache:
             return Stats(vectors, _used_bytes(connection), age)
 
     def prune(self, max_bytes: int) -> None:
-        """Drop the least recently used vectors beyond `max_bytes`, and give the space back."""
+        """Delete the least recently used vectors beyond `max_bytes`, and shrink the file."""
         with self._used(self._writer) as connection:
             with connection:
                 connection.execute("BEGIN IMMEDIATE")
@@ -294,7 +306,7 @@ class SQLiteCache:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def clear(self) -> None:
-        """Drop all vectors, and give the space back."""
+        """Delete all vectors, and shrink the file."""
         self.prune(0)
 
     def close(self) -> None:
@@ -312,7 +324,7 @@ class SQLiteCache:
 
     @contextmanager
     def _used(self, handle: Handle, patience: float = math.inf) -> Generator[sqlite3.Connection]:
-        """Yield a connection; after an error, and where the file is another one now, a new one."""
+        """Yield a connection, opened again after an error, or where the file was replaced."""
         if any(one.was_replaced() for one in self._handles):
             self._begin_anew()
         try:
@@ -324,7 +336,10 @@ class SQLiteCache:
             raise
 
     def _begin_anew(self) -> None:
-        """Close both connections, while nobody opens one: they share what is known of the log."""
+        """Close both connections before either opens again.
+
+        Within a process, SQLite's connections to a file share what they know of its log.
+        """
         with ExitStack() as held:
             for handle in self._handles:
                 held.enter_context(handle.held(BRIEFLY))
@@ -335,7 +350,7 @@ class SQLiteCache:
     def _make_room(connection: sqlite3.Connection, max_bytes: int) -> None:
         used = max(_used_bytes(connection), 1)
         vectors = connection.execute(f"SELECT count(*) FROM {_ALL}").fetchone()[0]  # noqa: S608
-        # A tenth more than needed, so that not every write has to.
+        # A tenth more than needed, so that not every write has to delete.
         keep = min(vectors, int(vectors * max_bytes / used * 0.9))
         going = connection.execute(
             f"SELECT id FROM {_ALL} ORDER BY {_USED}, id LIMIT ?",  # noqa: S608

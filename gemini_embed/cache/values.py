@@ -1,8 +1,8 @@
-"""What is kept of a vector: its numbers, and a seal that tells whether they still are. No I/O.
+"""The bytes that a cache stores for a vector: its numbers, sealed by a checksum. Performs no I/O.
 
-A value is the vector's float32 numbers, then a byte that names this form, then a checksum of the
-key and the numbers. Its length is no multiple of 4, so that it is never taken for a value of
-before there were seals, which is numbers only.
+A value is the vector's float32 numbers, then a byte for the version of this format, then a checksum
+of the key and the numbers. Its length is never a multiple of 4, so that it cannot be taken for a
+value of release 0.1, which is numbers only.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _FORM = 1
-_KEY_DIGITS = 16  # that go into the checksum: 64 bits of a hash
+_KEY_DIGITS = 16  # of the key, in the checksum: 64 bits of a hash
 
 
 class Opened(NamedTuple):
-    """What some values turned out to be.
+    """Which of some values are vectors, and which are damaged.
 
     Attributes:
-        found: The places of those that are vectors.
-        block: These.
-        damaged: The places of those that are not what was kept.
+        found: Positions of the values that are vectors.
+        block: Those vectors.
+        damaged: Positions of the values that are no longer what was stored.
     """
 
     found: list[int]
@@ -39,7 +39,7 @@ class Opened(NamedTuple):
 
 
 def sealed(keys: Sequence[str], block: NDArray[np.float32]) -> list[bytes]:
-    """Return what is to be kept of each vector under its key."""
+    """Return the value to store for each vector under its key."""
     records = np.empty(len(keys), _record(block.shape[1]))
     records["numbers"] = block
     records["form"] = _FORM
@@ -48,9 +48,10 @@ def sealed(keys: Sequence[str], block: NDArray[np.float32]) -> list[bytes]:
 
 
 def opened(keys: Sequence[str], values: Sequence[Any], *, dimension: int) -> Opened:
-    """Return the vectors among the values of some keys, and which are damaged; None is no value.
+    """Return the vectors among the values of some keys, and which values are damaged.
 
-    A cache of the user's may return anything else.
+    None means that there is no value. A user's own cache may return anything: what is not bytes
+    counts as damaged.
     """
     record = _record(dimension)
     whole: list[int] = []
@@ -67,7 +68,7 @@ def opened(keys: Sequence[str], values: Sequence[Any], *, dimension: int) -> Ope
     block = np.ascontiguousarray(records["numbers"])
     checksums = _checksums([keys[i] for i in whole], block)
     good = (records["form"] == _FORM) & (records["checksum"] == checksums)
-    if bare:  # of such, all that can be told is whether the numbers make a vector
+    if bare:  # without a checksum: all to check is that the numbers are a vector
         numbers = np.frombuffer(b"".join(values[i] for i in bare), "<f4").reshape(-1, dimension)
         block = np.concatenate([block, numbers])
         good = np.concatenate([good, sound(numbers)])
@@ -88,10 +89,11 @@ def _record(dimension: int) -> np.dtype[np.void]:
 def _checksums(keys: Sequence[str], block: NDArray[np.float32]) -> NDArray[np.uint64]:
     """Return the checksum of each vector with its key: a weighted sum of its numbers' bits.
 
-    Half the cost of a CRC, since all vectors are summed in one go. One number that changed in
-    whatever way is always seen: an odd weight times a difference below 2**32 is never 0 modulo
-    2**64. So are two that changed their signs. Of more changes, of a vector in another's place and
-    of what is no vector at all, one in 2**64 is missed; were only signs changed, one in 2**32.
+    It costs half of what a CRC does, since numpy sums all vectors at once; `make bench` measures
+    reading known texts, section Cache. It finds every change of one number: an odd weight times a
+    difference below 2**32 is never 0 modulo 2**64. It finds two changed signs. Of other damage
+    (more numbers, another text's vector, any other bytes) it misses one case in 2**64; of more
+    changed signs, with nothing else, one in 2**32.
     """
     bits = np.ascontiguousarray(block, "<f4").view("<u4")
     sums = np.einsum("ij,j->i", bits, _weights(block.shape[1]), dtype=np.uint64)
@@ -102,6 +104,6 @@ def _checksums(keys: Sequence[str], block: NDArray[np.float32]) -> NDArray[np.ui
 
 @lru_cache
 def _weights(dimension: int) -> NDArray[np.uint64]:
-    """Return the weights: what they are does not matter, but they never change."""
+    """Return the weights: any odd numbers, but never others than in the files that exist."""
     random = hashlib.shake_256(b"gemini-embed").digest(8 * dimension)
     return np.frombuffer(random, "<u8") | np.uint64(1)
