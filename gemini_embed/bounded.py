@@ -1,6 +1,6 @@
-"""How long an answer may be, and its bytes, decompressed only as far as that. Performs no I/O.
+"""How long an answer may be; decompresses it no further than that. Performs no I/O.
 
-A few megabytes of gzip can hold gigabytes, so what an answer may need is known before it is read.
+A few megabytes of gzip can hold gigabytes, so the bound is known before anything is read.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ import zlib
 from gemini_embed.errors import BadResponseError
 
 ENCODINGS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
-"""What answers may be compressed with -> how zlib calls it."""
+"""How an answer may be compressed -> the `wbits` of zlib that decompress it."""
 
 ACCEPTED = "gzip, deflate"
 """The same for the header `Accept-Encoding`."""
 
 MOST_BESIDES = 2**20
-"""Bytes of an answer that are no vectors; an error has no others."""
+"""Bytes that an answer may have besides vectors; the bound of an error, which has none."""
 
 _PER_NUMBER = 64
-"""Bytes: the service's own take 12, and 30 to 45 where they are indented, one a line."""
+"""Bytes allowed for a number: the service needs 12, and a gateway that indents them 30 to 45."""
 
 _PER_TEXT = 1024
 
@@ -47,12 +47,12 @@ class Body:
         self._inflater = _inflater(encoding.strip().lower())
 
     def take(self, piece: bytes) -> None:
-        """Take in what came.
+        """Take in the next piece.
 
         Raises:
-            BadResponseError: There is more than may be, or it cannot be decompressed.
+            BadResponseError: The answer is too long, or cannot be decompressed.
         """
-        self._taken += len(piece)  # may grow for ever without a byte of content
+        self._taken += len(piece)  # compressed bytes too may go on for ever, with no content
         if self._inflater is not None:
             piece = self._inflated(self._inflater, piece)
         self._held += len(piece)
@@ -61,10 +61,10 @@ class Body:
         self._pieces.append(piece)
 
     def whole(self) -> bytes:
-        """Return all of it.
+        """Return the complete body.
 
         Raises:
-            BadResponseError: It ended too early.
+            BadResponseError: It ended within its compression.
         """
         if self._taken and self._inflater is not None and not self._inflater.eof:
             raise BadResponseError("the answer could not be read: it ends within its compression")

@@ -1,7 +1,7 @@
-"""Faults on the way that no further attempt mends, told by type and not by wording. No I/O.
+"""Faults of a connection that no further attempt mends, known by type, not by wording. No I/O.
 
-Connections that are refused or break, names that cannot be found and timeouts may pass, so they
-are none of these.
+Refused and broken connections, host names that are not found and timeouts may pass: they are not
+among these.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _PASSING = (ssl.SSLEOFError, ssl.SSLSyscallError, ssl.SSLZeroReturnError)
-"""Faults of TLS that are broken connections."""
+"""Errors of TLS that mean no more than a broken connection."""
 
 _PASSING_ALERTS = ("ALERT_INTERNAL_ERROR", "BAD_RECORD_MAC", "ALERT_USER_CANCELLED")
-"""The ends of OpenSSL's names for faults that a busy server or a bad line may cause."""
+"""Endings of OpenSSL's names for errors that a busy server or a bad line may cause."""
 
 _MALFORMED = frozenset({"InvalidURL", "UnsupportedProtocol"})
-"""What aiohttp, httpx and httpx2 call that which cannot be sent."""
+"""The errors of aiohttp, httpx and httpx2 for a request that cannot be sent."""
 
 _BROKEN_OFF = frozenset(
     {
@@ -29,18 +29,18 @@ _BROKEN_OFF = frozenset(
         *("ReadError", "RemoteProtocolError", "WriteError"),
     }
 )
-"""What aiohttp, httpx and httpx2 call a connection that ended, or brought no HTTP."""
+"""Their errors for a connection that ended, or on which no HTTP came."""
 
 _NOT_MADE = "ClientConnectorError"
-"""What aiohttp calls a connection that was never made."""
+"""The error of aiohttp for a connection that was never made, a subclass of one of these."""
 
 _OF_VALUES = (ArithmeticError, LookupError, TypeError, ValueError)
 
 
 def hopeless(error: Exception, told: str) -> GeminiEmbedError | None:
-    """Return our error for what no retry mends; None for anything else.
+    """Return our error for a fault that no retry mends; None for any other.
 
-    `error` is what an HTTP library raised, and `told` that in words.
+    `error` is what an HTTP library raised; `told` says it in words, without secrets.
     """
     if "TooManyRedirects" in _names(error):
         return RequestError(f"the service redirects without end: {told}")
@@ -60,7 +60,7 @@ def unsendable(error: Exception, told: str) -> GeminiEmbedError:
 
 
 def broke_off(error: Exception) -> bool:
-    """Tell whether a connection was made, and then gave no answer that is HTTP."""
+    """Tell whether a connection was made, and then ended without an HTTP answer."""
     return bool(_names(error) & _BROKEN_OFF) and _NOT_MADE not in _names(error)
 
 

@@ -28,17 +28,17 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 NAME = "gemini-embed-io"
-"""The thread's."""
+"""The name of the thread."""
 
 _MOMENT = 1e-6
 """Seconds: not zero, which would not be long enough for another thread to wake up."""
 
 _LAST_MOMENT = 1.0
-"""Seconds that whatever is under way has to stop, and then connections to close."""
+"""Seconds that tasks get to stop when the process ends, and then connections to close."""
 
 now = partial(time.monotonic)
-"""Seconds of a clock that goes on where a test freezes the time: freezegun replaces the functions
-that modules hold, and so the clock of event loops too."""
+"""A clock in seconds that goes on where a user's test freezes time: freezegun replaces
+`time.monotonic` in every module that holds it, so also the clock of event loops."""
 
 _lock = process.new_lock(again=True)  # a `__del__` may ask for it while it is held
 _thread: _IOThread | None = None
@@ -70,7 +70,7 @@ class _IOThread:
             self._running.release()
 
     def _drive(self, loop: asyncio.AbstractEventLoop) -> None:
-        with contextlib.suppress(BaseException):  # of a callback: who waits hears of it below
+        with contextlib.suppress(BaseException):  # of a callback; `_wind_up` ends all tasks
             loop.run_until_complete(self._stopped.wait())
         loop.run_until_complete(_wind_up())
         loop.close()
@@ -117,7 +117,7 @@ async def _wind_up() -> None:
 
 
 def before_stop(close: Callable[[], Awaitable[None]]) -> None:
-    """Have something closed on the I/O thread before it stops, when no call is under way."""
+    """Register what closes connections on the I/O thread before it stops."""
     _closers.append(close)
 
 
@@ -132,7 +132,7 @@ def _check_going_on() -> None:
 
 
 def io_loop() -> asyncio.AbstractEventLoop:
-    """Return the event loop of the I/O thread, started if need be.
+    """Return the event loop of the I/O thread; start the thread if it does not run.
 
     Raises:
         GeminiEmbedError: The process is ending, or the system has no thread or no file left.
@@ -162,8 +162,7 @@ def begin(function: Callable[..., Coroutine[Any, Any, object]], *args: Any) -> N
 def run(function: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T:
     """Run a coroutine function on the I/O thread and wait for it.
 
-    An interrupt of the waiting thread (Ctrl-C) cancels it. Context variables of the caller
-    are seen by it.
+    Ctrl-C in the waiting thread cancels the coroutine. It sees the caller's context variables.
     """
     if is_io_thread():
         raise RuntimeError(
@@ -183,10 +182,10 @@ def run(function: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T:
 async def arun(function: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T:
     """Run a coroutine function on the I/O thread and await it from any loop of asyncio.
 
-    Cancelling the awaiting task cancels it.
+    Cancelling the task that awaits it cancels the coroutine.
 
     Raises:
-        ConfigurationError: Something else than asyncio awaits.
+        ConfigurationError: No event loop of asyncio runs here.
     """
     loop = _running_loop()
     if loop is None:
@@ -220,11 +219,11 @@ def _running_loop() -> asyncio.AbstractEventLoop | None:
 async def _outcome(
     function: Callable[..., Coroutine[Any, Any, T]], args: tuple[Any, ...], notices: Notices
 ) -> Callable[[], T]:
-    """Return how it ended: an exit that a hook asks for is the caller's, not the I/O thread's.
+    """Return what gives the caller's thread the value, or raises the error there.
 
-    The frames of the I/O thread would only stand between the caller's line and an error of ours.
-    When the process ends, who still waits is a daemon thread: it ends as such threads do, with
-    no word.
+    So `sys.exit()` in a hook ends the caller's thread, and not the I/O thread. Our errors lose the
+    frames of the I/O thread, which tell the caller nothing. When the process ends, only daemon
+    threads still wait, and they end as daemon threads do: silently.
     """
     notices.keep_here()
     try:
@@ -252,10 +251,11 @@ def _leaving(error: BaseException) -> Callable[[], NoReturn]:
 
 
 def give_way() -> None:
-    """Let threads that wait for the interpreter go first: the caller's loop may be among them.
+    """Give the interpreter (the GIL) to a thread that waits for it: the caller's loop may be one.
 
-    By themselves they get it only five milliseconds after they asked. Where one of them is busy
-    all the time, it has it for as long, so this is for after some milliseconds of work.
+    Without this a waiting thread gets it after five milliseconds (`sys.getswitchinterval`). A
+    thread that is always busy then keeps it for as long, so call this only after some milliseconds
+    of work. `make bench` measures what it is for, section Stalls of the caller's event loop.
     """
     time.sleep(_MOMENT)
 

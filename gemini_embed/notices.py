@@ -1,8 +1,8 @@
-"""Warnings, at the line of the caller's that they are about. Performs no I/O.
+"""Warnings that point at the caller's line. Performs no I/O.
 
-A warning that points into a library is shown once for all callers together, and leads nobody to
-the line that has to change. What is found out on the I/O thread has no caller's line there: it is
-kept until the caller has its answer, and told where the caller waits.
+Python shows a warning once a line: one that points into a library would appear once for all callers
+together, and lead nobody to the line that has to change. On the I/O thread there is no line of the
+caller's, so a warning from there is kept, and issued when the caller has its answer.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _NOT_CALLERS = frozenset(
         "gemini_embed",
         "langchain_gemini_embed",
         "llamaindex_gemini_embed",
-        # What stands between us and the caller.
+        # They call us for somebody else.
         "asyncio",
         "concurrent",
         "contextlib",
@@ -43,13 +43,13 @@ _notices: ContextVar[Notices | None] = ContextVar("notices", default=None)
 
 
 class Notices:
-    """What one call has to say when it is over."""
+    """The warnings of one call, kept until it is over."""
 
     def __init__(self) -> None:
         self._kept: list[tuple[str, type[Warning]]] | None = []
 
     def keep_here(self) -> None:
-        """Keep what is warned about from here on, in this task and in those it starts."""
+        """Keep all warnings from here on, of this task and of those it starts."""
         _notices.set(self)
 
     def kept(self, message: str, category: type[Warning]) -> bool:
@@ -60,7 +60,7 @@ class Notices:
         return True
 
     def tell(self) -> None:
-        """Issue what was kept, at the line of the caller's."""
+        """Issue what was kept, at the caller's line."""
         kept, self._kept = self._kept, None
         for message, category in kept or ():
             warn(message, category)
@@ -70,7 +70,7 @@ class Notices:
 def carried() -> Generator[Notices]:
     """Yield what keeps the warnings of a call, and issue them when it is over.
 
-    Where warnings are made errors, that of the call goes before.
+    Where Python makes errors of warnings, an error of the call itself goes first.
     """
     notices = Notices()
     try:
@@ -83,9 +83,9 @@ def carried() -> Generator[Notices]:
 
 
 def warn(message: str, category: type[Warning] = UserWarning) -> None:
-    """Warn, at the first line that is neither ours nor of what calls us for somebody.
+    """Warn at the innermost line that is neither ours nor of a library that calls us.
 
-    A message may quote an address, of somebody's cache perhaps: its password is left out.
+    A message may quote an address, a cache's for instance: a password in it is left out.
     """
     message = Secrets(()).without(message)
     notices = _notices.get()
@@ -104,7 +104,7 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
 
 
 def _callers_frame() -> FrameType:
-    """Return the frame of whoever called us; the outermost one where there is no such."""
+    """Return the caller's frame; the outermost one where all are libraries'."""
     frame = sys._getframe(1)  # noqa: SLF001 - `inspect` reads source files, which takes long
     while frame.f_back is not None and _is_between(frame):
         frame = frame.f_back

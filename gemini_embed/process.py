@@ -1,4 +1,4 @@
-"""What befalls a process: it forks, and gevent may have put greenlets in the place of threads."""
+"""Forks of the process, and gevent, which may have replaced threads by greenlets."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _LONGEST_IMPORT = 10.0
-"""Seconds a fork waits for an import of the SDK to end."""
+"""The most seconds that a fork waits for an import of the SDK to end."""
 
 _inherited: list[object] = []
-"""After a fork: what belongs to the parent. Kept for ever, since closing it here would
+"""In a forked child: what belongs to the parent. Kept for ever, since closing it here would
 take the parent's sockets out of the epoll set that both processes share."""
 
 
 def original(module: str, name: str) -> Any:
-    """Return what a module of the standard library holds, or held before gevent replaced it."""
+    """Return a name of a module of the standard library, as it was before gevent replaced it."""
     if (monkey := sys.modules.get("gevent.monkey")) is not None:
         return monkey.get_original(module, name)
     return getattr(importlib.import_module(module), name)
 
 
 def start_thread(work: Callable[[], None], *, name: str) -> None:
-    """Do work on a daemon thread of the system's.
+    """Do work on a real daemon thread, under gevent too.
 
-    A greenlet in its place would run an event loop on a thread of the caller's, or wait there.
+    A greenlet would run the event loop, or wait, on one of the caller's threads.
 
     Raises:
-        RuntimeError: The system starts no more. Python 3.12 and newer start none while the process
-            ends.
+        RuntimeError: The system allows no more threads. Python 3.12 and newer start none while the
+            process ends.
     """
 
     def run() -> None:
@@ -48,30 +48,30 @@ def start_thread(work: Callable[[], None], *, name: str) -> None:
 
 
 def has_greenlets() -> bool:
-    """Tell whether gevent has put greenlets in the place of threads."""
+    """Tell whether gevent has replaced threads by greenlets."""
     monkey = sys.modules.get("gevent.monkey")
     return monkey is not None and monkey.is_module_patched("threading")
 
 
 def new_lock(*, again: bool = False) -> Any:
-    """Return a lock of the system's, which its holder may take again or not.
+    """Return a real lock, under gevent too; its holder may take it again if `again`.
 
-    One of gevent's that threads share may hang them, and waiting for it starts other greenlets.
+    A lock of gevent's may hang threads that share it, and waiting for one starts other greenlets.
     """
     return original("_thread", "RLock" if again else "allocate_lock")()
 
 
 def result_of(future: Future[T]) -> T:
-    """Wait for another thread's future, as greenlets wait where gevent replaced threads."""
+    """Wait for another thread's future; under gevent other greenlets run meanwhile."""
     if has_greenlets():
         _wait_with_gevent(future)
     return future.result()
 
 
 def _wait_with_gevent(future: Future[Any]) -> None:
-    """Let other greenlets go on meanwhile.
+    """Wait while other greenlets run.
 
-    What gevent puts in the place of locks takes for a deadlock that nobody else is there.
+    `future.result()` does not do under gevent: its locks report a deadlock if no greenlet is left.
     """
     hub = importlib.import_module("gevent").get_hub()
     finished = hub.loop.async_()
@@ -81,19 +81,19 @@ def _wait_with_gevent(future: Future[Any]) -> None:
     try:
         waiter.get()
     finally:
-        future.cancel()  # who waits may be killed; after this nobody sends any more
+        future.cancel()  # the waiting greenlet may be killed; from here on nobody sends
         finished.close()
 
 
 @contextmanager
 def importing() -> Generator[None]:
-    """Hold forks off while modules are imported: a child would wait for their locks for ever."""
+    """Delay forks while modules are imported: a child would wait for their locks for ever."""
     with _fork_lock:
         yield
 
 
 def keep_from_child(*parents: object) -> None:
-    """Keep, in a forked child, what belongs to the parent from being closed by the child."""
+    """Keep alive, in a forked child, what belongs to the parent, so that nothing closes it."""
     _inherited.extend(parents)
 
 
@@ -118,7 +118,7 @@ def _after_fork() -> None:
     _fork_lock = new_lock(again=True)
 
 
-_fork_lock = new_lock(again=True)  # what is imported may fork
+_fork_lock = new_lock(again=True)  # an imported module may fork
 _fork_held = False
 
 if hasattr(os, "register_at_fork"):

@@ -1,6 +1,7 @@
 """Where a redirect may lead: to the host that was asked, and never from https to http. No I/O.
 
-Keys, headers and texts go wherever it leads, and the vectors that come back would be taken.
+Keys, headers and texts would go wherever it leads, and its vectors would be taken for the
+service's.
 """
 
 from __future__ import annotations
@@ -19,14 +20,14 @@ KEEPING = int(HTTPStatus.PERMANENT_REDIRECT)
 _PORTS = {"http": 80, "https": 443}
 
 _PLAIN_HOST = re.compile(r"([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]+)?", re.IGNORECASE)
-"""What every library reads alike; a user's name and a password are left out on purpose."""
+"""Hosts that all libraries parse alike; without user name and password, on purpose."""
 
 
 def check_redirect(status: int, asked: str, location: str) -> None:
-    """Refuse a redirect that leads elsewhere, or that would ask for something else.
+    """Refuse a redirect to another host, or one after which another request would be sent.
 
     Raises:
-        RequestError: Says from where to where; nothing was sent there.
+        RequestError: It names both places; nothing was sent to the new one.
     """
     asked = _without_user(asked)
     target = _joined(asked, location)

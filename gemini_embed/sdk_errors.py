@@ -1,6 +1,6 @@
 """Refusals that are errors of Google's SDK too, for code that catches those.
 
-Loads the SDK: for `transport`, and for whoever unpickles such an error.
+Importing it loads the SDK: `transport` does, and whoever unpickles such an error.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Threads for what can only be waited for: a cache, a file, credentials.
+"""Worker threads for blocking work: a cache, a file, credentials.
 
-They are daemons: work that hangs holds neither the end of the process nor a deadline. What is
-under way when the process ends has a moment to finish. Threads are used again.
+They are daemon threads, so that work that hangs delays neither the end of the process nor a
+deadline. Work that runs when the process ends gets a moment to finish. Idle threads are reused.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _MOST = 64
-"""Work that hangs keeps its thread: beyond so many, work waits for its turn."""
+"""The most threads. Work that hangs keeps its thread; when all are busy, further work waits."""
 
 _LAST_MOMENT = 2.0
-"""Seconds that the end of the process waits for what is under way."""
+"""Seconds that the end of the process waits for work that runs."""
 
 
 class _Workers:
-    """Threads that share a queue; another one starts when none is free for what comes."""
+    """Threads that share a queue; a new one starts when none is idle."""
 
     def __init__(self) -> None:
         self.under_way: set[Future[Any]] = set()
-        # Of the system's: a thread may wait for ever here, which gevent takes for a deadlock.
+        # Not gevent's: a thread may wait here for ever, which gevent takes for a deadlock.
         self._waiting = process.original("queue", "SimpleQueue")()
         self._lock = process.new_lock()
-        self._free = 0  # less what waits for them
+        self._free = 0  # idle threads, minus the work that waits for one
         self._count = 0
 
     def begin(self, work: Callable[[], T]) -> Future[T]:
@@ -53,7 +53,7 @@ class _Workers:
         return future
 
     def _start_another(self) -> None:
-        # The system starts no more threads: those there are will do it.
+        # The system allows no more threads: those that exist will do the work.
         with suppress(RuntimeError):
             process.start_thread(self._work, name=f"gemini-embed-worker-{self._count}")
             self._count += 1
@@ -64,7 +64,7 @@ class _Workers:
             future, work = self._waiting.get()
             if future.set_running_or_notify_cancel():
                 _do(future, work)
-            del future, work  # what they hold may go while this thread is idle
+            del future, work  # an idle thread keeps nothing of them alive
             with self._lock:
                 self._free += 1
 
@@ -87,18 +87,18 @@ def begin(work: Callable[..., T], *args: Any) -> Future[T]:
 
 
 def in_thread(work: Callable[..., T], *args: Any) -> asyncio.Future[T]:
-    """Begin work on another thread, at once, to be awaited here.
+    """Begin work on another thread, at once, and return a future to await.
 
-    Whoever waits may go: a deadline or a cancelled call does not wait for the thread.
+    A deadline or a cancelled call does not wait for the thread.
     """
     return asyncio.wrap_future(begin(work, *args))
 
 
 class Executor(ThreadPoolExecutor):
-    """The same threads for an event loop, which takes no other kind of executor as its default.
+    """The same threads as the default executor of an event loop, which takes only this base class.
 
-    So all that asyncio or the SDK give to a thread holds nothing up either. Python 3.12 and newer
-    start no thread while the process ends, so a first one starts here.
+    So what asyncio or the SDK run on a thread delays nothing either. Python 3.12 and newer start no
+    thread while the process ends, so a first one starts here.
     """
 
     def __init__(self) -> None:
@@ -110,7 +110,7 @@ class Executor(ThreadPoolExecutor):
         return _workers.begin(partial(fn, *args, **kwargs))
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Do nothing: the threads are everybody's."""
+        """Do nothing: others use the threads too."""
 
 
 def _after_fork() -> None:
@@ -124,4 +124,4 @@ def _finish() -> None:
 
 
 process.after_fork(_after_fork)
-atexit.register(_finish)  # after the I/O thread stopped: it is registered later
+atexit.register(_finish)  # runs after the I/O thread has stopped: the last registered goes first
