@@ -1,7 +1,7 @@
 """The options of an HTTP client, in httpx's words: what each may be. Performs no I/O.
 
-They are checked where they are given. httpx itself is not loaded for that, and it drops some in
-silence.
+They are checked when the embedder is built. That loads no httpx, which is slow, and finds options
+that httpx ignores in silence.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ _ELSEWHERE = {
 """Options that mean nothing here, or that httpx calls something else -> what to do instead."""
 
 _OF_TRANSPORTS = ("verify", "cert", "http1", "http2", "limits")
-"""What httpx drops where a transport is given."""
+"""Options that httpx ignores where a transport is given."""
 
 
 def check_client_args(name: str, value: object) -> Mapping[str, Any]:
-    """Take options for an async client of httpx.
+    """Check options for an async client of httpx, and return them.
 
     Raises:
         ConfigurationError: Names the option that httpx does not know, or would not take.
@@ -66,7 +66,7 @@ def _cert(name: str, value: object) -> object:
 
 
 def _pairs(name: str, value: object) -> list[tuple[Any, Any]]:
-    """Take a mapping, or pairs."""
+    """Return the pairs of a mapping, or of a list of pairs."""
     items = [*value.items()] if isinstance(value, Mapping) else value
     if not isinstance(items, list | tuple) or not all(_is_pair(item) for item in items):
         raise ConfigurationError(f"{name} must be a mapping, or a list of pairs")

@@ -1,7 +1,7 @@
 """The SDK's client and the HTTP client it sends through: aiohttp's, or one of httpx.
 
-aiohttp is the faster one. What the caller says in httpx's words (`client_args`), and the proxies
-of the environment, mean what they mean to httpx, so then httpx sends.
+aiohttp is the faster one. `client_args` are options of httpx, and proxies that the environment
+names follow httpx's rules, so with either of them httpx sends.
 """
 
 from __future__ import annotations
@@ -41,21 +41,21 @@ _HTTPX = ("httpx", "httpx2")
 _WHO_ASKS = ("user-agent", "x-goog-api-client")
 
 _PROXIED = ("http", "https", "all")
-"""What an environment names proxies for, as far as it concerns us."""
+"""The kinds of proxies that the environment may name for us."""
 
 _PATIENCE = 3.0
-"""Seconds to find out why a port hangs up."""
+"""Seconds to find out whether a port that closes connections expects TLS."""
 
 
 def _import_the_rest() -> None:
-    """Import what httpx itself imports when a client is built, and nobody holds forks off."""
+    """Import now, while forks are delayed, what httpx imports when a client is built."""
     for name, rest in (("httpx", "httpcore"), ("httpx2", "httpcore2")):
         if name in sys.modules:
             import_module(rest)
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    """Tell whether the SDK may log it: which variable's key is taken is not its decision here."""
+    """Tell whether the SDK may log it: which variable it takes a key from is untrue here."""
     return record.funcName != "get_env_api_key" or record.threadName != loop.NAME
 
 
@@ -67,9 +67,9 @@ class Connection(NamedTuple):
     """An SDK client and what was made for it.
 
     Attributes:
-        client: The SDK's.
-        session: What it sends through, of aiohttp.
-        httpx: What it sends through, of httpx or httpx2.
+        client: The SDK's client.
+        session: The session of aiohttp through which it sends.
+        httpx: The client of httpx or httpx2 through which it sends.
     """
 
     client: genai.Client
@@ -91,7 +91,7 @@ class Connection(NamedTuple):
         self.client.close()
 
     def leave_to_parent(self) -> None:
-        """Let go, in a forked child, of a session that the parent uses: it is not ours to close."""
+        """Let go of a session in a forked child without closing it: the parent uses it."""
         if self.session is not None and not self.session.closed:
             process.keep_from_child(self.session.connector)
             self.session.detach()
@@ -107,7 +107,7 @@ def connect(address: Address, identity: dict[str, Any]) -> Connection:
         return Connection(address.client)
     try:
         return _made(address, identity)
-    except Exception as error:  # noqa: BLE001 - whatever it does not like
+    except Exception as error:  # noqa: BLE001 - the SDK may raise anything
         clean = Secrets(address.secrets()).cleaned(error)
     told = f"{type(clean).__name__}: {clean}"
     raise ConfigurationError(f"the SDK does not take these options: {told}") from clean
@@ -122,7 +122,7 @@ def _made(address: Address, identity: dict[str, Any]) -> Connection:
         # One attempt: retrying is ours. Left out, the SDK repeats a request whose connection
         # broke once, after a random sleep of up to ten seconds.
         "retry_options": {"attempts": 1},
-        "client_args": {"trust_env": False},  # a sync client, which nobody uses
+        "client_args": {"trust_env": False},  # of the sync client, which nobody uses
     }
     client_args = dict(address.client_args or {})
     session = client = None
@@ -130,7 +130,7 @@ def _made(address: Address, identity: dict[str, Any]) -> Connection:
         options["httpx_async_client"] = client = _httpx_client(address, client_args)
     else:
         options["aiohttp_client"] = session = interception.new_session(_of_netrc(address))
-        options["async_client_args"] = {"trust_env": False}  # nor does anybody use this one
+        options["async_client_args"] = {"trust_env": False}  # of a client that nobody uses either
     try:
         sdk = genai.Client(
             **revealed(identity),
@@ -144,18 +144,18 @@ def _made(address: Address, identity: dict[str, Any]) -> Connection:
 
 
 def _with_our_name(headers: Mapping[str, Any]) -> dict[str, Any]:
-    """Return headers with those that say who asks, beside the SDK; the caller's own win."""
+    """Add gemini-embed to the headers that name the software; the caller's own values win."""
     us = f"gemini-embed/{__version__}"
-    # The SDK's older versions know them in small letters only.
+    # Older versions of the SDK know them in lower case only.
     given = {n.lower() if n.lower() in _WHO_ASKS else n: value for n, value in headers.items()}
     return {**dict.fromkeys(_WHO_ASKS, us), **given}
 
 
 async def meets_tls(address: Address) -> bool:
-    """Tell whether a plain address meets a port that speaks TLS; such a port just hangs up."""
+    """Tell whether the port of an http:// address expects TLS; such a port just hangs up."""
     parts = urlsplit(address.base_url or "")
     if parts.scheme != "http" or address.client_args or _names_proxy():
-        return False  # also where a proxy, or a transport of the caller's, is in between
+        return False  # a proxy, or the caller's own transport, may be in between
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # nothing is sent there
     opening = asyncio.open_connection(parts.hostname, parts.port or 80, ssl=context)
@@ -180,7 +180,7 @@ def _httpx_client(address: Address, client_args: dict[str, Any]) -> Any:
         given = {**given, "request": [*given.get("request", ()), _timing(library.Timeout(timeout))]}
     if "trust_env" not in client_args and "auth" not in client_args:
         client_args["headers"] = {**_of_netrc(address), **dict(client_args.get("headers") or {})}
-    # The number of requests is ours to limit.
+    # `gate` limits the number of requests.
     unlimited = library.Limits(max_connections=None, max_keepalive_connections=None)
     client = library.AsyncClient(
         **{
@@ -198,7 +198,7 @@ def _httpx_client(address: Address, client_args: dict[str, Any]) -> Any:
 
 
 def _library(client_args: Mapping[str, Any]) -> Any:
-    """Return the library that made what the caller gave, else the one that the SDK takes."""
+    """Return the library whose objects the caller gave, else the one that the SDK takes."""
     values = [*client_args.values(), *(client_args.get("mounts") or {}).values()]
     made = {cls.__module__.partition(".")[0] for value in values for cls in type(value).__mro__}
     asked = os.environ.get("GOOGLE_GENAI_HTTP_CLIENT", "").strip().lower()
@@ -208,7 +208,7 @@ def _library(client_args: Mapping[str, Any]) -> Any:
 
 
 def _timing(timeout: Any) -> Any:
-    """Return a hook that sets the caller's timeout: the SDK gives its own with each request."""
+    """Return a hook that sets the caller's timeout: the SDK sets its own on each request."""
 
     def hook(request: Any) -> None:
         if interception.is_the_sdks(request):
@@ -218,7 +218,7 @@ def _timing(timeout: Any) -> Any:
 
 
 def _tls(library: Any, client_args: Mapping[str, Any]) -> dict[str, Any]:
-    """Return how servers are verified: httpx is about to take neither paths nor certificates."""
+    """Return the options for TLS as a context: httpx deprecates paths and certificates there."""
     verify: Any = client_args.get("verify", True)
     cert: Any = client_args.get("cert")
     if isinstance(verify, str | os.PathLike):
@@ -236,8 +236,8 @@ def _tls(library: Any, client_args: Mapping[str, Any]) -> dict[str, Any]:
 def _of_netrc(address: Address) -> dict[str, str]:
     """Return the header for a gateway whose host the user's netrc file names.
 
-    aiohttp would look at each request, on another thread each time: a third of a query. And it
-    would send what stands there for any host to Google.
+    aiohttp would read the file for each request, on another thread: a third of the time of a query
+    (`make bench`, section A single query). And it would send Google the file's `default` login.
     """
     host = urlsplit(address.base_url or "").hostname
     login = _logins().get(host) if host else None

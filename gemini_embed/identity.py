@@ -1,6 +1,6 @@
-"""As whom the service is asked: a key, or credentials of Google Cloud, which may take long to find.
+"""With which credentials requests are sent: a key, or credentials of Google Cloud.
 
-Loads google-auth, so it is imported with the SDK, at the first call.
+It loads google-auth, so it is imported with the SDK, at the first call.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ _SCOPES = ["https://www.googleapis.com/auth/cloud-platform"]
 
 
 async def identify(address: Address) -> dict[str, Any]:
-    """Return the SDK client's options that say which service, and as whom.
+    """Return the SDK client's options for the service and the credentials.
 
-    Looking for credentials may take seconds, so another thread does it.
+    Finding credentials may take seconds, so another thread does it.
 
     Raises:
         ConfigurationError: There is no key, or no credentials that can be read.
@@ -72,7 +72,7 @@ def _found(backend: Backend) -> tuple[Any, str | None]:
     try:
         return google.auth.default(scopes=_SCOPES)
     except google_auth_errors.GoogleAuthError as error:
-        clean = Secrets(()).cleaned(error)  # what was read of a file goes
+        clean = Secrets(()).cleaned(error)  # it may hold what was read from a file
     raise ConfigurationError(
         f"{backend}: no credentials were given, and none found: {clean}. Pass api_key, or "
         "credentials and project, or set up Application Default Credentials"
@@ -87,7 +87,7 @@ def _from_file(path: str | PathLike[str]) -> Any:
             os.fspath(path), scopes=_SCOPES
         )
     except (OSError, ValueError, google_auth_errors.GoogleAuthError) as error:
-        clean = Secrets(()).cleaned(error)  # what was read of the file goes
+        clean = Secrets(()).cleaned(error)  # it may hold what was read from the file
     raise ConfigurationError(
         f"{path} cannot be read as a service account's file: {clean}. Credentials of another "
         "kind can be passed as an object, or named by GOOGLE_APPLICATION_CREDENTIALS"
@@ -95,7 +95,7 @@ def _from_file(path: str | PathLike[str]) -> Any:
 
 
 def _check_regular(path: str | PathLike[str]) -> None:
-    """Refuse what is not a regular file: opening a pipe would wait for whoever fills it."""
+    """Refuse what is not a regular file: opening a pipe would wait until somebody fills it."""
     if Path(path).exists() and not Path(path).is_file():
         raise ConfigurationError(
             f"{os.fspath(path)} is not a regular file, and credentials are read from one"

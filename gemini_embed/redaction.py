@@ -1,7 +1,7 @@
-"""What must not be shown, and texts and errors without it. No I/O but the environment.
+"""Finds secrets, and takes them out of texts and errors. No I/O but the environment.
 
-Servers, gateways and proxies quote what they were sent, and libraries quote servers. So whatever
-leaves us with words of theirs in it passes here last, when its text is finished.
+Servers, gateways and proxies quote what they receive, and libraries quote servers. So every text
+that may hold words of theirs passes through here last, when it is complete.
 """
 
 from __future__ import annotations
@@ -29,13 +29,14 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 SHOWN = "[secret]"
-"""What stands where a secret was."""
+"""What replaces a secret."""
 
 _SHORTEST = 8
-"""A stand-in takes any key, and a short one would be found in ordinary words."""
+"""Characters. Google's keys are longer; a stand-in takes any, and "key" occurs in ordinary
+words."""
 
 _BEGINNING = 16
-"""Characters that give away a secret whose end a library cut off."""
+"""Characters by which a secret is known where a library cut its end off."""
 
 _REST = r"[\w.~+/=%-]*"
 
@@ -49,7 +50,7 @@ _OF_CREDENTIALS = ("token", "refresh_token", "id_token", "client_secret")
 """Attributes of google-auth's credentials that a server may quote."""
 
 _SECRET_ARGS = frozenset({"auth", "cookies", "headers", "params", "proxy_auth", "proxy_headers"})
-"""Options of the HTTP libraries of which every value is taken for a secret."""
+"""Options of the HTTP libraries whose values all count as secrets."""
 
 _PUBLIC_HEADERS = frozenset(
     {
@@ -69,16 +70,16 @@ _TRAFFIC = frozenset(
 
 
 class Secrets:
-    """The secrets of a configuration, in the forms they take on their way.
+    """The secrets of a configuration, in every form in which they may appear.
 
     Args:
-        values: The secrets themselves. Those too short to be told from words are left out.
+        values: The secrets themselves. Those so short that words hold them are left out.
     """
 
     def __init__(self, values: Iterable[str]) -> None:
         plain = {value for value in values if len(value) >= _SHORTEST}
         forms = {form for value in plain for form in _forms(value)}
-        self._forms = sorted(forms, key=len, reverse=True)  # a part of another comes after it
+        self._forms = sorted(forms, key=len, reverse=True)  # one may be a part of another
         beginnings = sorted({re.escape(v[:_BEGINNING]) for v in plain if len(v) > _BEGINNING})
         self._cut_off = re.compile(f"(?:{'|'.join(beginnings)}){_REST}") if beginnings else None
 
@@ -109,9 +110,12 @@ class Secrets:
         return text if self._cut_off is None else self._cut_off.sub(SHOWN, text)
 
     def cleaned(self, error: BaseException) -> BaseException:
-        """Return an error that shows no secret, with its causes: itself, or one in its place.
+        """Return an error, and its causes, without secrets: the same object, or a substitute.
 
-        The variables of the frames that it passed are forgotten: those of the SDK and of its HTTP
+        The error is changed in place. It is somebody else's, and only so keeps its class: nobody
+        knows how to make another of it.
+
+        The variables of the frames that it passed are cleared: those of the SDK and of its HTTP
         libraries hold keys and headers, and tools print them.
         """
         _forget_frames(error)
@@ -129,10 +133,10 @@ class Secrets:
         return clean
 
     def _redacted(self, error: BaseException, done: dict[int, BaseException]) -> BaseException:
-        """Return an error without secrets in it, or what stands for one that cannot be mended."""
-        told = _told(error)
-        if isinstance(error, UnicodeError | ValidationError):  # hold what was read
-            return self._stand_in(error, told)
+        """Return the error with its secrets replaced, or a substitute where that fails."""
+        text = _text_of(error)
+        if isinstance(error, UnicodeError | ValidationError):  # they hold the data they refused
+            return self._substitute(error, text)
         if isinstance(error, BaseExceptionGroup):
             for one in error.exceptions:
                 self._cleaned(one, done)
@@ -141,22 +145,22 @@ class Secrets:
         try:
             error.args = self.without(error.args)
             shown = f"{error} {error!r} {error.args!r} {vars(error)!r}"
-        except Exception:  # noqa: BLE001 - it cannot be shown without what it has no more
-            return self._stand_in(error, told)
-        return error if self.without(shown) == shown else self._stand_in(error, told)
+        except Exception:  # noqa: BLE001 - its own `__str__` may need what was replaced
+            return self._substitute(error, text)
+        return error if self.without(shown) == shown else self._substitute(error, text)
 
-    def _stand_in(self, error: BaseException, told: str) -> Exception:
-        """Return an error of the same name that holds a text, and nothing else."""
+    def _substitute(self, error: BaseException, text: str) -> Exception:
+        """Return an error of the same name that holds its text, and nothing else."""
         name = type(error).__name__
-        stand_in = type(name, (Exception,), {"__module__": type(error).__module__})
-        made: Exception = stand_in(self.without(told))
+        substitute = type(name, (Exception,), {"__module__": type(error).__module__})
+        made: Exception = substitute(self.without(text))
         return made.with_traceback(error.__traceback__)
 
 
 def _forget_frames(error: BaseException, before: BaseException | None = None) -> None:
     """Clear the variables of every frame that an error and its causes passed.
 
-    `before` is what the caller was handling meanwhile: those frames are not ours.
+    `before` is the error that the caller was handling already: its frames are not ours.
     """
     todo, done = [error], {id(before)}
     while todo:
@@ -170,9 +174,9 @@ def _forget_frames(error: BaseException, before: BaseException | None = None) ->
 
 
 def forgetful(function: Callable[P, T]) -> Callable[P, T]:
-    """Let the errors of a function that is given secrets leave without its variables.
+    """Decorate a function that takes secrets: its errors leave it without its variables.
 
-    Tools print the variables of all frames beside an error: `pytest -l`, Sentry, rich.
+    Tools print the variables of every frame beside an error: `pytest -l`, Sentry, rich.
     """
 
     @wraps(function)
@@ -190,7 +194,7 @@ def forgetful(function: Callable[P, T]) -> Callable[P, T]:
 
 
 def revealed(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return options with their secrets in clear, for the very call that needs them."""
+    """Return options with their secrets in clear, for the one call that needs them."""
     return {
         name: value.get_secret_value() if isinstance(value, SecretStr) else value
         for name, value in options.items()
@@ -244,7 +248,7 @@ def of_url(url: str | None) -> Iterator[str]:
     try:
         parts = urlsplit(url if url and "//" in url else f"//{url or ''}")
         user, password = parts.username, parts.password
-    except ValueError:  # no address: it is refused where it is given
+    except ValueError:  # not an address: the check of the option refuses it
         return
     for one in (user, password):
         yield from (one, unquote(one)) if one else ()
@@ -273,13 +277,13 @@ def of_credentials(credentials: Any) -> Iterator[str]:
         yield from _strings(getattr(credentials, name, None))
 
 
-def _told(error: BaseException) -> str:
-    """Return an error's text, without the values that it quotes whole or in part."""
+def _text_of(error: BaseException) -> str:
+    """Return an error's text; pydantic's without the values, which it quotes whole or in part."""
     if not isinstance(error, ValidationError):
         return str(error)
-    told = error.errors(include_url=False, include_context=False, include_input=False)
-    places = (".".join(map(str, one["loc"])) for one in told)
-    return "; ".join(f"{place}: {one['msg']}" for place, one in zip(places, told, strict=True))
+    faults = error.errors(include_url=False, include_context=False, include_input=False)
+    places = (".".join(map(str, one["loc"])) for one in faults)
+    return "; ".join(f"{place}: {one['msg']}" for place, one in zip(places, faults, strict=True))
 
 
 def _forms(secret: str) -> set[str]:
@@ -299,7 +303,7 @@ def _forms(secret: str) -> set[str]:
 
 
 def _strings(value: Any) -> Iterator[str]:
-    """Yield the texts in a value, however deep: those of httpx's own objects too."""
+    """Yield all strings inside a value, however deep, and inside httpx's own objects."""
     match value:
         case None | bool() | int() | float():
             return

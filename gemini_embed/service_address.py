@@ -1,4 +1,4 @@
-"""Another address than Google's: read once, brought to one form, and named in keys.
+"""The address of a gateway or a proxy: parsed, normalised, and named in cache keys.
 
 Performs no I/O but for the environment.
 """
@@ -30,7 +30,7 @@ _GOOGLE = re.compile(
     r"https://(generativelanguage|([a-z0-9-]+-)?aiplatform|aiplatform\.[a-z]+\.rep)"
     r"(\.mtls)?\.googleapis\.com"
 )
-"""The Gemini API's and Vertex AI's own, in normal form."""
+"""The addresses of the Gemini API and of Vertex AI, normalised."""
 
 VARIABLES: dict[BackendName, str] = {
     "gemini": "GOOGLE_GEMINI_BASE_URL",
@@ -41,14 +41,13 @@ VARIABLES: dict[BackendName, str] = {
 
 @dataclass(frozen=True, slots=True)
 class ServiceAddress:
-    """Where requests go instead of Google's own choice of address.
+    """The address that requests go to, instead of the one that the SDK would choose.
 
     Attributes:
         written: As the caller wrote it.
-        url: Without an API version and a slash at its end.
-        api_version: The version that stood at its end; None where none did.
-        normal: Its normal form: two spellings of one address have the same. Without name and
-            password, and without a query.
+        url: The same without an API version and a slash at its end.
+        api_version: The API version at its end; None where there is none.
+        normal: One form for all spellings of an address. Without user name, password and query.
     """
 
     written: str
@@ -63,13 +62,13 @@ class ServiceAddress:
 
     @property
     def can_be_read(self) -> bool:
-        """Whether what is sent there can be read on the way: plain http, to another machine."""
+        """Whether others can read what is sent there: plain http, to another machine."""
         parts = urlsplit(self.normal)
         return parts.scheme == "http" and not _is_loopback(parts.hostname or "")
 
 
 def warn_of_plain_http(address: ServiceAddress) -> None:
-    """Warn where a key, or a token, goes over the network for everybody to read."""
+    """Warn where others in the network can read the key or the access token."""
     if address.can_be_read:
         host = urlsplit(address.normal).netloc
         warn(
@@ -86,7 +85,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def address_of_client(client: object) -> ServiceAddress | None:
-    """Return where a caller's client asks; None where it does not say. There is no public way."""
+    """Return the address of a caller's client; None where it has none. There is no public way."""
     inner = getattr(client, "_api_client", None)
     written = getattr(getattr(inner, "_http_options", None), "base_url", None)
     return read_address(written, "client") if isinstance(written, str) else None
@@ -94,15 +93,15 @@ def address_of_client(client: object) -> ServiceAddress | None:
 
 @forgetful
 def read_address(written: str | None, source: str) -> ServiceAddress | None:
-    """Return an address in its parts; None for a blank one, which counts as not given.
+    """Parse an address; return None for a blank one, which counts as not given.
 
     Args:
         written: The address.
         source: What held it, for errors: the option or the variable.
 
     Raises:
-        ConfigurationError: It is no address of a service. The text does not show it: it may hold
-            a password.
+        ConfigurationError: It is no address of a service. The message does not show it, since it
+            may hold a password.
     """
     text = (written or "").strip()
     if not text:
@@ -117,13 +116,13 @@ def read_address(written: str | None, source: str) -> ServiceAddress | None:
 
 
 def sent_to(address: ServiceAddress, api_version: str | None) -> tuple[str, str | None]:
-    """Return the address for the SDK, and the API version to put behind it.
+    """Return the address for the SDK, and the API version that the SDK appends to it.
 
-    A version at the end of the address is the API version, unless another one is given, too:
-    then the address is that of a gateway, and meant as it is written.
+    A version at the end of the address is the API version. Where another one is given as well, it
+    is a part of a gateway's path, and stays where it is.
 
     Raises:
-        ConfigurationError: Two versions, and the address is Google's own.
+        ConfigurationError: There are two versions, and the address is Google's own.
     """
     if address.api_version is None or api_version in {None, address.api_version}:
         return address.url, api_version or address.api_version
@@ -135,13 +134,13 @@ def sent_to(address: ServiceAddress, api_version: str | None) -> tuple[str, str 
 
 
 def gateway_of(backend: BackendName) -> ServiceAddress | None:
-    """Return another address than Google's that the environment names."""
+    """Return the address that the environment names, if any."""
     name = VARIABLES[backend]
     return read_address(os.environ.get(name), name)
 
 
 def normal_name(service: str) -> str:
-    """Return the name of a service in one form, if it is an address."""
+    """Return the name of a service, normalised if it is an address."""
     try:
         address = read_address(service, "service_name")
     except ConfigurationError:
