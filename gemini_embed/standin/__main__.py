@@ -104,7 +104,7 @@ def _parser() -> argparse.ArgumentParser:
         help="what goes wrong, and how often; may be repeated",
     )
     add("--seed", type=int, default=0, metavar=number, help="of the faults")
-    add("--silent-quota", action="store_true", help="a 429 tells the delay only")
+    add("--silent-quota", action="store_true", help="a 429 gives the delay and no more")
     add(
         "--vertex-001-instances",
         type=int,

@@ -77,7 +77,7 @@ def batch(
 ) -> list[WantedVector]:
     """Return what a `batchEmbedContents` asks for, which takes `most` requests.
 
-    On Vertex AI all wordings about the batch and its models are presumed to be the Gemini API's.
+    On Vertex AI all wordings about the batch and its models are taken from the Gemini API.
 
     Raises:
         GoogleError: One bad request refuses the whole batch.
@@ -154,7 +154,7 @@ def texts(content: Any, where: str) -> list[str | None]:
 
 
 def task_type(target: Target, value: Any, where: str) -> TaskType | None:
-    """Return a task type; None where none is told, for which each service has its own word.
+    """Return a task type; None where there is none, for which each service has a word of its own.
 
     Raises:
         GoogleError: There is no such task type.

@@ -64,7 +64,7 @@ def count_tokens(target: Target, body: Any) -> bytes:
 def answer(target: Target, wanted: Sequence[WantedVector], arrays: Sequence[bytes]) -> bytes:
     """Return the answer to `batchEmbedContents` or `embedContent`; `arrays` are JSON already."""
     members = embed_content.embeddings(target, arrays)
-    if wanted[0].model.task == "prefix":  # the older models tell no usage
+    if wanted[0].model.task == "prefix":  # the answers of older models have no usage
         count = sum(one.counted for one in wanted)
         usage = {"promptTokenCount": count, "promptTokenDetails": embed_content.text_tokens(count)}
         members["usageMetadata"] = protojson.printed(usage)

@@ -29,7 +29,7 @@ def missing_key() -> GoogleError:
 
 
 def not_found(model: str, version: str, method: str) -> GoogleError:
-    """404: unknown or retired model. A batch is told about `embedContent` too.
+    """404: unknown or retired model. The refusal of a batch names `embedContent` too.
 
     Google words its end in two ways, and has done so for one and the same request; here each
     method has the one that it was recorded with last.
@@ -53,8 +53,8 @@ def model_not_found(model: str, version: str) -> GoogleError:
 
 
 def quota_exceeded(over: OverQuota, model: str, *, silent: bool) -> GoogleError:
-    """429. A `silent` one tells the delay and no more, as Google's sometimes do."""
-    # Up, never down: who waits as long as the message says must be let in.
+    """429. A `silent` one gives the delay and no more, as Google's sometimes do."""
+    # Rounded up: a client that waits as long as the message says must be let in.
     exact = math.ceil(over.delay * 1e9) / 1e9
     message = (
         "You exceeded your current quota, please check your plan and billing details. "

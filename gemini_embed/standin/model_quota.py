@@ -12,17 +12,17 @@ from typing import NamedTuple
 
 DAY = 86_400.0
 MEANINGLESS_DELAY = 18.412144672
-"""Google tells a client whose day is spent to come back after such a time."""
+"""The delay, in seconds, that Google gives a client whose quota of the day is used up."""
 
 _NO_QUOTA = tuple(
     f"EmbedContentRequests{period}{scope}PerModel-FreeTier"
     for period in ("PerDay", "PerMinute")
     for scope in ("PerProject", "PerUserPerProject")
 )
-"""All that Google says is broken where a model has no quota at all. The order is presumed."""
+"""The limits that Google names where a model has no quota at all. The order is presumed."""
 
 _METRIC = "generativelanguage.googleapis.com/embed_content_free_tier_"
-_EPSILON = 1e-9  # who waits exactly the told delay must get in, whatever floats round
+_EPSILON = 1e-9  # a client that waits exactly the given delay must get in, despite rounding
 
 
 class Violation(NamedTuple):

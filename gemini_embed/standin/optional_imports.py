@@ -1,4 +1,4 @@
-"""Imports that need the `[standin]` extra, and what is said where it is missing."""
+"""Imports that need the `[standin]` extra, and the error where it is missing."""
 
 from __future__ import annotations
 

@@ -51,8 +51,8 @@ class Standin:
         requests_per_day: Texts per day, of each model.
         faults: Share of embedding requests, from 0 to 1, that meet a fault.
         seed: Of the faults: the same seed draws the same ones.
-        silent_quota: Whether a 429 tells the delay only, not which quota it was. Vertex AI
-            tells neither, ever.
+        silent_quota: Whether a 429 gives the delay only, not which quota it was. Vertex AI
+            never gives either.
         api_keys: The keys to accept; None for any but `"invalid-key"`. Vertex AI also takes an
             access token, any but `"invalid-token"`.
         vertex_001_instances: Texts that gemini-embedding-001 takes in one `predict` on Vertex

@@ -51,9 +51,9 @@ class WantedVector(NamedTuple):
 
     @property
     def counted(self) -> int:
-        """The tokens that an answer tells: those that are left when the text was cut off.
+        """The tokens that an answer reports: those that are left when the text was cut off.
 
-        So one developer saw it on Vertex AI; of the Gemini API it is presumed.
+        One developer saw this on Vertex AI; for the Gemini API it is presumed.
         """
         return min(self.tokens, self.model.max_input_tokens)
 

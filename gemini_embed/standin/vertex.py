@@ -116,7 +116,9 @@ def answer(target: Target, wanted: Sequence[WantedVector], arrays: Sequence[byte
         "totalTokenCount": count,
     }
     members = embed_content.embeddings(target, arrays) | {"usageMetadata": protojson.printed(usage)}
-    if any(one.too_long for one in wanted):  # said of the whole answer, and only if so
+    if any(
+        one.too_long for one in wanted
+    ):  # one flag for the whole answer, and only where it is true
         members["truncated"] = protojson.printed(value=True)
     return protojson.composed(members)
 

@@ -80,8 +80,8 @@ def empty_text() -> GoogleError:
 def too_many_instances(given: int, most: int) -> GoogleError:
     """400: more texts than a `predict` takes.
 
-    gemini-embedding-001 spoke of its limit in other words when that was one; that it speaks
-    like the older models now is presumed.
+    gemini-embedding-001 had another wording when its limit was one; that it now has that of the
+    older models is presumed.
     """
     if most > 1:
         return invalid(f"{most} instance(s) is allowed per prediction. Actual: {given}")
@@ -94,7 +94,7 @@ def too_many_instances(given: int, most: int) -> GoogleError:
 
 
 def too_many_tokens(given: int, most: int) -> GoogleError:
-    """400: more tokens than a request may have; presumed to be said of a single text too."""
+    """400: more tokens than a request may have; presumably for a single text too."""
     return invalid(
         f"Unable to submit request because the input token count is {given} but the model "
         f"supports up to {most}. Reduce the input token count and try again. You can also use the "
@@ -103,7 +103,7 @@ def too_many_tokens(given: int, most: int) -> GoogleError:
 
 
 def resource_exhausted() -> GoogleError:
-    """429, which tells neither the quota nor when to come back."""
+    """429, which gives neither the quota nor a delay."""
     return GoogleError(
         429,
         "RESOURCE_EXHAUSTED",
