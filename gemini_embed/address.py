@@ -1,4 +1,4 @@
-"""Where requests go, and as whom: an embedder's options, read for its connection. No I/O."""
+"""Where requests go, and with which credentials: read from an embedder's options. No I/O."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ _A_CLIENT = "a client of the caller's"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
-    """Where to send, and as whom.
+    """Where to send requests, and with which credentials.
 
     Attributes:
         backend: The service.
-        api_key: The key itself.
+        api_key: The key; None where credentials are used.
         credentials: Google Cloud credentials, or the path of a service account's file; None for
             Application Default Credentials, on Vertex AI without a key.
-        identity: As whom, for error messages: where key or credentials came from.
-        timeout: Seconds for one attempt, whole; None for no limit.
-        base_url: Instead of the SDK's own choice.
-        api_version: Instead of the SDK's own choice.
-        headers: Sent with every request; secrets.
-        client_args: Given to the SDK's HTTP library.
+        identity: Where the key or the credentials came from, for error messages.
+        timeout: Seconds for one whole attempt; None for no limit.
+        base_url: Where requests go; None for the SDK's own choice.
+        api_version: None for the SDK's own choice.
+        headers: Headers of every request; their values are secrets.
+        client_args: Options of the HTTP client, in httpx's words.
         client: A ready SDK client, used as it is.
         fast_decode: Whether to read answers' numbers with pysimdjson, where it is installed.
     """
@@ -60,7 +60,7 @@ class Address:
     fast_decode: bool = True
 
     def secrets(self) -> Iterator[str]:
-        """Yield all that must not be shown of it, and of the proxies on the way."""
+        """Yield every secret in it, and in the addresses of the proxies on the way."""
         from urllib.request import getproxies  # noqa: PLC0415 - takes long, and is not always needed
 
         if self.api_key is not None:
@@ -80,19 +80,19 @@ def service_of(
     Args:
         options: The embedder's options.
         row: Its model.
-        address: Where it asks; None for Google's own choice, or a client that does not say.
-        backend: Which of the two services, or whose ways another one follows.
+        address: The address it sends to; None for the SDK's choice, or a client that has none.
+        backend: Which of Google's services it asks, or whose API a gateway offers.
     """
     on_google = options.client is None if address is None else address.is_google
     name = None if on_google else _A_CLIENT if address is None else address.normal
     if options.service_name is not None:
         name = normal_name(options.service_name)
-    # The SDK would make the same path of the bare id, and older ones go by the id alone.
+    # The SDK would make the same path of the bare id, and older versions look at the id alone.
     same = backend == "vertex" and is_path_of_google(options.model)
     sent_model = row.name if on_google or same else bare_name(options.model)
     written: list[str | None] = [address.written if address else None]
     if options.client is not None:
-        written = []  # all clients had one name
+        written = []  # in 0.1 all clients had one name
     if options.service_name is not None:
         written.append(Url(options.service_name))
     elsewhere = address is not None
@@ -102,12 +102,12 @@ def service_of(
 
 
 def address_of(options: Options, backend: Backend, elsewhere: ServiceAddress | None) -> Address:
-    """Return the address of an embedder; a key in the environment is read now at the latest.
+    """Return the address of an embedder. From now on, a key in the environment is not read again.
 
     Args:
         options: The embedder's options.
         backend: The service.
-        elsewhere: Another address than Google's own choice.
+        elsewhere: The address to send to; None for Google's own.
     """
     key = find_key(options.api_key)
     if backend.name == "vertex" and key is not None and not key.is_own:
@@ -115,12 +115,12 @@ def address_of(options: Options, backend: Backend, elsewhere: ServiceAddress | N
         if backend.project or options.credentials or names_location(options.location):
             key = None
         else:
-            backend = replace(backend, location=None)  # express mode: the key says where
+            backend = replace(backend, location=None)  # express mode: the key decides
     headers: Any = options.additional_headers or {}  # secrets since they were checked
     base_url, api_version = None, options.api_version
     if elsewhere is not None:
         base_url, api_version = sent_to(elsewhere, api_version)
-    elif gateway_of(backend.name) is not None:  # set since: the SDK would go there
+    elif gateway_of(backend.name) is not None:  # set only now: the SDK would follow it
         base_url = own_address(backend)
     return Address(
         backend=backend,

@@ -1,4 +1,4 @@
-"""The key: where it is looked for, and what one may look like. It is never shown."""
+"""The API key: where it is found, and what it may look like. It is never shown."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Key(SecretStr):
 
 
 def find_key(given: str | SecretStr | None) -> Key | None:
-    """Return the key given, or the one in the environment, stripped; an empty one is none.
+    """Return the key that was given, or the environment's, stripped; an empty one counts as none.
 
     Raises:
         ConfigurationError: It is no string, or holds what a header cannot hold.

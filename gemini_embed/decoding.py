@@ -1,7 +1,8 @@
 """The numbers of an answer, read from its bytes into arrays. Performs no I/O.
 
 The service's JSON is nearly all numbers, and reading them one by one is most of what an embedding
-costs a client. With pysimdjson (the extra `fast`) no Python float is made of any.
+costs a client. With pysimdjson (the extra `fast`) no Python float is made of any. `make bench`
+measures it, section Throughput and processor time.
 
 Whatever the bytes are, reading takes time in proportion to their number, and ends in the vectors
 that `json.loads` finds in them or in an error.
@@ -32,16 +33,16 @@ _HOLDERS = ("embeddings", "embedding", "predictions")
 """Where batchEmbedContents, embedContent and predict put their vectors."""
 
 _OF_A_TEXT = ("token_count", "tokenCount", "truncated")
-"""What of a text's statistics is of use."""
+"""The fields of a text's statistics that are of use."""
 
 _AT_ONCE = 32
-"""Vectors read in one go: some milliseconds."""
+"""Vectors read between two pauses: some milliseconds of work."""
 
 _MOST = 1000
-"""Vectors of an answer, and arrays in it that are looked at one by one: more than any has."""
+"""The most vectors in an answer, and arrays that are read by themselves: no answer has as many."""
 
 _PLACE = b"NaN"
-"""Stands where an array was taken out: no JSON, but `json.loads` asks what to make of it."""
+"""Replaces an array that was cut out: it is no JSON, but `json.loads` has a hook for it."""
 
 Row = NDArray[np.float32] | None
 """The numbers of an embedding; None where it came without any."""
@@ -53,30 +54,33 @@ class Parted(NamedTuple):
     Attributes:
         rows: The vectors, in order, rounded to float32; not yet checked. Empty where the answer
             has none in its place.
-        rest: What it says of tokens and of texts that were cut off, as an answer without numbers.
+        rest: The answer without the numbers: what it says of tokens and of texts cut off.
     """
 
     rows: list[Row]
     rest: bytes
 
 
-def part(body: bytes, pause: Callable[[], None] = lambda: None, *, fast: bool = True) -> Parted:
+def split_answer(
+    body: bytes, pause: Callable[[], None] = lambda: None, *, fast: bool = True
+) -> Parted:
     """Take the vectors out of an answer to batchEmbedContents, embedContent or predict.
 
-    `pause` is called every few vectors. Only `fast` makes use of pysimdjson.
+    `pause` is called every few vectors. pysimdjson is used only if `fast`.
 
     Raises:
         BadResponseError: The body is no such answer, or one of its vectors is not made of numbers.
     """
     try:
-        with np.errstate(over="ignore"):  # too large for float32 becomes infinite, told later
+        with np.errstate(over="ignore"):  # what is too large becomes infinite, refused later
             answer = _read(body, pause, fast=fast)
             holder, held = _held(answer)
             rows = [_row(index, embedding) for index, embedding in enumerate(held)]
         return Parted(rows, json.dumps(_rest(answer, holder, held)).encode())
     except (RecursionError, TypeError, ValueError) as error:
         told = f"{type(error).__name__}: {error}"
-    raise BadResponseError(f"the answer could not be read: {told}")  # the error holds the body
+    # Raised out here, without a cause: that one holds the body.
+    raise BadResponseError(f"the answer could not be read: {told}")
 
 
 def _read(body: bytes, pause: Callable[[], None], *, fast: bool) -> Any:
@@ -90,10 +94,13 @@ def _read(body: bytes, pause: Callable[[], None], *, fast: bool) -> Any:
 
 
 def _with_arrays(body: bytes, pause: Callable[[], None]) -> Any:
-    """Read the body with arrays of numbers taken out, and put these where they stood.
+    """Cut the arrays of numbers out, read the rest as JSON, and put each array where it stood.
+
+    `json.loads` meets the placeholders in order, where a value stands. If one array finds no place,
+    it was part of a string: then the whole body is read as JSON.
 
     Raises:
-        ValueError: They cannot be told from what else is in the body, or it is no JSON.
+        ValueError: An array finds no place, or the body is no JSON.
     """
     rows: list[NDArray[np.float32]] = []
     pieces: list[bytes] = []
@@ -106,7 +113,7 @@ def _with_arrays(body: bytes, pause: Callable[[], None]) -> Any:
         rest_from = end
     pieces.append(body[rest_from:])
     if any(_PLACE in piece for piece in pieces):
-        raise ValueError("the body has such a word of its own")
+        raise ValueError("the body has a placeholder of its own")
     unplaced = iter(rows)
 
     def placed(word: str) -> NDArray[np.float32]:
@@ -130,7 +137,7 @@ def _arrays_of_numbers(body: bytes) -> Iterator[tuple[int, int, NDArray[np.float
         if start < 0 or not end:
             return
         numbers = _numbers(view[start:end], parser)
-        if numbers is None:  # it may begin later: an array of numbers has no other in it
+        if numbers is None:  # an array of numbers holds no other: it may begin later
             start = body.rfind(b"[", start, end)
             numbers = _numbers(view[start:end], parser)
         if numbers is not None:
@@ -182,16 +189,17 @@ def _row(index: int, embedding: Any) -> Row:
 
 
 def _rest(answer: Any, holder: str, held: list[Any]) -> dict[str, Any]:
-    """Return what is of use of an answer beside its numbers, where the SDK looks for it.
+    """Return what else an answer says that is of use, in the form that the SDK expects.
 
-    Nothing else: what nobody reads may be anything, and the SDK would look through all of it.
+    No more than that: other fields may hold anything, and the SDK would look through all of it.
     """
-    rest = _told(answer, "truncated")
-    if usage := _told(answer.get("usageMetadata"), "promptTokenCount"):
+    rest = _fields(answer, "truncated")
+    if usage := _fields(answer.get("usageMetadata"), "promptTokenCount"):
         rest["usageMetadata"] = usage
-    # Looked for first: a few objects for each vector make the garbage collector run twice as often.
+    # Most answers have none. To make objects for each vector in vain would let the garbage
+    # collector run twice as often.
     if holder == "embedding" or any(isinstance(one, dict) and "statistics" in one for one in held):
-        statistics = [_told(_get(one, "statistics"), *_OF_A_TEXT) for one in held]
+        statistics = [_fields(_get(one, "statistics"), *_OF_A_TEXT) for one in held]
         shown = [{"values": [], "statistics": one} for one in statistics]
         match holder:
             case "embedding":
@@ -203,10 +211,10 @@ def _rest(answer: Any, holder: str, held: list[Any]) -> dict[str, Any]:
     return rest
 
 
-def _told(value: Any, *names: str) -> dict[str, Any]:
+def _fields(value: Any, *names: str) -> dict[str, Any]:
     """Return the numbers, words and flags that an object has under some names."""
-    told = ((name, _get(value, name)) for name in names)
-    return {name: item for name, item in told if isinstance(item, (int, float, str))}
+    found = ((name, _get(value, name)) for name in names)
+    return {name: item for name, item in found if isinstance(item, (int, float, str))}
 
 
 def _get(value: Any, name: str) -> Any:

@@ -1,9 +1,9 @@
 """A name for all that shapes a vector but the text, and a guard for indexes. Performs no I/O.
 
-Five parts with dots between: model, dimension, purpose, how the task is told, length. For example
-`gemini-embedding-2.768.retrieval.prefix.unit`. Vectors of one index, and the queries asked of it,
-must agree in all of them. Only letters, digits, `_`, `.` and `-` occur, so that it can name a
-collection, a folder or a cache namespace.
+Five parts, separated by dots: model, dimension, purpose, how the task reaches the model, length.
+For example `gemini-embedding-2.768.retrieval.prefix.unit`. Vectors of one index, and the queries
+asked of it, must agree in all of them. Only letters, digits, `_`, `.` and `-` occur, so that it can
+name a collection, a folder or a cache namespace.
 """
 
 from __future__ import annotations
@@ -67,8 +67,8 @@ def fingerprint(
 ) -> str:
     """Return the fingerprint of an embedder's settings.
 
-    `normalized` says whether vectors have length 1, whoever sees to it. `service` is another
-    service's address than Google's, whose vectors are other vectors; it is hashed.
+    `normalized` says whether vectors have length 1, whoever normalises them. `service` names a
+    service other than Google's, whose vectors are others; the fingerprint holds its hash.
     """
     name = model.name
     if service is not None:

@@ -1,11 +1,11 @@
-"""What comes between the SDK and the service: what is sent, what is read, what the SDK is shown.
+"""Our hooks in the SDK's HTTP libraries, which change requests and answers on their way.
 
-Uses what the SDK's two HTTP libraries offer for such things: a session with classes of its own for
-requests and responses (aiohttp), and event hooks (httpx, httpx2). The SDK keeps its addresses,
-credentials, errors and versions. A request leaves as UTF-8. An answer is read no further than it
-can need; its numbers go straight to arrays, and the SDK, which would take `true` and "0.5" for
-numbers, is shown the rest. An error is made into something that the SDK can read. A redirect is
-followed only where `redirects` allows it.
+They are what these libraries offer: our own classes of requests and responses for a session
+(aiohttp), and event hooks (httpx, httpx2). Addresses, credentials, errors and versions stay with
+the SDK. A request is sent as UTF-8. An answer is read no further than the length that it may need;
+its numbers go straight into arrays, and the SDK, which would take `true` and "0.5" for numbers,
+gets the rest. An error is turned into JSON, which the SDK can read. A redirect is followed only
+where `redirects` allows it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from weakref import WeakSet
 
 from gemini_embed.bodies import as_utf8
 from gemini_embed.bounded import ACCEPTED, MOST_BESIDES, Body
-from gemini_embed.decoding import Row, part
+from gemini_embed.decoding import Row, split_answer
 from gemini_embed.errors import BadResponseError
 from gemini_embed.loop import give_way
 from gemini_embed.redirects import KEEPING, REDIRECTS, check_redirect
@@ -40,10 +40,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Generator, Mapping
 
 _READ_BUFFER = 2**22
-"""Bytes: an answer of 100 vectors is nearly that long. The SDK's own choice."""
+"""Bytes: an answer of 100 vectors is nearly as long. The SDK chooses the same."""
 
 _SENT_AT_ONCE = 2**20
-"""Bytes: of a longer body aiohttp warns that it holds the loop up, unless it may take pieces."""
+"""Bytes: aiohttp warns that a longer body blocks the loop, unless it can read it in pieces."""
 
 
 @dataclass(eq=False)
@@ -54,8 +54,8 @@ class Reading:
         most: Bytes that an answer may have.
         fast: Whether its numbers may be read with pysimdjson.
         answered: Whether anything came back.
-        rows: An answer's vectors, unless a caller's client read it. To be taken out: the event
-            loop keeps the context of a timer that was cancelled.
+        rows: The answer's vectors; none where a caller's own client read it. Take them out after
+            use: a cancelled timer may keep this object alive for a while.
     """
 
     most: int
@@ -69,7 +69,7 @@ _reading: ContextVar[Reading] = ContextVar("reading")
 
 @contextmanager
 def reading(most: int, *, fast: bool) -> Generator[Reading]:
-    """Yield what is known, afterwards, of the answers that came meanwhile."""
+    """Yield a record that the hooks fill in as answers come."""
     one = Reading(most, fast)
     token = _reading.set(one)
     try:
@@ -81,10 +81,11 @@ def reading(most: int, *, fast: bool) -> Generator[Reading]:
 async def _for_sdk(
     status: int, headers: Mapping[str, str], reason: str, pieces: AsyncIterator[bytes]
 ) -> bytes:
-    """Read a body, and return what the SDK is shown of it.
+    """Read a body, and return what the SDK gets of it.
 
     Raises:
-        BadResponseError: It is an answer, and too long, wrongly compressed or not to be read.
+        BadResponseError: The status is 200, and the body too long, wrongly compressed or
+        unreadable.
     """
     encoding = headers.get("content-encoding", "")
     if status == HTTPStatus.OK:
@@ -106,7 +107,7 @@ def _without_numbers(body: bytes) -> bytes:
     """Keep an answer's vectors and return the rest."""
     one = _reading.get()
     one.rows.clear()
-    rows, rest = part(body, give_way, fast=one.fast)
+    rows, rest = split_answer(body, give_way, fast=one.fast)
     one.rows.append(rows)
     return rest
 
@@ -146,16 +147,16 @@ def _awaited(hook: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 def is_the_sdks(request: Any) -> bool:
-    """Tell whether the SDK asks for it, and not `auth` of the caller's: for a token, say.
+    """Tell whether a request is the SDK's, and not one of the caller's `auth`, for a token perhaps.
 
-    httpx gives a timeout to whatever a client is asked to send, redirected requests included, and
-    to nothing that an `auth` makes itself.
+    httpx gives a timeout to each request that a client is asked to send, redirected ones included,
+    and to none that an `auth` makes.
     """
     return "timeout" in request.extensions
 
 
 async def _on_request(request: Any) -> None:
-    """Replace what is to be sent; called before it is."""
+    """Replace the body of a request; httpx calls this before it sends."""
     if not is_the_sdks(request):
         return
     body = await request.aread()
@@ -166,10 +167,10 @@ async def _on_request(request: Any) -> None:
 
 
 class _NoAnswerAhead:
-    """Follows a request of httpx, and refuses an answer that was there before it was sent.
+    """Refuses an answer that had come before its request was sent; httpx tells it of each step.
 
-    One that was sent twice, say, would be taken for the answer to the next request. httpx reads
-    from the network, which takes a turn of the event loop, unless it read too much before.
+    An answer that a server sends twice would be taken for the answer to the next request. To read
+    from the network takes a turn of the event loop: an answer that takes none was read before.
     """
 
     _turned = False
@@ -186,7 +187,7 @@ class _NoAnswerAhead:
 
 
 async def _on_response(response: Any) -> None:
-    """Replace what is to be read of a response; called before it is."""
+    """Replace the body of a response; httpx calls this before anybody reads it."""
     if not is_the_sdks(response.request):
         return
     _reading.get().answered = True
@@ -216,12 +217,16 @@ if aiohttp is not None:
             self._used: WeakSet[Any] = WeakSet()
 
         def __del__(self, *_: object) -> None:
-            """Close nothing: we always do, and in a forked child it is the parent's."""
+            """Close nothing; aiohttp's own closes what nobody has closed.
+
+            We always close it, but in a forked child. There the connections are the parent's: to
+            close one would take it out of the epoll set that both processes share.
+            """
 
         async def connect(self, *args: Any, **more: Any) -> Any:
-            """Give out no connection on which something came that nobody asked for.
+            """Use no connection again on which bytes have come that nobody asked for.
 
-            An answer that was sent twice would be taken for the answer to the next request.
+            An answer that a server sends twice would be taken for the answer to the next request.
             """
             while True:
                 connection = await super().connect(*args, **more)
@@ -267,7 +272,7 @@ if aiohttp is not None:
 def new_session(headers: Mapping[str, str]) -> aiohttp.ClientSession:
     """Return a session of aiohttp for the SDK, on the running loop."""
     return aiohttp.ClientSession(
-        connector=_Connector(limit=0),  # the number of requests is ours to limit
+        connector=_Connector(limit=0),  # `gate` limits the number of requests
         request_class=_Request,
         response_class=_Response,
         read_bufsize=_READ_BUFFER,

@@ -1,4 +1,4 @@
-"""One table: a row per model, and in it every fact that differs between models.
+"""The table of models: a row for each, with every fact in which models differ.
 
 Performs no I/O. Sources, read in September to November 2026: the model pages and the
 deprecations page of ai.google.dev/gemini-api/docs, the model pages of Vertex AI, and
@@ -23,27 +23,27 @@ BackendName = Literal["gemini", "vertex"]
 """Google's two services: the Gemini API and Vertex AI."""
 
 Status = Literal["available", "preview", "retired", "never"]
-"""`never`: this backend has not served the model and does not."""
+"""`never`: the service has never served the model."""
 
 Normalize = Literal["auto"] | bool
-"""Whether vectors are brought to unit length here; `"auto"`: where the service does not."""
+"""Whether we normalise vectors; `"auto"`: where the service does not."""
 
 _NOTICE = 183
-"""Days before a model's end that its users are warned: half a year to embed an index again."""
+"""Days before a model is shut down from which on its users are warned: half a year."""
 
 SMALLEST_ADVISED_DIMENSION = 128
-"""Below it Google promises nothing, though the service answers."""
+"""The smallest that Google documents; the service answers smaller ones too."""
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """How a model is asked.
+    """How requests for a model are made.
 
     Attributes:
-        method: What the SDK calls for several texts. On Vertex AI it calls `embedContent` for a
-            single one where it would call `batchEmbedContents`.
-        texts: The most in one request.
-        tokens: The most in one request.
+        method: The API's method for several texts. On Vertex AI the SDK calls `embedContent` for
+            a single one where it would call `batchEmbedContents`.
+        texts: The most texts in one request.
+        tokens: The most tokens in one request.
     """
 
     method: Literal["batchEmbedContents", "embedContent", "predict"]
@@ -55,11 +55,11 @@ TEXTS_PER_REQUEST = 100
 """The most texts of one batchEmbedContents; 101 are answered with 400."""
 
 BATCH = Route("batchEmbedContents", TEXTS_PER_REQUEST)
-"""The Gemini API's way with every model. Vertex AI documents no limit of its own for it."""
+"""The Gemini API's route for every model. Vertex AI documents no other limit for it."""
 
 _ONE_BY_ONE = Route("embedContent", 1)
 _PREDICT = Route("predict", 250, 20_000)
-_PREDICT_001 = Route("predict", 250)  # took one text only until 2025; the service then says so
+_PREDICT_001 = Route("predict", 250)  # one text only until 2025; a refusal still says so
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,22 +68,22 @@ class Model:
 
     Attributes:
         name: The id, without `models/` in front.
-        dimension: The length of a vector when nothing else is asked for.
+        dimension: The length of a vector where no other is asked for.
         resizable: Whether `output_dimensionality` may ask for less.
-        max_input_tokens: Per text. More is cut off by the service, in silence.
-        task: How a task is told: in a field of the request, or in the text itself.
-        nested: Whether a smaller vector is the beginning of the full one, up to length. Shown
-            by recorded answers of the Gemini models.
+        max_input_tokens: Of one text. The service cuts longer ones off, in silence.
+        task: How the task reaches the model: in a field of the request, or as a prefix of the text.
+        nested: Whether a smaller vector has the direction of the full one's beginning, as recorded
+            answers of the Gemini models show.
         normalized: Whether the service returns unit vectors `always`, or only at the
             native `dimension`.
         gemini: Whether the Gemini API serves it.
         vertex: Whether Vertex AI serves it.
-        vertex_routes: How Vertex AI is asked, by the SDK's version from which on it asks so.
-        vertex_location: Where on Vertex AI to ask for it when nothing else is said.
-        vertex_only_in: The only locations there that serve it; empty where many do.
+        vertex_routes: The version of the SDK from which on it takes a route -> that route.
+        vertex_location: The location on Vertex AI where none is given.
+        vertex_only_in: The only locations that serve it; empty where many do.
         shutdown: The day Google shut it down on the Gemini API, or will; None where none is set.
         vertex_shutdown: The same on Vertex AI.
-        successor: What to move to. Vectors of two models cannot be mixed.
+        successor: The model to move to. Vectors of two models cannot be mixed.
     """
 
     name: str
@@ -212,7 +212,7 @@ _LIKE = {
     "gemini-embedding-exp": "gemini-embedding-exp-03-07",
     "text-multilingual-embedding-002": "text-embedding-005",
 }
-"""Another id -> the one that it shares every fact of this table with."""
+"""Another id -> the id of the row that holds for it too."""
 
 MODELS.update({name: replace(MODELS[like], name=name) for name, like in _LIKE.items()})
 _KNOWN = f"known models: {', '.join(sorted(MODELS))}"
@@ -221,7 +221,7 @@ _PREFIXES = ("publishers/google/models/", "models/")
 
 
 def bare_name(name: str) -> str:
-    """Return a model's name without Google's resource path that may stand in front of it."""
+    """Return a model's name without Google's resource path in front of it."""
     for prefix in _PREFIXES:
         name = name.removeprefix(prefix)
     return name
@@ -238,7 +238,7 @@ def known_id(name: str) -> str | None:
 
 
 def is_path_of_google(name: str) -> bool:
-    """Tell whether Vertex AI, and the SDK there, take a known id for the same with this path."""
+    """Tell whether a known id with this path is, on Vertex AI and for the SDK, the id itself."""
     known = known_id(name)
     return known is not None and name.partition("@")[0].removesuffix(known).endswith(
         ("publishers/google/models/", "google/")
@@ -252,17 +252,17 @@ def _last_part(name: str) -> str:
 def find_model(name: str, *, behaves_like: str | None = None, elsewhere: bool = False) -> Model:
     """Return the row of a model.
 
-    A name that is not in the table but begins like Google's newer ones follows the newest row on
-    Google's own service, with one warning: a new release must not break a chain.
+    On Google's own service, a name that is not in the table but begins like the newer ones gets the
+    newest row, with a warning: Google's next model must not break anybody's program.
 
     Args:
         name: The model's name; a path that ends in a known id is that id.
         behaves_like: The known model whose row another name follows.
-        elsewhere: Whether another service than Google's own is asked, whose names are its own.
+        elsewhere: Whether requests go to another service than Google's, which has names of its own.
 
     Raises:
-        ConfigurationError: Unknown name, and no word of which model it behaves like; or a
-            `behaves_like` that is unknown or contradicts a known name.
+        ConfigurationError: The name is unknown and there is no `behaves_like`; or `behaves_like` is
+            unknown, or contradicts a known name.
     """
     like = None if behaves_like is None else known_id(behaves_like)
     if behaves_like is not None and like is None:
@@ -283,14 +283,14 @@ def find_model(name: str, *, behaves_like: str | None = None, elsewhere: bool = 
         )
     warn(
         f"{_last_part(name)!r} is not a model this release knows; it is treated like {NEWEST} "
-        f"(dimension {MODELS[NEWEST].dimension}, task told by a prefix in the text)"
+        f"(dimension {MODELS[NEWEST].dimension}, task as a prefix of the text)"
     )
     return _renamed(MODELS[NEWEST], _last_part(name))
 
 
 def _renamed(row: Model, name: str) -> Model:
-    """Return the row for a name of which Google has announced nothing."""
-    by_name = "gemini" in name or "maas" in name  # the older SDK goes by these, one text at a time
+    """Return the row for a name about which Google has announced nothing."""
+    by_name = "gemini" in name or "maas" in name  # older SDKs send these one text at a time
     return replace(
         row,
         name=name,
@@ -306,8 +306,8 @@ def _renamed(row: Model, name: str) -> Model:
 def former_name(name: str, row: Model, *, elsewhere: bool) -> str | None:
     """Return what release 0.1 called a model in keys and fingerprints.
 
-    None where it embedded otherwise then: it took every path that it did not know for the newest
-    model's, behind a gateway.
+    None where it embedded in another way then: behind a gateway, it treated every path that it did
+    not know like the newest model.
     """
     bare = bare_name(name)
     then = MODELS.get(bare) or _renamed(MODELS[NEWEST], bare)
@@ -346,7 +346,7 @@ def status_of(model: Model, backend: BackendName) -> Status:
 
 
 def route_of(model: Model, backend: BackendName, *, sdk_version: tuple[int, int]) -> Route:
-    """Return how a service is asked for a model; one after the newest SDK is taken for it."""
+    """Return the route for a model; an SDK newer than the table counts as the newest in it."""
     if backend == "gemini":
         return BATCH
     known = [since for since in model.vertex_routes if since <= sdk_version]
@@ -362,12 +362,12 @@ def end_of(model: Model, backend: BackendName) -> str | None:
 
 
 def is_over(model: Model, backend: BackendName, *, today: date | None = None) -> bool:
-    """Tell whether the day a service shuts a model down has come, by the table or the calendar."""
+    """Tell whether a service has shut a model down, by the table or the calendar."""
     return status_of(model, backend) == "retired" or _days_left(model, backend, today) < 0
 
 
 def warn_of_status(model: Model, backend: BackendName, *, today: date | None = None) -> None:
-    """Warn once where the service no longer serves a model, soon will not, or never did."""
+    """Warn where the service no longer serves a model, soon will not, or never did."""
     status, end = status_of(model, backend), end_of(model, backend)
     moving = (
         f"Move to {model.successor} and embed the index again: vectors of two models cannot be "
@@ -378,7 +378,7 @@ def warn_of_status(model: Model, backend: BackendName, *, today: date | None = N
     elif status == "never":
         warn(f"{model.name} is {served_by(model)}; requests will fail")
     elif (left := _days_left(model, backend, today)) <= _NOTICE:
-        verb = "shuts" if left >= 0 else "was to shut"  # it has moved such a day before
+        verb = "shuts" if left >= 0 else "was to shut"  # Google has moved such a day before
         warn(f"Google {verb} {model.name} down on {_NAMES[backend]} on {end}. {moving}")
 
 
@@ -399,10 +399,10 @@ def served_by(model: Model) -> str:
 
 
 def must_normalize(normalize: Normalize, *, model: Model, dimension: int) -> bool:
-    """Tell whether vectors of `dimension` need to be brought to unit length here.
+    """Tell whether we have to normalise vectors of `dimension`.
 
-    `"auto"`: where the service does not do it. gemini-embedding-001 below 3072 dimensions
-    comes back as a bare prefix, of length 0.57 at 768.
+    `"auto"`: where the service does not. gemini-embedding-001 returns the bare beginning of the
+    full vector below 3072 dimensions, of length 0.57 at 768.
     """
     if normalize != "auto":
         return normalize

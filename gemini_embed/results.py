@@ -48,7 +48,7 @@ class Usage:
 
 
 def warn_of_truncated(usage: Usage) -> None:
-    """Tell of texts that were cut off, where the caller stands."""
+    """Warn of texts that were cut off, at the caller's line."""
     if cut := usage.truncated:
         shown = ", ".join(map(str, cut[:_MOST_NAMED])) + (", ..." if len(cut) > _MOST_NAMED else "")
         warn(f"texts too long for the model were cut off by it: {shown}")

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from gemini_embed import BadResponseError, GeminiEmbedder, decoding
 from gemini_embed.backend import sdk_version
-from gemini_embed.decoding import part
+from gemini_embed.decoding import split_answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,7 +106,7 @@ def test_numbers_are_the_same_to_the_bit(written: list[str], shape: str, *, fast
             told = {"values": [], "statistics": {"token_count": 4}}
             rest = {"predictions": [{"embeddings": told}] * len(written)}
 
-    parted = part(body.encode(), fast=fast)
+    parted = split_answer(body.encode(), fast=fast)
 
     assert same_bits(parted.rows, in_json(json.loads(body)))
     assert json.loads(parted.rest) == rest
@@ -117,7 +117,7 @@ def test_a_long_answer_is_read_with_pauses() -> None:
     body = {"embeddings": [{"values": [float(i), 1.0]} for i in range(100)]}
     pauses: list[None] = []
 
-    parted = part(json.dumps(body).encode(), lambda: pauses.append(None))
+    parted = split_answer(json.dumps(body).encode(), lambda: pauses.append(None))
 
     assert [row[0] for row in parted.rows if row is not None] == list(range(100))
     assert len(pauses) == 3
@@ -153,7 +153,7 @@ def test_unusual_answers_are_read_as_json_reads_them(
     body: str, rows: list[list[float]], *, fast: bool
 ) -> None:
     """Repeated names, arrays elsewhere, escapes: each vector is the one in its place."""
-    assert same_bits(part(body.encode(), fast=fast).rows, rows)
+    assert same_bits(split_answer(body.encode(), fast=fast).rows, rows)
 
 
 @BOTH_WAYS
@@ -166,7 +166,7 @@ def test_only_numbers_are_numbers(values: str, *, fast: bool) -> None:
     body = f'{{"debug":[0.5,1],"embeddings":[{{"values":[1]}},{{"values":{values}}}]}}'
 
     with pytest.raises(BadResponseError, match="vector 1 of the answer holds something other than"):
-        part(body.encode(), fast=fast)
+        split_answer(body.encode(), fast=fast)
 
 
 def test_pysimdjson_need_not_be_installed() -> None:
@@ -174,8 +174,8 @@ def test_pysimdjson_need_not_be_installed() -> None:
     program = """
 import sys
 sys.modules["simdjson"] = None
-from gemini_embed.decoding import part
-print([row.tolist() for row in part(b'{"embeddings":[{"values":[0.5,1]}]}').rows])
+from gemini_embed.decoding import split_answer
+print([row.tolist() for row in split_answer(b'{"embeddings":[{"values":[0.5,1]}]}').rows])
 """
     done = subprocess.run(  # noqa: S603 - our own interpreter and script
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
@@ -192,7 +192,7 @@ def test_a_word_that_is_no_json_takes_no_array() -> None:
     ):
         for encoding in ("utf-8", "utf-16-le", "utf-8-sig"):
             with pytest.raises(BadResponseError, match="vector 0 of the answer holds something"):
-                part(body.encode(encoding))
+                split_answer(body.encode(encoding))
 
 
 @BOTH_WAYS
@@ -213,7 +213,7 @@ def test_a_word_that_is_no_json_takes_no_array() -> None:
 def test_what_is_no_answer_is_refused(body: str, *, fast: bool) -> None:
     """Nobody guesses which of two vectors is meant, or how a cut body would go on."""
     with pytest.raises(BadResponseError, match="the answer could not be read"):
-        part(body.encode(), fast=fast)
+        split_answer(body.encode(), fast=fast)
 
 
 @BOTH_WAYS
@@ -224,7 +224,7 @@ def test_an_embedding_without_values_is_told_from_a_missing_one(
     """It has its place among the others."""
     body = f'{{"embeddings":[{{"values":[1]}},{embedding},{{"values":[2]}}]}}'
 
-    first, second, third = part(body.encode(), fast=fast).rows
+    first, second, third = split_answer(body.encode(), fast=fast).rows
 
     assert second is None
     assert same_bits([first, third], [[1], [2]])
@@ -245,7 +245,7 @@ def test_reading_takes_time_in_proportion(repeated: str, *, fast: bool) -> None:
 
     for body in (f'{{"embeddings":[{inner}', f'{{"x":"{inner}"]}}', f'{{"embeddings":[{inner}1]}}'):
         with contextlib.suppress(BadResponseError):
-            part(body.encode(), fast=fast)
+            split_answer(body.encode(), fast=fast)
 
     assert time.monotonic() - began < 30  # in square time it would be hours
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from gemini_embed.decoding import part
+from gemini_embed.decoding import split_answer
 from gemini_embed.errors import BadResponseError
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def _values(embedding: Any) -> bytes:
 def found(body: bytes, *, fast: bool) -> Vectors | None:
     """Return the vectors that we find; None where the answer is refused."""
     try:
-        rows = part(body, fast=fast).rows
+        rows = split_answer(body, fast=fast).rows
     except BadResponseError:
         return None
     vectors = [row.tobytes() for row in rows if row is not None]

@@ -26,7 +26,7 @@ from real.recordings import FOLDER, Exchange, folder_of, quoted_refusals
 
 import gemini_embed as ge
 from gemini_embed.backend import sdk_version
-from gemini_embed.decoding import part
+from gemini_embed.decoding import split_answer
 from gemini_embed.models import MODELS, bare_name
 from gemini_embed.refusals import refusal
 from langchain_gemini_embed import GeminiEmbeddings
@@ -188,7 +188,7 @@ def test_a_real_answer_of_vertex_is_decoded_exactly(
     """The numbers of Vertex AI's answers are the same to the bit; tokens and cuts are kept."""
     exchange = recorded(name)
 
-    parted = part(json.dumps(exchange.answered).encode())
+    parted = split_answer(json.dumps(exchange.answered).encode())
 
     assert np.array_equal(np.array(parted.rows, np.float32), np.array(exchange.vectors, np.float32))
     shown, whole = json.loads(parted.rest), exchange.answered
