@@ -25,6 +25,7 @@ from gemini_embed.models import (
     warn_of_status,
 )
 from gemini_embed.notices import warn
+from gemini_embed.observe.watch import RetryHook
 from gemini_embed.options import Options, check_picklable, meant_by_first_release
 from gemini_embed.policy import CallPolicy
 from gemini_embed.quota import Quota
@@ -361,7 +362,7 @@ class GeminiEmbedder(Options):
                     self.retry_min_seconds, self.retry_max_seconds, self.retry_exponential_base
                 ),
                 cache=self._cache,
-                on_retry=self.on_retry,
+                observers=[] if self.on_retry is None else [RetryHook(self.on_retry)],
             )
         assert self._engine is not None  # noqa: S101 - made above
         return self._engine

@@ -10,26 +10,33 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from gemini_embed.call import Call, described, ours, with_batch
+from gemini_embed.call import Call
 from gemini_embed.errors import (
     GeminiEmbedError,
     HookError,
     NoVectorError,
     QuotaExceededError,
     RequestError,
+    described,
 )
+from gemini_embed.failures import ours
 from gemini_embed.gate import Lane, gate_of
-from gemini_embed.retry import Retry, Verdict, is_too_long, verdict
+from gemini_embed.observe.logs import WaitLog
+from gemini_embed.observe.progress import Progress
+from gemini_embed.observe.watch import Watch
+from gemini_embed.retry import Verdict, is_too_long, verdict
 from gemini_embed.sink import sink_for
 from gemini_embed.vectors import checked
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 
     from gemini_embed.ask import Ask
     from gemini_embed.cache.guard import GuardedCache
     from gemini_embed.contents import Batch, Content
     from gemini_embed.gate import Pass
+    from gemini_embed.models import Model
+    from gemini_embed.observe.watch import Observer
     from gemini_embed.policy import CallPolicy
     from gemini_embed.quota import Quota
     from gemini_embed.results import EmbeddingResult, Wanted
@@ -62,7 +69,7 @@ class Engine:
         max_concurrency: int,
         backoff: Backoff,
         cache: GuardedCache | None = None,
-        on_retry: Callable[[Retry], None] | None = None,
+        observers: Sequence[Observer] = (),
     ) -> None:
         self.loop = asyncio.get_running_loop()
         self._transport = transport
@@ -70,7 +77,7 @@ class Engine:
         self._lane = Lane(max_concurrency)
         self._backoff = backoff
         self._cache = cache
-        self._on_retry = on_retry
+        self._observers = observers
         self._calls = 0
         self._is_closing = False
 
@@ -83,7 +90,15 @@ class Engine:
             GeminiEmbedError: With what was finished by then in `partial`.
         """
         sink = sink_for(len(contents), wanted, ask.model)
-        call = Call(contents, ask, sink, policy, quota=self._gate.quota, cache=self._cache)
+        call = Call(
+            contents,
+            ask,
+            policy,
+            sink=sink,
+            watch=self._watch(policy, len(contents)),
+            quota=self._gate.quota,
+            cache=self._cache,
+        )
         self._calls += 1
         try:
             return await self._embed(call)
@@ -91,6 +106,10 @@ class Engine:
             self._calls -= 1
             if self._is_closing:
                 await self.aclose()
+
+    def _watch(self, policy: CallPolicy, total: int) -> Watch:
+        bars = [Progress(total)] if policy.show_progress else []
+        return Watch([WaitLog(), *bars, *self._observers])
 
     async def _embed(self, call: Call) -> EmbeddingResult:
         try:
@@ -120,12 +139,12 @@ class Engine:
             if isinstance(error, asyncio.CancelledError) and task and task.cancelling():
                 raise
             call.stop(ours(error))
-            self._gate.dismiss(call)
+            self._gate.dismiss(call.outbox)
 
     async def _work(self, call: Call) -> None:
         urgent = call.policy.role == "query"
-        while await call.has_more():
-            admitted = await self._gate.enter(call, self._lane, urgent=urgent)
+        while await call.outbox.has_more():
+            admitted = await self._gate.enter(call.outbox, self._lane, urgent=urgent)
             if admitted is None:
                 continue
             try:
@@ -142,7 +161,7 @@ class Engine:
             if call.error is not None:
                 self._gate.unsent(admitted)
                 return
-        passed = call.passed
+        passed = call.outbox.passed
         try:
             answer = await self._send(batch, call)
             served, rows = _served(batch, answer)
@@ -154,18 +173,17 @@ class Engine:
             )
         except QuotaExceededError as error:
             if verdict(error) is Verdict.STOP:
-                raise with_batch(error, batch, call) from error.__cause__
+                raise call.about(batch, error) from error.__cause__
             self._wait_for_quota(admitted, error, call)
         except GeminiEmbedError as error:
             self._gate.failed(admitted)
             await self._recover(batch, error, call, passed=passed)
         else:
             self._gate.answered(admitted, tokens=answer.prompt_tokens)
-            call.accept(batch)
+            call.outbox.accept(batch)
             for row in answer.without_values:
-                call.reject(with_batch(NoVectorError(_NO_VECTOR), batch.only([row]), call))
-            call.place(served.positions, block)
-            await call.keep(served, block)
+                call.reject(batch.only([row]), NoVectorError(_NO_VECTOR))
+            await call.accept(served, block)
 
     @staticmethod
     async def _let_pass(rate_limiter: Callable[[], Awaitable[None]]) -> None:
@@ -175,14 +193,12 @@ class Engine:
             raise HookError(f"rate_limiter raised {described(error)}") from error
 
     async def _send(self, batch: Batch, call: Call) -> Answer:
-        call.requests += 1
+        call.watch.sent(batch)
         answer = await self._transport.send(batch, call.ask)
-        if answer.truncated or answer.some_truncated:
-            call.note_truncated(batch, answer)
-        tokens = answer.prompt_tokens
-        if tokens is None or not batch.can_have(tokens):
-            return answer._replace(prompt_tokens=None)
-        call.prompt_tokens = (call.prompt_tokens or 0) + tokens
+        if answer.prompt_tokens is not None and not batch.can_have(answer.prompt_tokens):
+            answer = answer._replace(prompt_tokens=None)
+        cut_off = _cut_off(batch, answer, call.ask.model)
+        call.watch.answered(batch, tokens=answer.prompt_tokens, truncated=cut_off)
         return answer
 
     def _wait_for_quota(self, admitted: Pass, error: QuotaExceededError, call: Call) -> None:
@@ -191,16 +207,18 @@ class Engine:
         attempts = batch.attempts + (verdict(error) is Verdict.RETRY)
         call.refusals += 1
         if is_too_long(error.retry_after, call.policy.max_wait):
-            raise with_batch(error, batch, call) from error.__cause__
+            raise call.about(batch, error) from error.__cause__
         wait = self._gate.refused(admitted, error, backoff=self._backoff.wait(call.refusals))
         if attempts > call.policy.max_retries:
-            raise with_batch(error, batch, call) from error.__cause__
+            raise call.about(batch, error) from error.__cause__
         again = replace(batch, attempts=attempts)
         if self._gate.quota.in_vain > 1 and len(batch) > 1:
-            call.shrink(again)  # refused unchanged, and nothing else was accepted: it may not fit
+            call.outbox.shrink(
+                again
+            )  # refused unchanged, and nothing else was accepted: it may not fit
         else:
-            call.plan.put_back(again)
-        self._tell(Retry(error, batch.attempts + 1, wait, quota=True, indexes=batch.indexes), call)
+            call.outbox.put_back(again)
+        call.note_retry(batch, error, wait, quota=True)
         self._gate.wake()
 
     async def _recover(
@@ -212,24 +230,15 @@ class Engine:
                 attempt = batch.attempts + 1
                 told = getattr(error, "retry_after", None)
                 if is_too_long(told, call.policy.max_wait):
-                    raise with_batch(error, batch, call) from error.__cause__
+                    raise call.about(batch, error) from error.__cause__
                 wait = self._backoff.wait(attempt) if told is None else told
-                self._tell(Retry(error, attempt, wait, quota=False, indexes=batch.indexes), call)
+                call.note_retry(batch, error, wait, quota=False)
                 await call.pause(wait)
-                call.plan.put_back(replace(batch, attempts=attempt))
+                call.outbox.put_back(replace(batch, attempts=attempt))
             case Verdict.ASK:
                 call.refuse(batch, cast("RequestError", error), passed=passed)
             case _:
-                raise with_batch(error, batch, call) from error.__cause__
-
-    def _tell(self, retry: Retry, call: Call) -> None:
-        call.last_failure = retry.error
-        if self._on_retry is None:
-            return
-        try:
-            self._on_retry(retry)
-        except Exception as error:
-            raise HookError(f"on_retry raised {described(error)}") from error
+                raise call.about(batch, error) from error.__cause__
 
 
 def _served(batch: Batch, answer: Answer) -> tuple[Batch, Sequence[Any]]:
@@ -239,3 +248,12 @@ def _served(batch: Batch, answer: Answer) -> tuple[Batch, Sequence[Any]]:
         return batch, answer.rows
     rows = [row for row in range(len(batch)) if row not in missing]
     return batch.only(rows), [answer.rows[row] for row in rows]
+
+
+def _cut_off(batch: Batch, answer: Answer, model: Model) -> Iterable[int]:
+    """Return which rows are of contents that were cut off, by the service's word."""
+    if answer.truncated or not answer.some_truncated:
+        return answer.truncated
+    # It tells of the batch only. A token is a byte or more, so short texts were not cut.
+    most = model.max_input_tokens
+    return [row for row, text in enumerate(batch.texts) if len(text.encode()) > most]

@@ -114,6 +114,11 @@ def remade(error: GeminiEmbedError, error_class: type[E], **changes: Any) -> E:
     return made.with_traceback(error.__traceback__)
 
 
+def described(error: BaseException) -> str:
+    """Return what an error of others is."""
+    return f"{type(error).__name__}: {error}"
+
+
 def _named(indexes: tuple[int, ...]) -> str:
     if len(indexes) == 1:
         return f"text {indexes[0]}"

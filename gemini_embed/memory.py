@@ -29,14 +29,14 @@ if TYPE_CHECKING:
     from gemini_embed.cache.guard import GuardedCache
     from gemini_embed.contents import Content
 
-_RECALLED_AT_ONCE = 1000
+_LOOKED_UP_AT_ONCE = 1000
 """Texts looked up in one go, and again while these are put in place: some megabytes of vectors."""
 
 _BRIEF = 0.005
 """Seconds that keeping an answer may hold everything else up."""
 
 
-class Recalled(NamedTuple):
+class Found(NamedTuple):
     """What is known of some contents.
 
     Attributes:
@@ -80,8 +80,8 @@ class Memory:
         self._damaged = 0
         self._keys: dict[Content, str] = {}  # hashed once
         self._pieces = deque(
-            contents[start : start + _RECALLED_AT_ONCE]
-            for start in range(0, len(contents), _RECALLED_AT_ONCE)
+            contents[start : start + _LOOKED_UP_AT_ONCE]
+            for start in range(0, len(contents), _LOOKED_UP_AT_ONCE)
         )
         self._looked_up = in_thread(self._recall, self._pieces[0])
 
@@ -90,7 +90,7 @@ class Memory:
         """Whether all contents were looked up."""
         return not self._pieces
 
-    async def recall(self) -> Recalled:
+    async def recall(self) -> Found:
         """Return which of the next contents are known; those after them are looked up meanwhile."""
         piece, found, block = self._pieces[0], list[int](), np.empty((0, self._dimension), "f4")
         if self._readable:
@@ -103,7 +103,7 @@ class Memory:
             self._looked_up = in_thread(self._recall, self._pieces[0])
         elif self._damaged:
             self._cache.tell_damaged(self._damaged)
-        return Recalled(piece, found, block)
+        return Found(piece, found, block)
 
     def tell_late(self) -> None:
         """Tell what the cache has not done, when the call can wait no longer."""

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from gemini_embed.cache import Cache
     from gemini_embed.checks import Check
     from gemini_embed.models import Normalize
-    from gemini_embed.retry import Retry
+    from gemini_embed.observe.events import Retry
 
 
 def _is(check: Check) -> dict[str, Check]:

@@ -100,22 +100,3 @@ class Backoff:
         return wait_random_exponential(
             multiplier=self.min_seconds, max=self.max_seconds, exp_base=self.exponential_base
         )(state)
-
-
-@dataclass(frozen=True, slots=True)
-class Retry:
-    """One thing that went wrong and is tried again; what `on_retry` is called with.
-
-    Attributes:
-        error: What the last attempt ended in.
-        attempt: The number of that attempt for this batch, from 1; waits for a quota do not count.
-        wait: Seconds until the next.
-        quota: Whether it is a wait for a quota, which every request of that quota shares.
-        indexes: The texts concerned, by position in the caller's list.
-    """
-
-    error: GeminiEmbedError
-    attempt: int
-    wait: float
-    quota: bool
-    indexes: tuple[int, ...]

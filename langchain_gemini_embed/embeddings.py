@@ -25,11 +25,11 @@ from gemini_embed.checks import refuse_unknown
 from gemini_embed.credentials import find_key
 from gemini_embed.inputs import OnBlank, OnSurrogate  # noqa: TC001 - pydantic reads the annotations
 from gemini_embed.models import Normalize  # noqa: TC001 - likewise
+from gemini_embed.observe.events import Retry  # noqa: TC001 - likewise
 from gemini_embed.options import meant_by_first_release
 from gemini_embed.quota import Quota  # noqa: TC001 - likewise
 from gemini_embed.redaction import ShownUrl, forgetful, shown_url
 from gemini_embed.results import lists_of
-from gemini_embed.retry import Retry  # noqa: TC001 - likewise
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

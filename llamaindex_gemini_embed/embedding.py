@@ -21,11 +21,11 @@ from gemini_embed.credentials import find_key
 from gemini_embed.errors import ConfigurationError
 from gemini_embed.inputs import OnBlank, OnSurrogate, as_list
 from gemini_embed.models import NEWEST, TEXTS_PER_REQUEST, Normalize
+from gemini_embed.observe.events import Retry  # noqa: TC001 - likewise
 from gemini_embed.options import meant_by_first_release
 from gemini_embed.quota import Quota  # noqa: TC001 - likewise
 from gemini_embed.redaction import ShownUrl, forgetful
 from gemini_embed.results import lists_of
-from gemini_embed.retry import Retry  # noqa: TC001 - likewise
 from llamaindex_gemini_embed.kvstore import KVStoreCache
 from llamaindex_gemini_embed.observers import observed
 from llamaindex_gemini_embed.sdk_options import (

@@ -16,6 +16,7 @@ from gemini_embed.contents import Content
 from gemini_embed.engine import Engine
 from gemini_embed.errors import QuotaExceededError
 from gemini_embed.models import BATCH, MODELS
+from gemini_embed.observe.watch import RetryHook
 from gemini_embed.policy import CallPolicy
 from gemini_embed.quota import Quota
 from gemini_embed.results import Wanted
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from gemini_embed.contents import Batch
     from gemini_embed.errors import GeminiEmbedError
+    from gemini_embed.observe.events import Retry
     from gemini_embed.results import EmbeddingResult
 
 __all__ = ["Service", "assert_right", "engine", "now", "request", "run", "vector"]
@@ -111,11 +113,13 @@ class Service:
         )
 
 
-def engine(service: Service, **options: Any) -> Engine:
+def engine(
+    service: Service, *, on_retry: Callable[[Retry], None] | None = None, **options: Any
+) -> Engine:
     """Return an engine on the running loop that sends to the service."""
-    usual = {"quota": Quota(), "max_concurrency": 8, "backoff": Backoff()}
-    given: dict[str, Any] = {**usual, **options}
-    return Engine(service, **given)
+    observers = [] if on_retry is None else [RetryHook(on_retry)]
+    given = {"quota": Quota(), "max_concurrency": 8, "backoff": Backoff(), **options}
+    return Engine(service, **{"observers": observers, **given})
 
 
 ASK = Ask(

@@ -11,6 +11,7 @@ from gemini_embed.contents import Content
 from gemini_embed.engine import Engine
 from gemini_embed.models import BATCH as ROUTE
 from gemini_embed.models import MODELS
+from gemini_embed.observe.watch import RetryHook
 from gemini_embed.policy import CallPolicy
 from gemini_embed.quota import Quota
 from gemini_embed.results import Wanted
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from gemini_embed.engine import Sender
-    from gemini_embed.retry import Retry
+    from gemini_embed.observe.events import Retry
     from gemini_embed.tasks import Role
 
 DIMENSION = 2
@@ -64,7 +65,7 @@ class Client:
             quota=self.quota,
             max_concurrency=WIDTH,
             backoff=Backoff(),
-            on_retry=on_retry,
+            observers=[] if on_retry is None else [RetryHook(on_retry)],
         )
 
     async def embed(self, texts: Sequence[str], role: Role) -> NDArray[np.float32]:

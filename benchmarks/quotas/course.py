@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from gemini_embed.ask import Ask
     from gemini_embed.contents import Batch
     from gemini_embed.errors import RequestError
-    from gemini_embed.retry import Retry
+    from gemini_embed.observe.events import Retry
 
 LONGEST = 20
 """Times the ideal after which a row counts as never ending."""

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import logging
 import math
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from gemini_embed.observe.events import Waiting
+from gemini_embed.observe.events import Waiting
 
 logger = logging.getLogger("gemini_embed")
 
@@ -21,15 +19,17 @@ AGAIN = 60.0
 class WaitLog:
     """Tells of the waits of one call: of a long one at once, and then once a minute."""
 
+    sees = (Waiting,)
+
     def __init__(self) -> None:
         self._told_at = {logging.INFO: -math.inf, logging.WARNING: -math.inf}
 
-    def __call__(self, event: Waiting, now: float) -> None:
+    def __call__(self, event: Waiting) -> None:
         """Tell of a wait, unless it was told of a short while ago."""
         level = logging.WARNING if event.seconds > LONG else logging.INFO
-        if now - self._told_at[level] < AGAIN:
+        if event.at - self._told_at[level] < AGAIN:
             return
-        self._told_at[level] = now
+        self._told_at[level] = event.at
         logger.log(
             level,
             "waiting %.0f s %s; %s of %s texts done",

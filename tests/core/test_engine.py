@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
     from gemini_embed.ask import Ask
     from gemini_embed.contents import Batch
+    from gemini_embed.observe.events import Retry
     from gemini_embed.results import EmbeddingResult, Usage
-    from gemini_embed.retry import Retry
     from gemini_embed.transport import Answer
 
 WAYS = st.tuples(st.floats(0.001, 2), st.floats(0.001, 2))

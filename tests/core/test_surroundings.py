@@ -23,7 +23,8 @@ from gemini_embed import (
     GeminiEmbedder,
     ServiceUnavailableError,
 )
-from gemini_embed.progress import Progress
+from gemini_embed.observe.events import Ended, Placed
+from gemini_embed.observe.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -242,7 +243,7 @@ def test_a_progress_bar_costs_no_vector(
 def test_a_progress_bar_is_drawn(capsys: pytest.CaptureFixture[str]) -> None:
     """It goes to standard error, and counts texts."""
     bar = Progress(3)
-    bar.update(3)
-    bar.close()
+    bar(Placed(3))
+    bar(Ended())
 
     assert "3/3" in capsys.readouterr().err

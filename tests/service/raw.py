@@ -14,7 +14,7 @@ from gemini_embed import GeminiEmbedder, GeminiEmbedError
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
 
-    from gemini_embed.retry import Retry
+    from gemini_embed.observe.events import Retry
 
     Maker = Callable[..., GeminiEmbedder]
 

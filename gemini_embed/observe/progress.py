@@ -8,9 +8,13 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
+from gemini_embed.observe.events import Ended, Placed, Waiting
+
 
 class Progress:
     """A bar of tqdm's on standard error; none where it cannot be drawn."""
+
+    sees = (Placed, Waiting, Ended)
 
     def __init__(self, total: int) -> None:
         self._bar: Any = None
@@ -18,23 +22,18 @@ class Progress:
             with suppress(Exception):
                 self._bar = _bar(total)
 
-    def update(self, count: int) -> None:
-        """Tell that so many texts more are done."""
-        if self._bar is not None:
-            with suppress(Exception):
-                self._bar.update(count)
-
-    def wait(self, seconds: float) -> None:
-        """Tell that nothing is sent for so long."""
-        if self._bar is not None:
-            with suppress(Exception):
-                self._bar.set_postfix_str(f"waiting {seconds:.0f} s")
-
-    def close(self) -> None:
-        """Take the bar down."""
-        if self._bar is not None:
-            with suppress(Exception):
-                self._bar.close()
+    def __call__(self, event: Placed | Waiting | Ended) -> None:
+        """Draw what has happened."""
+        if self._bar is None:
+            return
+        with suppress(Exception):
+            match event:
+                case Placed(texts):
+                    self._bar.update(texts)
+                case Waiting(seconds):
+                    self._bar.set_postfix_str(f"waiting {seconds:.0f} s")
+                case Ended():
+                    self._bar.close()
 
 
 class _Console:

@@ -1,0 +1,132 @@
+"""What one call still has to send, as the gate asks for it. Runs on the I/O thread; no I/O."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from gemini_embed.diagnosis import Diagnosis
+from gemini_embed.plan import Bounds, Plan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from gemini_embed.ask import Ask
+    from gemini_embed.contents import Batch, Content
+    from gemini_embed.errors import RequestError
+    from gemini_embed.inquiry import Blame
+    from gemini_embed.quota import Quota, Room
+
+
+class Outbox:
+    """What one call still has to send: a source for `gate.Gate`.
+
+    Args:
+        ask: What the service is asked for.
+        batch_size: Contents in one request, at most.
+        quota: The quota of the gate.
+        on_wait: Called with the seconds that the next request waits for the quota.
+    """
+
+    def __init__(
+        self, ask: Ask, *, batch_size: int, quota: Quota, on_wait: Callable[[float], None]
+    ) -> None:
+        self._route = ask.route
+        self._quota = quota
+        self._on_wait = on_wait
+        self._plan = Plan()
+        self._diagnosis = Diagnosis(ask, self._plan, batch_size=batch_size)
+        self._is_whole = False
+        self._is_closed = False
+        self._news = asyncio.Event()  # of the plan, or of the end
+
+    # What the gate asks.
+
+    def is_empty(self) -> bool:
+        """Tell whether nothing is to be sent now.
+
+        While more may come, no request leaves that is not full: the next content may belong in it.
+        """
+        if self._is_closed:
+            return True
+        is_urgent = self._is_whole or self._plan.has_parts
+        return len(self._plan) < (1 if is_urgent else self._diagnosis.most_texts)
+
+    def note_wait(self, seconds: float) -> None:
+        """Tell that the next request waits for the quota."""
+        self._on_wait(seconds)
+
+    def estimate_next(self) -> int:
+        """Return about how many tokens the next content has; 0 where tokens are not limited."""
+        if not self._quota.counts_tokens:
+            return 0
+        content = self._plan.next_content()
+        return 0 if content is None else round(content.tokens * self._quota.tokens_per_estimate)
+
+    def estimate(self, batch: Batch) -> int:
+        """Return about how many tokens a batch has; 0 where tokens are not limited."""
+        if not self._quota.counts_tokens:
+            return 0
+        return max(1, round(batch.tokens * self._quota.tokens_per_estimate))
+
+    def take(self, room: Room) -> Batch:
+        """Return the next batch that fits; there is one unless `is_empty`."""
+        texts = min(room.texts, self._diagnosis.most_texts)
+        tokens = min(room.tokens, self._route.tokens) / self._quota.tokens_per_estimate
+        batch = self._plan.take(Bounds(texts, tokens, self._diagnosis.most_bytes))
+        assert batch is not None  # noqa: S101 - the gate asks a source that is not empty
+        return batch
+
+    # What the call puts in.
+
+    def add(self, places: Mapping[Content, Sequence[int]], *, is_last: bool) -> None:
+        """Let contents wait; `is_last` says that no others will come."""
+        self._plan.add(places)
+        self._is_whole = is_last
+        self._tell_senders()
+
+    def put_back(self, batch: Batch) -> None:
+        """Let a batch wait again, before what was never sent."""
+        self._plan.put_back(batch)
+        self._tell_senders()
+
+    def shrink(self, batch: Batch) -> None:
+        """Let a batch wait again, in halves, and the next ones be no larger for a while."""
+        self._diagnosis.shrink(batch)
+        self._tell_senders()
+
+    def close(self) -> None:
+        """Send nothing more."""
+        self._is_closed = True
+        self._tell_senders()
+
+    # What its senders see.
+
+    async def has_more(self) -> bool:
+        """Wait for what is to be sent next; tell whether there is anything."""
+        while self.is_empty() and self._may_have_more():
+            await self._news.wait()
+        return not self.is_empty()
+
+    @property
+    def passed(self) -> int:
+        """How many requests went well so far; what is sent remembers it for `refuse`."""
+        return self._diagnosis.passed
+
+    def accept(self, batch: Batch) -> None:
+        """Note that a request went well, and what this shows of others that were refused."""
+        self._diagnosis.accept(batch)
+        self._tell_senders()
+
+    def refuse(self, batch: Batch, error: RequestError, *, passed: int) -> Blame:
+        """Find out what of a refused request is to blame; `passed` is from when it was sent."""
+        blame = self._diagnosis.refuse(batch, error, passed=passed)
+        self._tell_senders()
+        return blame
+
+    def _may_have_more(self) -> bool:
+        return not self._is_closed and (self._diagnosis.is_open or not self._is_whole)
+
+    def _tell_senders(self) -> None:
+        self._news.set()
+        self._news = asyncio.Event()
