@@ -109,8 +109,8 @@ def connect(address: Address, identity: dict[str, Any]) -> Connection:
         return _made(address, identity)
     except Exception as error:  # noqa: BLE001 - the SDK may raise anything
         clean = Secrets(address.secrets()).cleaned(error)
-    told = f"{type(clean).__name__}: {clean}"
-    raise ConfigurationError(f"the SDK does not take these options: {told}") from clean
+    description = f"{type(clean).__name__}: {clean}"
+    raise ConfigurationError(f"the SDK does not take these options: {description}") from clean
 
 
 def _made(address: Address, identity: dict[str, Any]) -> Connection:

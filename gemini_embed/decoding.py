@@ -78,9 +78,9 @@ def split_answer(
             rows = [_row(index, embedding) for index, embedding in enumerate(held)]
         return Parted(rows, json.dumps(_rest(answer, holder, held)).encode())
     except (RecursionError, TypeError, ValueError) as error:
-        told = f"{type(error).__name__}: {error}"
+        description = f"{type(error).__name__}: {error}"
     # Raised out here, without a cause: that one holds the body.
-    raise BadResponseError(f"the answer could not be read: {told}")
+    raise BadResponseError(f"the answer could not be read: {description}")
 
 
 def _read(body: bytes, pause: Callable[[], None], *, fast: bool) -> Any:

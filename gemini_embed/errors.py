@@ -78,8 +78,9 @@ class GeminiEmbedError(Exception):
 
     def _text(self) -> str:
         late = "the deadline passed; " if self.deadline_passed else ""
-        notes = f" ({', '.join(told)})" if (told := self._notes()) else ""
-        return f"{late}{self.summary}{notes}{self._rejected()}{self._finished()}"
+        notes = self._notes()
+        bracket = f" ({', '.join(notes)})" if notes else ""
+        return f"{late}{self.summary}{bracket}{self._rejected()}{self._finished()}"
 
     def _notes(self) -> list[str]:
         """Return what stands in brackets behind the summary."""
@@ -134,8 +135,8 @@ class InvalidInputError(GeminiEmbedError, ValueError):
     """A text cannot be embedded. Nothing was sent.
 
     Attributes:
-        index: Position of the first such text in the caller's list; None only where the error
-            was made from its message alone.
+        index: Position of the first such text in the caller's list; None only in an error that was
+            made of its summary alone.
         reason: What is wrong with it, for instance `"blank"`.
     """
 

@@ -37,26 +37,26 @@ _NOT_MADE = "ClientConnectorError"
 _OF_VALUES = (ArithmeticError, LookupError, TypeError, ValueError)
 
 
-def hopeless(error: Exception, told: str) -> GeminiEmbedError | None:
+def hopeless(error: Exception, description: str) -> GeminiEmbedError | None:
     """Return our error for a fault that no retry mends; None for any other.
 
-    `error` is what an HTTP library raised; `told` says it in words, without secrets.
+    `error` is what an HTTP library raised; `description` says it in words, without secrets.
     """
     if "TooManyRedirects" in _names(error):
-        return RequestError(f"the service redirects without end: {told}")
+        return RequestError(f"the service redirects without end: {description}")
     if _names(error) & _MALFORMED:
-        return unsendable(error, told)
+        return unsendable(error, description)
     # Those of OpenSSL itself: aiohttp's own subclasses say nothing more.
     faults = [fault for fault in _chain(error) if isinstance(fault, ssl.SSLError)]
     faults = [fault for fault in faults if type(fault).__module__ == "ssl"]
     return next((meant for fault in faults if (meant := _of_tls(fault))), None)
 
 
-def unsendable(error: Exception, told: str) -> GeminiEmbedError:
+def unsendable(error: Exception, description: str) -> GeminiEmbedError:
     """Return our error for what was raised before anything was sent."""
     configured = isinstance(error, _OF_VALUES) or _names(error) & _MALFORMED
     kind = ConfigurationError if configured else RequestError
-    return kind(f"the request could not be sent: {told}")
+    return kind(f"the request could not be sent: {description}")
 
 
 def broke_off(error: Exception) -> bool:

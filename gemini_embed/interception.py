@@ -115,10 +115,10 @@ def _without_numbers(body: bytes) -> bytes:
 def _error_as_json(body: bytes, reason: str) -> bytes:
     """Return an error as JSON, which the SDK expects whatever the answer's headers say."""
     try:
-        told = json.loads(body)
+        shown = json.loads(body)
     except (RecursionError, ValueError):
-        told = {"message": body.decode(errors="replace"), "status": reason}
-    return json.dumps(told).encode()
+        shown = {"message": body.decode(errors="replace"), "status": reason}
+    return json.dumps(shown).encode()
 
 
 def _check_redirect(status: int, asked: object, location: str | None) -> int:

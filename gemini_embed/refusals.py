@@ -1,4 +1,4 @@
-"""What the service says when it refuses: status and body -> one of our errors. Performs no I/O.
+"""Makes our errors of the service's refusals: of status, body and headers. Performs no I/O.
 
 The bodies follow google.rpc.Status with its standard details:
 https://github.com/googleapis/googleapis/blob/master/google/rpc/error_details.proto
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from gemini_embed.models import Model
 
 _LONGEST_SHOWN = 500  # a gateway may answer with a page of HTML
-_LARGEST = 10**18  # that a quota may be
+_LARGEST = 10**18  # a larger quota is not believed
 _RETRY_IN = re.compile(r"retry in (\d+(?:\.\d+)?)(ms|s)", re.IGNORECASE)
 _LIMIT_ZERO = re.compile(r"limit: 0(?![\d.])")
 _UNPAID = re.compile(r"BILLING|CREDIT|PREPA|SUSPENDED|DISABLED")
@@ -62,7 +62,7 @@ def refusal(
     said = _text(error.get("message"))
     details = [d for d in _list(error.get("details")) if isinstance(d, dict)]
     shown = said.strip()[:_LONGEST_SHOWN]
-    delay = told_delay(said, details, headers or {})
+    delay = delay_of(said, details, headers or {})
     text = f"{status} {reason or ''}".strip() + (f": {shown}" if shown else "")
     where = f"; asked: {asked}" if asked else ""
     evidence: dict[str, Any] = {
@@ -86,12 +86,12 @@ def refusal(
     return RequestError(**evidence)
 
 
-def told_delay(
+def delay_of(
     message: str, details: list[dict[str, Any]], headers: Mapping[str, str]
 ) -> float | None:
-    """Return the seconds the service asks to wait, or None.
+    """Return the seconds that the service asks to wait, or None.
 
-    The message repeats RetryInfo's delay with finer digits, so it comes first.
+    The message repeats the delay of RetryInfo with more digits, so it is read first.
     """
     if found := _RETRY_IN.search(message):
         return _seconds(found[1], parts=1000 if found[2].lower() == "ms" else 1)
@@ -117,7 +117,7 @@ def _retry_after(value: str) -> float | None:
 
 
 def _seconds(written: str, *, parts: int = 1) -> float | None:
-    """Return so many seconds, or parts of one; None for what is no number, or too large."""
+    """Return a number of seconds, or of `parts` of one; None if it is no number, or too large."""
     if re.fullmatch(r"\d+(\.\d+)?", written) is None:
         return None
     seconds = float(written) / parts
@@ -181,9 +181,9 @@ def _whole(value: object) -> int | None:
 def _is_unpaid(
     evidence: dict[str, Any], details: list[dict[str, Any]], *, names_quota: bool
 ) -> bool:
-    """Tell whether somebody has to pay, or to ask Google, before anything passes.
+    """Tell whether waiting is in vain: somebody has to pay, or to ask Google, first.
 
-    What it says in words counts only where nothing else is said: then it ends a wait early.
+    The message decides only where there is nothing else, and then only ends a wait early.
     """
     if any(_UNPAID.search(_text(detail.get("reason"))) for detail in details):
         return True
@@ -223,18 +223,18 @@ _TOO_LONG = re.compile(r"payload size exceeds", re.IGNORECASE)
 _TOO_MANY_TOKENS = re.compile(r"input token count is \d+ but", re.IGNORECASE)
 
 
-def most_texts(error: RequestError) -> int | None:
-    """Return how many texts a request may have, where a refusal names it in words we know."""
+def limit_named_in(error: RequestError) -> int | None:
+    """Return how many texts a request may have, if a refusal names it in words that we know."""
     found = (pattern.search(error.message) for pattern in _MOST_TEXTS)
     return next((int(match[1]) for match in found if match), None)
 
 
 def is_too_long(error: RequestError) -> bool:
-    """Tell whether a request was refused for its bytes, by its status or in words we know."""
+    """Tell whether a request was refused for its bytes, by status or in words that we know."""
     too_large = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     return error.status == too_large or _TOO_LONG.search(error.message) is not None
 
 
 def has_too_many_tokens(error: RequestError) -> bool:
-    """Tell whether a request was refused for its tokens, in words we know."""
+    """Tell whether a request was refused for its tokens, in words that we know."""
     return _TOO_MANY_TOKENS.search(error.message) is not None

@@ -20,7 +20,7 @@ from gemini_embed.errors import (
     ServiceUnavailableError,
 )
 from gemini_embed.models import MODELS, find_model
-from gemini_embed.refusals import model_not_served, most_texts, refusal
+from gemini_embed.refusals import limit_named_in, model_not_served, refusal
 from gemini_embed.retry import Verdict, verdict
 
 
@@ -236,7 +236,9 @@ def test_a_limit_of_5000_digits_is_none() -> None:
     error = refusal(429, body("x", "X", {"violations": [violation]}))
     assert isinstance(error, QuotaExceededError)
     assert error.quota_value is None
-    assert most_texts(refusal(400, body(f"at most {NINES} requests can be in one batch"))) is None
+    assert (
+        limit_named_in(refusal(400, body(f"at most {NINES} requests can be in one batch"))) is None
+    )
 
 
 @pytest.mark.parametrize(
