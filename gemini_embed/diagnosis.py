@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from gemini_embed.inquiry import Blame, Inquiry
 from gemini_embed.learned import forget, limits_of
-from gemini_embed.refusals import has_too_many_tokens, is_too_long, most_texts
+from gemini_embed.refusals import has_too_many_tokens, is_too_long, limit_named_in
 
 if TYPE_CHECKING:
     from gemini_embed.ask import Ask
@@ -93,7 +93,7 @@ class Diagnosis:
             return False
         if is_too_long(error):
             return self._limits.refuse_size(batch.count_bytes())
-        named = most_texts(error)
+        named = limit_named_in(error)
         return named is not None and self._limits.refuse_texts(len(batch), named)
 
     def _plan_inquiry(self) -> None:
