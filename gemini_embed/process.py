@@ -34,6 +34,7 @@ def start_thread(work: Callable[[], None], *, name: str) -> None:
     """Do work on a real daemon thread, under gevent too.
 
     A greenlet would run the event loop, or wait, on one of the caller's threads.
+    Debuggers, profilers and coverage see into it, as they do into those of `threading`.
 
     Raises:
         RuntimeError: The system allows no more threads. Python 3.12 and newer start none while the
@@ -41,6 +42,10 @@ def start_thread(work: Callable[[], None], *, name: str) -> None:
     """
 
     def run() -> None:
+        if (trace := threading.gettrace()) is not None:
+            sys.settrace(trace)
+        if (profile := threading.getprofile()) is not None:
+            sys.setprofile(profile)
         threading.current_thread().name = name
         work()
 

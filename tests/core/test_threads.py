@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gemini_embed import threads
+from gemini_embed import process, threads
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from types import FrameType
 
 VARIABLE = contextvars.ContextVar("VARIABLE", default="unset")
 
@@ -29,6 +30,24 @@ async def test_work_sees_the_callers_context_and_its_outcome_comes_back() -> Non
         with pytest.raises(error):
             await threads.in_thread(_raise, error)
     assert await threads.in_thread(VARIABLE.get) == "mine"
+
+
+@pytest.mark.parametrize("hook", ["trace", "profile"])
+def test_what_looks_into_threads_sees_into_ours(hook: str) -> None:
+    """Debuggers, profilers and coverage do not miss the thread on which all requests are made."""
+    set_hook, get_hook = (getattr(threading, verb + hook) for verb in ("set", "get"))
+    before, seen, done = get_hook(), [], threading.Event()
+
+    def look(frame: FrameType, event: str, argument: object) -> None:  # noqa: ARG001 - a hook
+        seen.append(frame.f_code)
+
+    set_hook(look)
+    try:
+        process.start_thread(done.set, name="a thread")
+        assert done.wait(60)
+    finally:
+        set_hook(before)
+    assert threading.Event.set.__code__ in seen
 
 
 def _raise(error: type[BaseException]) -> None:
