@@ -27,14 +27,14 @@ _OFF = frozenset({"false", "0", "no", "off"})
 def choose_backend(
     *, vertexai: bool | None, project: str | None, location: str | None, credentials: object
 ) -> Backend:
-    """Return the service that the options and the environment ask for, without its place.
+    """Return the service that options and environment choose, without project and location.
 
-    `vertexai` decides; then the environment; then whether there is something that only Vertex
-    AI takes. That is the order of langchain-google-genai.
+    `vertexai` decides; then the environment; then whether there is an option that only Vertex AI
+    has. langchain-google-genai has the same order.
 
     Raises:
-        ConfigurationError: Options of Vertex AI where it is not to be used, or an environment
-            variable that is neither true nor false.
+        ConfigurationError: There are options of Vertex AI for the Gemini API, or an environment
+            variable is neither true nor false.
     """
     given = {"project": project, "location": location, "credentials": credentials}
     only_vertex = [name for name, value in given.items() if value]
@@ -62,7 +62,7 @@ def with_location(
 ) -> Backend:
     """Return a Vertex backend with its project and location.
 
-    `express`: a key of the caller's own, without a project, says both.
+    With `express` and without a project, the key decides both.
     """
     if backend.name == "gemini":
         return backend

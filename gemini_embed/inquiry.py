@@ -1,8 +1,8 @@
 """Who is to blame for a refusal that does not say: the request, one of its texts, or their number.
 
 Performs no I/O. Nothing here reads what the service said. A text is sent alone, then another: if
-both are refused, it is the request, whatever it holds. Else what was refused is halved until a
-text is refused alone, or until all of it has passed: then it was too many texts.
+both are refused, the request is to blame, whatever it holds. Else the refused batch is halved until
+a text is refused alone, or until all texts have passed: then they were too many.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from gemini_embed.contents import Batch
 
 _ENOUGH = 2
-"""Texts refused alone, one after another, that convict the request."""
+"""Texts refused alone, one after another, that show that the request is to blame."""
 
 _ENOUGH_LATER = 5
 """The same where requests of this call went well before."""
@@ -29,17 +29,17 @@ _ENOUGH_LATER = 5
 class Blame(Enum):
     """What a refusal shows."""
 
-    NOBODY = "that something of it is at fault; it is looked into"
-    TEXT = "that this one text is; the others may go well without it"
-    REQUEST = "that it is not the texts"
+    NOBODY = "not yet what is to blame; parts of it are sent to find out"
+    TEXT = "that this text is to blame; the others may go well without it"
+    REQUEST = "that the request is to blame, whatever texts it holds"
 
 
 class Inquiry:
     """The unexplained refusals of one call.
 
-    While it is `in_doubt` whether any request would pass, nothing is to be sent but what `due`
-    gives. Until the first of the refusals is explained, their parts go one at a time: the
-    explanation may hold for the others.
+    While it is `in_doubt` whether any request would pass, only what `due` yields may be sent. Until
+    the first refusal is explained, parts are sent one at a time: the explanation may hold for the
+    other refusals as well.
     """
 
     def __init__(self) -> None:
@@ -47,9 +47,9 @@ class Inquiry:
         self._passed = 0
         self._alone = 0
         self._explained = False
-        self._held: deque[Batch] = deque()  # refused, and not looked into yet
-        self._parts: list[Batch] = []  # of those that are; the last goes first
-        self._out = 0  # texts of parts that were given out and have no answer yet
+        self._held: deque[Batch] = deque()  # refused, and not halved yet
+        self._parts: list[Batch] = []  # of refused ones, to be sent; the last goes first
+        self._out = 0  # texts in parts that were sent and have no answer yet
 
     @property
     def is_open(self) -> bool:
@@ -65,8 +65,8 @@ class Inquiry:
         """Note that a request went well.
 
         Returns:
-            How many texts were refused together although each of them has passed, where that
-            is now known: as many are too many.
+            A number of texts that is too many for one request, if one is known now: so many were
+            refused together, and each of them has passed.
         """
         self._passed += 1
         self._alone = 0
@@ -74,7 +74,7 @@ class Inquiry:
         return self._resolve(batch, harmless=True)
 
     def refuse(self, batch: Batch, *, passed: int) -> Blame:
-        """Note that a request was refused; of the call's, `passed` had gone well as it was sent."""
+        """Note that a request was refused; when it was sent, `passed` had gone well."""
         is_alone = len(batch) == 1
         if passed == self._passed and (batch.within is None or self.in_doubt):
             self.in_doubt = True
@@ -95,15 +95,15 @@ class Inquiry:
         """Yield what is to be sent now, before all else.
 
         Args:
-            most: How many texts a request may have; what was refused with more needs no inquiry.
-            pick: Takes one of the texts out of those that nothing is known of.
+            most: How many texts a request may have. A refused batch of more is only made smaller.
+            pick: Takes one of the texts that were never sent.
         """
         if self.in_doubt:
             if not self._out and (probe := self._probe(pick)) is not None:
                 self._out += 1
                 yield probe
                 return
-            self.in_doubt = bool(self._out)  # else there is nobody left to ask
+            self.in_doubt = bool(self._out)  # else no text is left to try
         while not self.in_doubt and (self._explained or not self._out):
             if not self._parts and self._held:
                 root = self._held.popleft()
@@ -118,7 +118,7 @@ class Inquiry:
             yield part
 
     def _probe(self, pick: Callable[[], Batch | None]) -> Batch | None:
-        """Return one text, from the middle of what was refused if there is such a thing."""
+        """Return one text to be sent alone: from the middle of a refused batch, if there is one."""
         if not (self._parts or self._held):
             probe = pick()
             return None if probe is None else replace(probe, within=Refused(1, 1))

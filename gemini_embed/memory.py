@@ -33,7 +33,7 @@ _LOOKED_UP_AT_ONCE = 1000
 """Texts looked up in one go, and again while these are put in place: some megabytes of vectors."""
 
 _BRIEF = 0.005
-"""Seconds that keeping an answer may hold everything else up."""
+"""Seconds for which the I/O loop may stand still while an answer is stored: see `_kept`."""
 
 
 class Found(NamedTuple):
@@ -51,7 +51,7 @@ class Found(NamedTuple):
 
 
 class _Way(NamedTuple):
-    """Part of a key: what a vector was asked of, and how long it is."""
+    """The part of a key that all contents of a call share."""
 
     model: str
     service: str | None
@@ -143,7 +143,8 @@ class Memory:
 
         begin(keep)
         if self._quick:
-            # Two busy threads take the interpreter from each other: standing still is faster.
+            # Blocks the I/O loop on purpose: while two threads compete for the interpreter (the
+            # GIL), both are slow. `make bench` measures it, section Cache, filling.
             wait([outcome], timeout=_BRIEF)
         if not outcome.done():
             await asyncio.wrap_future(outcome)
