@@ -15,7 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import environments, kept, plot, report, speed, trouble
+from benchmarks import cached, environments, plot, report, speed, trouble
 from benchmarks.field import Bench, Crew
 from benchmarks.quotas.section import quotas
 from benchmarks.results import Section
@@ -35,7 +35,7 @@ SECTIONS: dict[str, Callable[[Bench], Section]] = {
     "known-quota": trouble.known_quota,
     "quotas": quotas,
     "storm": trouble.storm,
-    "cache": kept.cache,
+    "cache": cached.cache,
     "import": speed.imports,
     "first-call": speed.first_call,
 }

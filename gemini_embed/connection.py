@@ -93,7 +93,7 @@ class Connection(NamedTuple):
     def leave_to_parent(self) -> None:
         """Let go of a session in a forked child without closing it: the parent uses it."""
         if self.session is not None and not self.session.closed:
-            process.keep_from_child(self.session.connector)
+            process.leave_to_parent(self.session.connector)
             self.session.detach()
 
 

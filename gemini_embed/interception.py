@@ -191,7 +191,7 @@ async def _on_response(response: Any) -> None:
     if not is_the_sdks(response.request):
         return
     _reading.get().answered = True
-    kept = _check_redirect(response.status_code, response.url, response.headers.get("location"))
+    status = _check_redirect(response.status_code, response.url, response.headers.get("location"))
     if response.is_stream_consumed:  # a hook of the caller's has read it
         if response.status_code == HTTPStatus.OK:
             _without_numbers(response.content)
@@ -204,7 +204,7 @@ async def _on_response(response: Any) -> None:
         response.stream = response_class(200, content=body).stream
         response.headers.pop("content-encoding", None)
         response.encoding = "utf-8"
-    response.status_code = kept
+    response.status_code = status
 
 
 HAS_AIOHTTP = aiohttp is not None

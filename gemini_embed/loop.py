@@ -225,7 +225,7 @@ async def _outcome(
     frames of the I/O thread, which tell the caller nothing. When the process ends, only daemon
     threads still wait, and they end as daemon threads do: silently.
     """
-    notices.keep_here()
+    notices.collect_here()
     try:
         value = await function(*args)
     except (SystemExit, KeyboardInterrupt) as error:
@@ -270,7 +270,7 @@ def _stop() -> None:
 
 def _after_fork() -> None:
     global _lock, _thread, _over  # noqa: PLW0603 - see above; the parent may have held the lock
-    process.keep_from_child(_thread)
+    process.leave_to_parent(_thread)
     _lock = process.new_lock(again=True)
     _thread, _over = None, False
 

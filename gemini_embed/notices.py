@@ -48,11 +48,11 @@ class Notices:
     def __init__(self) -> None:
         self._kept: list[tuple[str, type[Warning]]] | None = []
 
-    def keep_here(self) -> None:
+    def collect_here(self) -> None:
         """Keep all warnings from here on, of this task and of those it starts."""
         _notices.set(self)
 
-    def kept(self, message: str, category: type[Warning]) -> bool:
+    def collect(self, message: str, category: type[Warning]) -> bool:
         """Keep a warning, unless the call is over."""
         if self._kept is None:
             return False
@@ -89,7 +89,7 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
     """
     message = Secrets(()).without(message)
     notices = _notices.get()
-    if notices is not None and notices.kept(message, category):
+    if notices is not None and notices.collect(message, category):
         return
     frame = _callers_frame()
     names = frame.f_globals

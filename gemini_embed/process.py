@@ -97,7 +97,7 @@ def importing() -> Generator[None]:
         yield
 
 
-def keep_from_child(*parents: object) -> None:
+def leave_to_parent(*parents: object) -> None:
     """Keep alive, in a forked child, what belongs to the parent, so that nothing closes it."""
     _inherited.extend(parents)
 

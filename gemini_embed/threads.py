@@ -115,7 +115,7 @@ class Executor(ThreadPoolExecutor):
 
 def _after_fork() -> None:
     global _workers  # noqa: PLW0603 - the parent's threads are not here
-    process.keep_from_child(_workers)
+    process.leave_to_parent(_workers)
     _workers = _Workers()
 
 

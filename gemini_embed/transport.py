@@ -239,7 +239,7 @@ async def _close_all() -> None:
 
 
 def _after_fork() -> None:
-    process.keep_from_child(*_open)
+    process.leave_to_parent(*_open)
     for connection in _open:
         connection.leave_to_parent()
     _open.clear()

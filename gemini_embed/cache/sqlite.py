@@ -148,7 +148,7 @@ class SQLiteCache:
 
     def _leave_to_parent(self) -> None:
         """Start with new locks and connections; in a forked child the old are the parent's."""
-        process.keep_from_child(*self._handles)
+        process.leave_to_parent(*self._handles)
         # Two connections: with a write-ahead log, who reads does not wait for who writes.
         self._past = Past()
         self._reader, self._writer = self._handles = self._handle(), self._handle()

@@ -137,7 +137,7 @@ def test_a_warning_made_an_error_does_not_hide_the_error_of_a_call(
 def test_a_warning_after_the_call_is_not_lost() -> None:
     """What a thread that outlives its call has to say is said at once."""
     with carried() as kept:
-        kept.keep_here()
+        kept.collect_here()
         context = contextvars.copy_context()
     notices._notices.set(None)
 

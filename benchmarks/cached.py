@@ -1,4 +1,4 @@
-"""The section about vectors that are kept: a cached run, a cold one, and the file's size."""
+"""The section about the cache: runs with all texts known, with none, and the size of the file."""
 
 from __future__ import annotations
 
