@@ -5,6 +5,7 @@ import tomllib
 from importlib import metadata, resources
 
 import pytest
+import yaml
 from pages import README, ROOT, run
 
 import gemini_embed
@@ -91,6 +92,22 @@ def test_the_package_page_links_to_no_file_that_is_not_there() -> None:
     assert "docs/coming-over.md" in named
     assert all((ROOT / name).is_file() and name.startswith(shipped) for name in named)
     assert "README.md" in shipped  # what names them
+
+
+def test_the_workflow_runs_targets_that_there_are() -> None:
+    """What is checked in public is what a developer runs, with every Python that is supported."""
+    jobs = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8"))["jobs"]
+    steps = [step.get("run", "") for job in jobs.values() for step in job["steps"]]
+    matrices = [job["strategy"]["matrix"] for job in jobs.values() if "strategy" in job]
+    asked = {target for matrix in matrices for target in matrix.get("target", ())}
+    asked |= {name for step in steps for name in re.findall(r"^make ([\w.-]+)$", step)}
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+
+    assert asked <= set(re.findall(r"^([\w.-]+):.* ## ", makefile, re.MULTILINE))
+    assert {"lint", "typecheck", "test", "dist"} <= asked
+    (pythons,) = (matrix["python"] for matrix in matrices if "python" in matrix)
+    supported = metadata.metadata("gemini-embed").get_all("Classifier") or []
+    assert {line.rpartition(" ")[2] for line in supported if "Python :: 3." in line} <= {*pythons}
 
 
 def test_both_sdk_generations_are_allowed() -> None:

@@ -118,8 +118,9 @@ def engine(
 ) -> Engine:
     """Return an engine on the running loop that sends to the service."""
     observers = [] if on_retry is None else [RetryHook(on_retry)]
-    given = {"quota": Quota(), "max_concurrency": 8, "backoff": Backoff(), **options}
-    return Engine(service, **{"observers": observers, **given})
+    usual = {"quota": Quota(), "max_concurrency": 8, "backoff": Backoff(), "observers": observers}
+    given: dict[str, Any] = {**usual, **options}
+    return Engine(service, **given)
 
 
 ASK = Ask(

@@ -25,6 +25,7 @@ class Observer(Protocol):
     @property
     def sees(self) -> Sequence[type[Event]]:
         """The kinds."""
+        ...
 
     def __call__(self, event: Any, /) -> None:
         """Take note; it must be quick, and what it raises ends the call."""
