@@ -1,58 +1,188 @@
-"""What both adapters need of the core: its options' names, one core for them, and closing it."""
+"""The one door from the core to its two adapters, which are pydantic models.
+
+They have from here: the core's options as fields, one value for each option however it is
+spelled, one core for the options as they are, vectors as lists, and closing.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping  # noqa: TC003 - pydantic reads the annotations
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypedDict
 
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, SecretStr
+from pydantic.json_schema import SkipJsonSchema  # noqa: TC002 - likewise
+
+from gemini_embed.checks import number, refuse_unknown, whole
+from gemini_embed.closing import Closing
 from gemini_embed.embedder import GeminiEmbedder
 from gemini_embed.errors import ConfigurationError
-from gemini_embed.options import check_picklable
+from gemini_embed.fingerprint import HasFingerprint
+from gemini_embed.inputs import OnBlank, OnSurrogate, as_list
+from gemini_embed.models import NEWEST, TEXTS_PER_REQUEST, Normalize
+from gemini_embed.observe.events import Retry  # noqa: TC001 - likewise
+from gemini_embed.options import CallOptions, Options, check_picklable, meant_by_first_release
+from gemini_embed.quota import Quota  # noqa: TC001 - likewise
+from gemini_embed.redaction import ShownUrl, forgetful, shown_url
+from gemini_embed.results import lists_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
+    from os import PathLike
+    from typing import Unpack
 
+    from google import genai
+    from google.auth.credentials import Credentials
     from pydantic.fields import FieldInfo
 
+    from gemini_embed.cache import Cache
 
-def one_value(spellings: Mapping[str, Any]) -> Any:
-    """Return the one value that several spellings of an option agree on, None where none is given.
+    AnyCache = bool | str | PathLike[str] | Cache | None
+    AnyClient = genai.Client | None
+    AnyCredentials = Credentials | str | PathLike[str] | None
+else:  # the core checks them; pydantic would need the SDK and google-auth to do so
+    AnyCache = AnyClient = AnyCredentials = Any
+
+__all__ = [
+    "NEWEST",
+    "TEXTS_PER_REQUEST",
+    "Adapted",
+    "CallOptions",
+    "HasFingerprint",
+    "OptionArgs",
+    "OptionFields",
+    "Secret",
+    "Spelling",
+    "as_list",
+    "forgetful",
+    "number",
+    "other_name",
+    "refuse_unknown",
+    "shown_url",
+    "whole",
+]
+
+Secret = Annotated[
+    str | SecretStr,
+    AfterValidator(lambda given: SecretStr(given) if isinstance(given, str) else given),
+]
+"""For a pydantic field: a secret that may be given in clear, and is never held or shown so."""
+
+
+class OptionFields(BaseModel):
+    """The core's options as fields: `gemini_embed.options.Options` says what each means.
+
+    It comes last among the bases of an adapter: type checkers then still know the constructor's
+    names. `model`, `api_key` and `batch_size` are the adapter's own: frameworks rename them.
+    """
+
+    behaves_like: str | None = None
+    vertexai: bool | None = None
+    project: str | None = None
+    location: str | None = None
+    credentials: AnyCredentials = Field(default=None, exclude=True)
+    task_type: str | None = None
+    output_dimensionality: int | None = None
+    normalize: Normalize = "auto"
+    task_prefix: bool = True
+    on_blank: OnBlank = "error"
+    on_surrogate: OnSurrogate = "error"
+    max_concurrency: int = 8
+    timeout: float | None = 60.0
+    deadline: float | None = None
+    max_retries: int | None = None
+    max_wait: float | None = 300.0
+    retry_min_seconds: float = 1.0
+    retry_max_seconds: float = 60.0
+    retry_exponential_base: float = 2.0
+    on_retry: SkipJsonSchema[Callable[[Retry], None] | None] = Field(default=None, exclude=True)
+    quota: SkipJsonSchema[Quota | None] = Field(default=None, exclude=True)
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+    cache: AnyCache = Field(default=None, exclude=True)
+    cache_full_dimension: bool = False
+    base_url: ShownUrl | None = None
+    service_name: str | None = None
+    api_version: str | None = None
+    additional_headers: Mapping[str, Secret] | None = Field(default=None, exclude=True)
+    client_args: Mapping[str, Any] | None = Field(default=None, exclude=True)
+    fast_decode: bool = True
+    client: AnyClient = Field(default=None, exclude=True)
+
+    model_config = ConfigDict(
+        extra="forbid",
+        protected_namespaces=(),
+        arbitrary_types_allowed=True,
+        hide_input_in_errors=True,
+    )
+
+    _core: GeminiEmbedder | None = PrivateAttr(default=None)
+
+
+class OptionArgs(TypedDict, total=False):
+    """The core's options as the keywords of a constructor that spells out the rest of them."""
+
+    behaves_like: str | None
+    vertexai: bool | None
+    project: str | None
+    location: str | None
+    credentials: AnyCredentials
+    task_type: str | None
+    output_dimensionality: int | None
+    normalize: Normalize
+    task_prefix: bool
+    on_blank: OnBlank
+    on_surrogate: OnSurrogate
+    max_concurrency: int
+    deadline: float | None
+    max_retries: int | None
+    max_wait: float | None
+    on_retry: Callable[[Retry], None] | None
+    quota: Quota | None
+    requests_per_minute: int | None
+    tokens_per_minute: int | None
+    cache: AnyCache
+    cache_full_dimension: bool
+    base_url: str | None
+    service_name: str | None
+    api_version: str | None
+    additional_headers: Mapping[str, str | SecretStr] | None
+    client_args: Mapping[str, Any] | None
+    fast_decode: bool
+    client: AnyClient
+
+
+def other_name(field: str) -> property:
+    """Return an attribute that is another name of a field."""
+    return property(
+        lambda self: getattr(self, field), lambda self, value: setattr(self, field, value)
+    )
+
+
+Spelling = tuple[str, str, Any]
+"""An option, how the caller spelled it, and the value."""
+
+
+def one_value_each(spelled: Iterable[Spelling]) -> dict[str, Any]:
+    """Return the one value that all spellings of an option agree on; None says nothing.
 
     Raises:
         ConfigurationError: Two spellings with different values; the values are not shown,
             since one of them may be a key.
     """
-    given = {name: value for name, value in spellings.items() if value is not None}
-    values = iter(given.values())
-    first = next(values, None)
-    if any(value != first for value in values):
-        raise ConfigurationError(f"{' and '.join(given)} mean the same and have different values")
-    return first
+    found: dict[str, tuple[str, Any]] = {}
+    for option, spelling, value in spelled:
+        if value is None:
+            continue
+        first, other = found.setdefault(option, (spelling, value))
+        if other != value:
+            raise ConfigurationError(
+                f"{first} and {spelling} mean the same and have different values"
+            )
+    return {option: value for option, (_, value) in found.items()}
 
 
-OPTIONS = frozenset(field.name for field in fields(GeminiEmbedder))
-"""The names of all options, for adapters."""
-
-
-def embedder_for(options: dict[str, Any], last: GeminiEmbedder | None) -> GeminiEmbedder:
-    """Return an embedder of these options: the last one if it has them, else a new one.
-
-    For adapters, whose fields may be assigned at any time. A new one goes on counting where
-    the last one was, if what it is told of the quota is the same.
-    """
-    if last is not None and last._given == options:  # noqa: SLF001 - our own class
-        return last
-    made = GeminiEmbedder(**options)
-    made._given = options  # noqa: SLF001 - likewise
-    if last is not None and all(
-        getattr(last, name) == getattr(made, name)
-        for name in ("quota", "requests_per_minute", "tokens_per_minute")
-    ):
-        made._quota = last._quota  # noqa: SLF001 - likewise
-    return made
-
-
-def is_dump_of_first_release(options: Mapping[str, Any]) -> bool:
+def _is_dump_of_first_release(options: Mapping[str, Any]) -> bool:
     """Tell whether options are those that a dump or a pickle of release 0.1 holds.
 
     It wrote all of these always; later ones write `on_surrogate`, too.
@@ -61,21 +191,91 @@ def is_dump_of_first_release(options: Mapping[str, Any]) -> bool:
     return always <= options.keys() and "on_surrogate" not in options
 
 
-class Adapted:
-    """What both adapters, which are pydantic models, have from the core they keep in `_core`."""
+class Adapted(Closing):
+    """What an adapter does with its options and its core; comes first among its bases."""
+
+    _spellings: ClassVar[Mapping[str, str]]
+    """Names of options, the core's and others that users write, and the fields they stand for."""
 
     _core: GeminiEmbedder | None
     model_fields: ClassVar[dict[str, FieldInfo]]
 
-    @property
-    def _embedder(self) -> GeminiEmbedder:
-        """The core for the options as they are now: fields may be assigned at any time."""
-        raise NotImplementedError
+    @classmethod
+    def _field(cls, option: str) -> str:
+        return cls._spellings.get(option, option)
 
     @classmethod
     def _default(cls, name: str) -> Any:
         """Return the default of a field: a subclass may have one of its own."""
         return cls.model_fields[name].get_default(call_default_factory=True)
+
+    @classmethod
+    def _read(cls, given: Mapping[str, Any], held: Iterable[Spelling] = ()) -> dict[str, Any]:
+        """Return what a constructor was given, by the names of the fields.
+
+        Args:
+            given: The options as the caller spelled them.
+            held: Those that came inside of others.
+
+        Raises:
+            ConfigurationError: Two spellings of an option have different values.
+        """
+        options = {name: value for name, value in given.items() if name not in cls._spellings}
+        named = ((name, name, value) for name, value in options.items())
+        renamed = ((cls._spellings[n], n, v) for n, v in given.items() if n in cls._spellings)
+        options |= one_value_each([*named, *renamed, *held])
+        options |= cls._meant_by_first_release(options)
+        credentials = options.get("credentials", cls._default("credentials"))
+        if credentials is not None and options.get("vertexai") is None:
+            options["vertexai"] = True  # a dump leaves the credentials out
+        return options
+
+    @classmethod
+    def _meant_by_first_release(cls, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what to add to the options in a dump or a pickle of release 0.1."""
+        if not _is_dump_of_first_release(options):
+            return {}
+        return {"behaves_like": meant_by_first_release(options.get(cls._field("model")))}
+
+    def _begin(self) -> None:
+        """Refuse now what cannot work, and hold the key that was found."""
+        core = self._embedder
+        self.__dict__[self._field("api_key")] = core.api_key  # a subclass may call it a string
+        core._given = self._options
+
+    @property
+    def _options(self) -> dict[str, Any]:
+        """The core's options, by its names for them."""
+        return {name: self.__dict__[self._field(name)] for name in _OPTIONS}
+
+    @property
+    @forgetful
+    def _embedder(self) -> GeminiEmbedder:
+        """The core for the options as they are now: fields may be assigned at any time.
+
+        A new one goes on counting where the last one was, if what it is told of the quota is the
+        same.
+        """
+        last, options = self._core, self._options
+        if last is not None and last._given == options:
+            return last
+        self._core = made = GeminiEmbedder(**options)
+        made._given = options
+        if last is not None and all(
+            getattr(last, name) == getattr(made, name) for name in _OF_THE_QUOTA
+        ):
+            made._quota = last._quota
+        return made
+
+    def _lists(self, texts: Iterable[str], **call: Unpack[CallOptions]) -> list[list[float]]:
+        """Embed texts, and return plain floats, made while other answers are on their way."""
+        core = self._embedder
+        return lists_of(core._run(core._checked(texts, as_lists=True, **call)))
+
+    async def _alists(self, texts: Iterable[str], **call: Unpack[CallOptions]) -> list[list[float]]:
+        """Embed texts; the async twin of `_lists`."""
+        core = self._embedder
+        return lists_of(await core._arun(core._checked(texts, as_lists=True, **call)))
 
     @property
     def fingerprint(self) -> str:
@@ -100,7 +300,11 @@ class Adapted:
         return state
 
     def __setstate__(self, state: dict[Any, Any]) -> None:
-        super().__setstate__(state)  # type: ignore[misc] # pydantic's, or the framework's own
+        """Take what `__getstate__` returned, or release 0.1's, which knew fewer options."""
+        held = state["__dict__"]
+        held = held | self._meant_by_first_release(held)
+        held |= {name: self._default(name) for name in type(self).model_fields.keys() - held.keys()}
+        super().__setstate__({**state, "__dict__": held})  # type: ignore[misc] # pydantic's
         if pickled := (state.get("__pydantic_private__") or {}).get("_core"):
             self._core = pickled  # whose quota is shared, also where the framework made another
 
@@ -114,14 +318,7 @@ class Adapted:
         if self._core is not None:
             await self._core.aclose()
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+_OPTIONS = tuple(field.name for field in fields(Options))
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.aclose()
+_OF_THE_QUOTA = ("quota", "requests_per_minute", "tokens_per_minute")

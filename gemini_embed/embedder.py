@@ -1,4 +1,4 @@
-"""The public client: `GeminiEmbedder`, its options and its two methods."""
+"""The public client: `GeminiEmbedder` and its two methods."""
 
 from __future__ import annotations
 
@@ -8,50 +8,36 @@ from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, Self, TypeVar, get_args
 
 from gemini_embed import loop, process
-from gemini_embed.address import address_of, service_of
-from gemini_embed.ask import Ask, Backend
-from gemini_embed.backend import choose_backend, sdk_version, with_location
+from gemini_embed.address import address_of
+from gemini_embed.ask import Ask
+from gemini_embed.backend import sdk_version
 from gemini_embed.checks import one_of, optional, whole
-from gemini_embed.credentials import find_key
-from gemini_embed.errors import ConfigurationError, ServiceUnavailableError
-from gemini_embed.fingerprint import fingerprint
+from gemini_embed.closing import Closing
+from gemini_embed.configured import Configured
+from gemini_embed.contents import Content
+from gemini_embed.errors import ServiceUnavailableError
 from gemini_embed.inputs import check_texts, check_titles
-from gemini_embed.models import (
-    TEXTS_PER_REQUEST,
-    check_dimension,
-    find_model,
-    must_normalize,
-    route_of,
-    warn_of_status,
-)
+from gemini_embed.models import TEXTS_PER_REQUEST, check_dimension, must_normalize, route_of
 from gemini_embed.notices import warn
 from gemini_embed.observe.watch import RetryHook
-from gemini_embed.options import Options, check_picklable, meant_by_first_release
+from gemini_embed.options import check_picklable, meant_by_first_release
 from gemini_embed.policy import CallPolicy
 from gemini_embed.quota import Quota
 from gemini_embed.redaction import forgetful
 from gemini_embed.results import Usage, Wanted, warn_of_truncated
 from gemini_embed.retry import MAX_RETRIES, Backoff
-from gemini_embed.service_address import (
-    address_of_client,
-    gateway_of,
-    read_address,
-    warn_of_plain_http,
-)
 from gemini_embed.tasks import TITLED, Role, content_for, parse_task_type, task_for
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
+    from typing import Unpack
 
-    from gemini_embed.ask import Service
-    from gemini_embed.cache.guard import GuardedCache
-    from gemini_embed.contents import Content, TaskType
     from gemini_embed.engine import Engine
+    from gemini_embed.options import CallOptions
     from gemini_embed.results import EmbeddingResult
-    from gemini_embed.service_address import ServiceAddress
 
 
-class GeminiEmbedder(Options):
+class GeminiEmbedder(Configured, Closing):
     """Embeds texts with Google's Gemini Embedding models.
 
     Building one touches no network and needs no key yet. It may be used from any number of
@@ -69,118 +55,9 @@ class GeminiEmbedder(Options):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        backend = self._chosen_backend()
-        self._elsewhere = self._find_address(backend)
-        self._settled: Service | None = None
-        self._row = find_model(
-            self.model, behaves_like=self.behaves_like, elsewhere=self._is_elsewhere
-        )
-        key = find_key(self.api_key)
-        self._backend = with_location(
-            backend,
-            self._row,
-            project=self.project,
-            location=self.location,
-            express=key is not None and key.is_own,
-        )
-        if backend.name == "vertex" and key is not None and not key.is_own:
-            self.api_key = None  # the environment's: looked for again when it is needed
-        self._purpose: TaskType | None = parse_task_type(self.task_type)
-        check_dimension(self._row, self.output_dimensionality)
-        warn_of_status(self._row, backend.name)
-        self._cache: GuardedCache | None = None
-        if self.cache is not None and self.cache is not False:
-            from gemini_embed.cache import cache_of  # noqa: PLC0415 - loads sqlite3
-
-            self._cache = cache_of(self.cache)
-            if self.client and not (self._elsewhere or self.service_name):
-                raise ConfigurationError(
-                    "cache needs service_name here: this client does not say which service it asks"
-                )
-        if self.cache_full_dimension and not (self._cache and self._row.nested):
-            raise ConfigurationError(
-                "cache_full_dimension needs a cache, and a model whose smaller vectors are the "
-                "beginning of the full one"
-            )
         self._quota = self.quota or Quota(self.requests_per_minute, self.tokens_per_minute)
         self._engine: Engine | None = None
-        self._given: dict[str, Any] | None = None
-        self._built = True
-
-    def _find_address(self, backend: Backend) -> ServiceAddress | None:
-        if self.client is not None:
-            found = address_of_client(self.client)
-        else:
-            found = read_address(self.base_url, "base_url") or gateway_of(backend.name)
-        if found is not None:
-            warn_of_plain_http(found)
-        return found
-
-    @property
-    def _is_elsewhere(self) -> bool:
-        """Whether another service than Google's own is asked."""
-        if self._elsewhere is None:
-            return self.client is not None
-        return not self._elsewhere.is_google
-
-    @property
-    def _service(self) -> Service:
-        """The service, as keys and fingerprints name it: settled when it is first needed.
-
-        An address that the environment names may still come until then, as a key may.
-        """
-        if self._settled is None:
-            if self._elsewhere is None:
-                self._elsewhere = self._find_address(self._backend)
-            self._settled = service_of(self, self._row, self._elsewhere, self._backend.name)
-        return self._settled
-
-    def _chosen_backend(self) -> Backend:
-        if self.client is not None:
-            is_vertex = bool(getattr(self.client, "vertexai", False))
-            return Backend("vertex" if is_vertex else "gemini", "client")
-        return choose_backend(
-            vertexai=self.vertexai,
-            project=self.project,
-            location=self.location,
-            credentials=self.credentials,
-        )
-
-    def __setattr__(self, name: str, value: object) -> None:
-        # A half-changed embedder would send to one model and be taken for another.
-        if getattr(self, "_built", False) and not name.startswith("_"):
-            raise AttributeError(
-                f"{name} is fixed once an embedder is built; make another: "
-                f"dataclasses.replace(embedder, {name}=...)"
-            )
-        super().__setattr__(name, value)
-
-    @property
-    def fingerprint(self) -> str:
-        """All that shapes a vector but the text: see `gemini_embed.fingerprint`.
-
-        Stable across processes and releases; for the embedder's own settings, not for what a
-        single call asks for. Keep it beside an index, and compare with `check_fingerprint`.
-        """
-        return self._fingerprint(self._row.name, self._service.name)
-
-    @property
-    def former_fingerprints(self) -> tuple[str, ...]:
-        """What release 0.1 called the same settings; `check_fingerprint` takes it, too."""
-        return tuple(self._fingerprint(*former) for former in self._service.former)
-
-    def _fingerprint(self, name: str, service: str | None) -> str:
-        dimension = self.output_dimensionality or self._row.dimension
-        whole = self._row.normalized == "always" or dimension == self._row.dimension
-        return fingerprint(
-            replace(self._row, name=name),
-            dimension=dimension,
-            purpose=self._purpose,
-            task_prefix=self.task_prefix,
-            normalized=whole
-            or must_normalize(self.normalize, model=self._row, dimension=dimension),
-            service=service,
-        )
+        self._given: dict[str, Any] | None = None  # what an adapter made it of
 
     def embed(
         self,
@@ -193,7 +70,6 @@ class GeminiEmbedder(Options):
         batch_size: int | None = None,
         show_progress: bool = False,
         rate_limiter: Callable[[], Awaitable[None]] | None = None,
-        as_lists: bool = False,
     ) -> EmbeddingResult:
         """Embed texts, as many requests at once as `max_concurrency` allows.
 
@@ -209,7 +85,6 @@ class GeminiEmbedder(Options):
             batch_size: For this call.
             show_progress: Draw a progress bar (tqdm) on standard error.
             rate_limiter: Awaited before each request, repeated ones included.
-            as_lists: Give the vectors as lists of plain floats too, made as the answers come.
 
         Returns:
             Vectors as a float32 array of shape (number of texts, dimension), in order.
@@ -229,15 +104,26 @@ class GeminiEmbedder(Options):
             batch_size=batch_size,
             show_progress=show_progress,
             rate_limiter=rate_limiter,
-            as_lists=as_lists,
         )
+        return self._run(call)
+
+    async def aembed(self, texts: Iterable[str], **call: Unpack[CallOptions]) -> EmbeddingResult:
+        """Embed texts; the async twin of `embed`, for any event loop. Cancelling stops it."""
+        return await self._arun(self._checked(texts, **call))
+
+    def _run(self, call: _Call) -> EmbeddingResult:
         if process.has_greenlets():
             _load()  # what is imported may start processes, which gevent lets this thread only
         result: EmbeddingResult = loop.run(self._embed, *call)
         warn_of_truncated(result.usage)
         return result
 
-    async def aembed(
+    async def _arun(self, call: _Call) -> EmbeddingResult:
+        result: EmbeddingResult = await loop.arun(self._embed, *call)
+        warn_of_truncated(result.usage)
+        return result
+
+    def _checked(
         self,
         texts: Iterable[str],
         *,
@@ -249,36 +135,7 @@ class GeminiEmbedder(Options):
         show_progress: bool = False,
         rate_limiter: Callable[[], Awaitable[None]] | None = None,
         as_lists: bool = False,
-    ) -> EmbeddingResult:
-        """Embed texts; the async twin of `embed`, for any event loop. Cancelling stops it."""
-        call = self._checked(
-            texts,
-            role=role,
-            task_type=task_type,
-            titles=titles,
-            output_dimensionality=output_dimensionality,
-            batch_size=batch_size,
-            show_progress=show_progress,
-            rate_limiter=rate_limiter,
-            as_lists=as_lists,
-        )
-        result: EmbeddingResult = await loop.arun(self._embed, *call)
-        warn_of_truncated(result.usage)
-        return result
-
-    def _checked(
-        self,
-        texts: Iterable[str],
-        *,
-        role: Role,
-        task_type: str | None,
-        titles: Sequence[str | None] | None,
-        output_dimensionality: int | None,
-        batch_size: int | None,
-        show_progress: bool,
-        rate_limiter: Callable[[], Awaitable[None]] | None,
-        as_lists: bool,
-    ) -> tuple[list[Content], Ask, Wanted, CallPolicy]:
+    ) -> _Call:
         """Check one call, and turn its texts into what is sent; return what the engine embeds."""
         one_of(*get_args(Role))("role", role)
         batch_size = _whole("batch_size", batch_size)
@@ -394,36 +251,6 @@ class GeminiEmbedder(Options):
         if engine is not None and engine.loop is asyncio.get_running_loop():
             await engine.aclose()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.aclose()
-
-    def __repr__(self) -> str:
-        shown = ", ".join(f"{name}={value!r}" for name, value in self.shown)
-        return f"{type(self).__name__}({shown})"
-
-    @property
-    def shown(self) -> list[tuple[str, object]]:
-        """What a repr shows: which model, for what, and which service."""
-        elsewhere = self._elsewhere and self._elsewhere.normal
-        values = {
-            "model": self.model,
-            "behaves_like": self.behaves_like,
-            "task_type": self.task_type,
-            "output_dimensionality": self.output_dimensionality,
-            "backend": str(self._backend),
-            "base_url": elsewhere,
-        }
-        return [(name, value) for name, value in values.items() if value is not None]
-
     def __copy__(self) -> Self:
         return _restored(type(self), self._options, self._quota)
 
@@ -448,6 +275,9 @@ def _load() -> None:
 
 
 _whole = optional(whole(1))
+
+_Call = tuple[list[Content], Ask, Wanted, CallPolicy]
+"""One checked call, as the engine takes it."""
 
 T = TypeVar("T", bound=GeminiEmbedder)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 from functools import wraps
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, Required, TypedDict, get_args
 
 from gemini_embed import checks
 from gemini_embed.checks import optional, whole
@@ -23,7 +23,7 @@ from gemini_embed.service_address import read_address, sent_to
 from gemini_embed.tasks import parse_task_type
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
     from os import PathLike
 
     from google import genai
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from gemini_embed.checks import Check
     from gemini_embed.models import Normalize
     from gemini_embed.observe.events import Retry
+    from gemini_embed.tasks import Role
 
 
 def _is(check: Check) -> dict[str, Check]:
@@ -226,6 +227,18 @@ class Options:
             check: Check = option.metadata["check"]
             setattr(self, option.name, check(option.name, getattr(self, option.name)))
         _check_combinations(self)
+
+
+class CallOptions(TypedDict, total=False):
+    """The options of one call: `GeminiEmbedder.embed` says what each means."""
+
+    role: Required[Role]
+    task_type: str | None
+    titles: Sequence[str | None] | None
+    output_dimensionality: int | None
+    batch_size: int | None
+    show_progress: bool
+    rate_limiter: Callable[[], Awaitable[None]] | None
 
 
 def _with_defaults_of_the_class(init: Callable[..., None]) -> Callable[..., None]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable  # noqa: TC003 - pydantic reads the annotations
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
 
 from langchain_core.embeddings import Embeddings
 from langchain_core.load.serializable import (
@@ -11,35 +10,40 @@ from langchain_core.load.serializable import (
     SerializedConstructor,
     SerializedNotImplemented,
 )
-from pydantic import ConfigDict, Field, PrivateAttr, SecretStr
-from pydantic.json_schema import SkipJsonSchema  # noqa: TC002 - pydantic reads the annotations
+from pydantic import ConfigDict
 
 from gemini_embed.adapter import (
-    OPTIONS,
     Adapted,
-    embedder_for,
-    is_dump_of_first_release,
-    one_value,
+    OptionFields,
+    Secret,
+    forgetful,
+    other_name,
+    refuse_unknown,
+    shown_url,
 )
-from gemini_embed.checks import refuse_unknown
-from gemini_embed.credentials import find_key
-from gemini_embed.inputs import OnBlank, OnSurrogate  # noqa: TC001 - pydantic reads the annotations
-from gemini_embed.models import Normalize  # noqa: TC001 - likewise
-from gemini_embed.observe.events import Retry  # noqa: TC001 - likewise
-from gemini_embed.options import meant_by_first_release
-from gemini_embed.quota import Quota  # noqa: TC001 - likewise
-from gemini_embed.redaction import ShownUrl, forgetful, shown_url
-from gemini_embed.results import lists_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from gemini_embed.embedder import GeminiEmbedder
-
-_SPELLINGS = {"api_key": "google_api_key", "dimensions": "output_dimensionality"}
+    from collections.abc import Mapping, Sequence
+    from typing import Unpack
 
 
-class GeminiEmbeddings(Adapted, Serializable, Embeddings):
+class DocumentOptions(TypedDict, total=False):
+    """The options of one `aembed_documents`; `embed_documents` says what each means."""
+
+    batch_size: int | None
+    task_type: str | None
+    titles: Sequence[str | None] | None
+    output_dimensionality: int | None
+
+
+class QueryOptions(TypedDict, total=False):
+    """The options of one `aembed_query`; `embed_query` says what each means."""
+
+    task_type: str | None
+    output_dimensionality: int | None
+
+
+class GeminiEmbeddings(Adapted, Serializable, Embeddings, OptionFields):
     """Google's Gemini Embedding models as a LangChain `Embeddings`.
 
     Every option is the option of that name of `gemini_embed.GeminiEmbedder`, with the same
@@ -65,82 +69,34 @@ class GeminiEmbeddings(Adapted, Serializable, Embeddings):
     """
 
     model: str = "gemini-embedding-2"
-    behaves_like: str | None = None
-    google_api_key: SecretStr | None = None
-    vertexai: bool | None = None
-    project: str | None = None
-    location: str | None = None
-    credentials: Any = Field(default=None, exclude=True)
-    task_type: str | None = None
-    output_dimensionality: int | None = None
-    normalize: Normalize = "auto"
-    task_prefix: bool = True
-    on_blank: OnBlank = "error"
-    on_surrogate: OnSurrogate = "error"
+    google_api_key: Secret | None = None
     batch_size: int | None = None
-    max_concurrency: int = 8
-    timeout: float | None = 60.0
-    deadline: float | None = None
-    max_retries: int | None = None
-    max_wait: float | None = 300.0
-    retry_min_seconds: float = 1.0
-    retry_max_seconds: float = 60.0
-    retry_exponential_base: float = 2.0
-    on_retry: SkipJsonSchema[Callable[[Retry], None] | None] = Field(default=None, exclude=True)
-    quota: SkipJsonSchema[Quota | None] = Field(default=None, exclude=True)
-    requests_per_minute: int | None = None
-    tokens_per_minute: int | None = None
-    cache: Any = Field(default=None, exclude=True)
-    cache_full_dimension: bool = False
-    base_url: ShownUrl | None = None
-    service_name: str | None = None
-    api_version: str | None = None
-    additional_headers: dict[str, SecretStr] | None = Field(default=None, exclude=True)
-    client_args: dict[str, Any] | None = Field(default=None, exclude=True)
-    fast_decode: bool = True
-    client: Any = Field(default=None, exclude=True)
     request_options: dict[str, Any] | None = None
     show_progress: bool = False
 
-    model_config = ConfigDict(
-        extra="forbid",
-        protected_namespaces=(),
-        arbitrary_types_allowed=True,
-        validate_assignment=True,
-        hide_input_in_errors=True,
-    )
+    model_config = ConfigDict(validate_assignment=True)
 
-    _core: GeminiEmbedder | None = PrivateAttr(default=None)
+    _spellings: ClassVar[Mapping[str, str]] = {
+        "api_key": "google_api_key",
+        "dimensions": "output_dimensionality",
+    }
 
-    if not TYPE_CHECKING:  # checkers read the options from the fields
+    if TYPE_CHECKING:  # checkers read the constructor's names from the fields
+        api_key: Secret | None = None
+        dimensions: int | None = None
+    else:
+        api_key = other_name("google_api_key")
+        dimensions = other_name("output_dimensionality")
 
         @forgetful
         def __init__(self, **options: Any) -> None:
-            names = type(self).model_fields
-            refuse_unknown(options, {*names, *_SPELLINGS}, owner=type(self).__name__)
-            for other, name in _SPELLINGS.items():
-                value = one_value({name: options.get(name), other: options.pop(other, None)})
-                if value is not None:
-                    options[name] = value
-            request_options = options.get("request_options") or {}
-            refuse_unknown(request_options, ["timeout"], owner="request_options")
-            timeout = one_value(
-                {
-                    "timeout": options.get("timeout"),
-                    "request_options['timeout']": request_options.get("timeout"),
-                }
-            )
-            if timeout is not None:
-                options["timeout"] = timeout
-            for name in ("google_api_key", "credentials"):
-                options.setdefault(name, self._default(name))
-            options["google_api_key"] = find_key(options["google_api_key"])
-            if options["credentials"] is not None:
-                options.setdefault("vertexai", True)  # a dump leaves the credentials out
-            if is_dump_of_first_release(options):
-                options["behaves_like"] = meant_by_first_release(options.get("model"))
-            super().__init__(**options)
-            self.google_api_key = self._embedder.api_key  # refuses now what cannot work
+            known = {*type(self).model_fields, *self._spellings}
+            refuse_unknown(options, known, owner=type(self).__name__)
+            held = options.get("request_options") or {}
+            refuse_unknown(held, ["timeout"], owner="request_options")
+            inside = [("timeout", f"request_options[{name!r}]", held[name]) for name in held]
+            super().__init__(**self._read(options, inside))
+            self._begin()
 
     @classmethod
     def is_lc_serializable(cls) -> bool:
@@ -160,16 +116,6 @@ class GeminiEmbeddings(Adapted, Serializable, Embeddings):
     def lc_secrets(self) -> dict[str, str]:
         """Name what a dump leaves out, and what `loads` takes it from."""
         return {"google_api_key": "GOOGLE_API_KEY"}
-
-    @property
-    @forgetful
-    def _embedder(self) -> GeminiEmbedder:
-        """The core for the options as they are now: fields may be assigned at any time."""
-        renamed = {"api_key": self.google_api_key}
-        same = OPTIONS - renamed.keys()
-        options = renamed | {name: getattr(self, name) for name in same}
-        self._core = embedder_for(options, self._core)
-        return self._core
 
     @property
     def cache_namespace(self) -> str:
@@ -201,7 +147,7 @@ class GeminiEmbeddings(Adapted, Serializable, Embeddings):
             InvalidInputError: Says which text is blank or not text.
             GeminiEmbedError: What the service did wrong; `error.partial` holds what is done.
         """
-        result = self._embedder.embed(
+        return self._lists(
             texts,
             role="document",
             task_type=task_type,
@@ -209,31 +155,13 @@ class GeminiEmbeddings(Adapted, Serializable, Embeddings):
             output_dimensionality=output_dimensionality,
             batch_size=batch_size,
             show_progress=self.show_progress,
-            as_lists=True,
         )
-        return lists_of(result)
 
     async def aembed_documents(
-        self,
-        texts: list[str],
-        *,
-        batch_size: int | None = None,
-        task_type: str | None = None,
-        titles: Sequence[str | None] | None = None,
-        output_dimensionality: int | None = None,
+        self, texts: list[str], **call: Unpack[DocumentOptions]
     ) -> list[list[float]]:
         """Return one vector per text, in order; the async twin of `embed_documents`."""
-        result = await self._embedder.aembed(
-            texts,
-            role="document",
-            task_type=task_type,
-            titles=titles,
-            output_dimensionality=output_dimensionality,
-            batch_size=batch_size,
-            show_progress=self.show_progress,
-            as_lists=True,
-        )
-        return lists_of(result)
+        return await self._alists(texts, role="document", show_progress=self.show_progress, **call)
 
     def embed_query(
         self,
@@ -251,39 +179,16 @@ class GeminiEmbeddings(Adapted, Serializable, Embeddings):
             title: For a `task_type` of RETRIEVAL_DOCUMENT only.
             output_dimensionality: For this call.
         """
-        result = self._embedder.embed(
+        return self._lists(
             [text],
             role="query",
             task_type=task_type,
             titles=[title],
             output_dimensionality=output_dimensionality,
-            as_lists=True,
-        )
-        return lists_of(result)[0]
+        )[0]
 
     async def aembed_query(
-        self,
-        text: str,
-        *,
-        task_type: str | None = None,
-        title: str | None = None,
-        output_dimensionality: int | None = None,
+        self, text: str, *, title: str | None = None, **call: Unpack[QueryOptions]
     ) -> list[float]:
         """Return the vector of a query; the async twin of `embed_query`."""
-        result = await self._embedder.aembed(
-            [text],
-            role="query",
-            task_type=task_type,
-            titles=[title],
-            output_dimensionality=output_dimensionality,
-            as_lists=True,
-        )
-        return lists_of(result)[0]
-
-    def __setstate__(self, state: dict[Any, Any]) -> None:
-        """Take what `__getstate__` returned, or release 0.1's, which knew fewer options."""
-        held = dict(state["__dict__"])
-        if is_dump_of_first_release(held):
-            held["behaves_like"] = meant_by_first_release(held["model"])
-        held |= {name: self._default(name) for name in type(self).model_fields.keys() - held.keys()}
-        super().__setstate__({**state, "__dict__": held})
+        return (await self._alists([text], role="query", titles=[title], **call))[0]

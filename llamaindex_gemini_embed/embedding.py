@@ -2,59 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable  # noqa: TC003 - pydantic reads the annotations
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from llama_index.core.base.embeddings.base import BaseEmbedding
-from pydantic import ConfigDict, Field, PrivateAttr, SecretStr
-from pydantic.json_schema import SkipJsonSchema  # noqa: TC002 - likewise
+from pydantic import Field, SerializationInfo, SerializerFunctionWrapHandler, model_serializer
 
+from gemini_embed import ConfigurationError
 from gemini_embed.adapter import (
-    OPTIONS,
+    NEWEST,
+    TEXTS_PER_REQUEST,
     Adapted,
-    embedder_for,
-    is_dump_of_first_release,
-    one_value,
+    OptionFields,
+    Secret,
+    as_list,
+    forgetful,
+    refuse_unknown,
 )
-from gemini_embed.checks import refuse_unknown, whole
-from gemini_embed.credentials import find_key
-from gemini_embed.errors import ConfigurationError
-from gemini_embed.inputs import OnBlank, OnSurrogate, as_list
-from gemini_embed.models import NEWEST, TEXTS_PER_REQUEST, Normalize
-from gemini_embed.observe.events import Retry  # noqa: TC001 - likewise
-from gemini_embed.options import meant_by_first_release
-from gemini_embed.quota import Quota  # noqa: TC001 - likewise
-from gemini_embed.redaction import ShownUrl, forgetful
-from gemini_embed.results import lists_of
-from llamaindex_gemini_embed.kvstore import KVStoreCache
+from llamaindex_gemini_embed.dumps import in_order
+from llamaindex_gemini_embed.limiters import before_each, before_repeats
 from llamaindex_gemini_embed.observers import observed
-from llamaindex_gemini_embed.sdk_options import (
-    from_embedding_config,
-    from_http_options,
-    from_vertexai_config,
-    spelled_in,
-)
+from llamaindex_gemini_embed.spellings import HOLDERS, REFUSED, SPELLINGS, held_in, title_in
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from typing import Unpack
 
     from llama_index.core.callbacks import CallbackManager
     from llama_index.core.schema import BaseNode
+    from pydantic import SecretStr
 
-    from gemini_embed.embedder import GeminiEmbedder
+    from gemini_embed.adapter import CallOptions
+    from llamaindex_gemini_embed.spellings import MoreArgs
 
 _NOT_GIVEN: Any = object()
 """For `timeout`, where None has a meaning of its own."""
 
-_PLACE = ("vertexai", "project", "location", "credentials")
 
-_OWNER = "GeminiEmbedding"
-_REFUSED = {
-    "debug_config": "it belongs to the SDK's own replay tests; pass a ready client=... instead",
-}
-
-
-class GeminiEmbedding(Adapted, BaseEmbedding):
+class GeminiEmbedding(Adapted, BaseEmbedding, OptionFields):
     """Google's Gemini Embedding models as a LlamaIndex `BaseEmbedding`.
 
     The positional options are those of `llama_index.embeddings.google_genai`, in its order;
@@ -103,50 +87,14 @@ class GeminiEmbedding(Adapted, BaseEmbedding):
             cannot work; pydantic's ValidationError (a ValueError too) for another type.
     """
 
-    # What shapes a vector is dumped, and so is part of the key of an ingestion pipeline's
-    # cache; what only shapes the traffic is not, and pickling alone carries it.
     model_name: str = NEWEST
-    behaves_like: str | None = None
-    task_type: str | None = None
-    output_dimensionality: int | None = None
-    normalize: Normalize = "auto"
-    task_prefix: bool = True
-    on_blank: OnBlank = "error"
-    on_surrogate: OnSurrogate = "error"
+    api_key: Secret | None = Field(default=None, exclude=True)
     embedding_config: dict[str, Any] | None = None
     title_metadata_key: str | None = None
-    api_key: SecretStr | None = Field(default=None, exclude=True)
-    vertexai: bool | None = None
-    project: str | None = None
-    location: str | None = None
-    credentials: Any = Field(default=None, exclude=True)
     embed_batch_size: int = Field(default=TEXTS_PER_REQUEST, gt=0, exclude=True)
     num_workers: int | None = Field(default=None, exclude=True)
-    max_concurrency: int = Field(default=8, exclude=True)
-    timeout: float | None = Field(default=60.0, exclude=True)
-    deadline: float | None = Field(default=None, exclude=True)
-    max_retries: int | None = Field(default=None, exclude=True)
-    max_wait: float | None = Field(default=300.0, exclude=True)
-    retry_min_seconds: float = Field(default=1.0, exclude=True)
-    retry_max_seconds: float = Field(default=60.0, exclude=True)
-    retry_exponential_base: float = Field(default=2.0, exclude=True)
-    on_retry: SkipJsonSchema[Callable[[Retry], None] | None] = Field(default=None, exclude=True)
-    quota: SkipJsonSchema[Quota | None] = Field(default=None, exclude=True)
-    requests_per_minute: int | None = Field(default=None, exclude=True)
-    tokens_per_minute: int | None = Field(default=None, exclude=True)
-    cache: Any = Field(default=None, exclude=True)
-    cache_full_dimension: bool = Field(default=False, exclude=True)
-    base_url: ShownUrl | None = None
-    service_name: str | None = None
-    api_version: str | None = None
-    additional_headers: dict[str, SecretStr] | None = Field(default=None, exclude=True)
-    client_args: dict[str, Any] | None = Field(default=None, exclude=True)
-    fast_decode: bool = Field(default=True, exclude=True)
-    client: Any = Field(default=None, exclude=True)
 
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-
-    _core: GeminiEmbedder | None = PrivateAttr(default=None)
+    _spellings: ClassVar[Mapping[str, str]] = SPELLINGS
 
     @forgetful
     def __init__(  # noqa: PLR0917 - the order of the integration this stands in for
@@ -164,97 +112,48 @@ class GeminiEmbedding(Adapted, BaseEmbedding):
         retry_min_seconds: float | None = None,
         retry_max_seconds: float | None = None,
         retry_exponential_base: float | None = None,
-        *,
-        model: str | None = None,
-        batch_size: int | None = None,
-        max_concurrency: int | None = None,
-        num_workers: int | None = None,
-        max_retries: int | None = None,
-        task_type: str | None = None,
-        output_dimensionality: int | None = None,
-        base_url: str | None = None,
-        api_version: str | None = None,
-        additional_headers: Mapping[str, str | SecretStr] | None = None,
-        client_args: Mapping[str, Any] | None = None,
-        **options: Any,
+        **options: Unpack[MoreArgs],
     ) -> None:
-        options.pop("class_name", None)  # a dump of ours, or of the class we stand in for
-        if is_dump_of_first_release(options):
-            options["behaves_like"] = meant_by_first_release(model_name)
-        embeddings_cache = options.pop("embeddings_cache", None)
-        refused = {"debug_config": debug_config}
-        spellings = {"model", "batch_size", "retries", "http_options"}
-        known = {*type(self).model_fields, *spellings} - {*refused}
-        refuse_unknown(
-            [*options, *(name for name, value in refused.items() if value is not None)],
-            known,
-            owner=_OWNER,
-            refused=_REFUSED,
-        )
-        config = from_embedding_config(embedding_config)
-        http = from_http_options(http_options)
-        vertex = from_vertexai_config(vertexai_config)
-        attempts = None if retries is None else max(whole(0)("retries", retries), 1) - 1
-        if num_workers is None and max_concurrency is None:
-            num_workers = self._default("num_workers")
-        place = {name: options.pop(name, None) for name in _PLACE}
-        texts = {"task_type": task_type, "output_dimensionality": output_dimensionality}
-        traffic = {
-            "base_url": base_url,
-            "api_version": api_version,
-            "additional_headers": additional_headers,
-            "client_args": client_args,
-            "timeout": None if timeout is _NOT_GIVEN else timeout,
-        }
-        spelled: dict[str, dict[str, Any]] = {
-            "model_name": {"model_name": model_name, "model": model},
-            "embed_batch_size": {"embed_batch_size": embed_batch_size, "batch_size": batch_size},
-            "max_concurrency": {"max_concurrency": max_concurrency, "num_workers": num_workers},
-            "max_retries": {"max_retries": max_retries, "retries": attempts},
-            **spelled_in("embedding_config", config, texts),
-            **spelled_in("vertexai_config", vertex, place),
-            **spelled_in("http_options", http, traffic),
-        }
-        if embeddings_cache is not None:
-            spelled["cache"] = {
-                "cache": options.pop("cache", None),
-                "embeddings_cache": KVStoreCache(embeddings_cache),
-            }
-        values = {name: one_value(spellings) for name, spellings in spelled.items()}
-        values |= {
-            "embedding_config": {"title": config["title"]} if "title" in config else None,
+        spelled_out = {
+            "model_name": model_name,
+            "api_key": api_key,
+            "embedding_config": embedding_config,
+            "vertexai_config": vertexai_config,
+            "http_options": http_options,
+            "debug_config": debug_config,
+            "embed_batch_size": embed_batch_size,
             "callback_manager": callback_manager,
-            "num_workers": num_workers,
+            "retries": retries,
             "retry_min_seconds": retry_min_seconds,
             "retry_max_seconds": retry_max_seconds,
             "retry_exponential_base": retry_exponential_base,
         }
-        # Only what was given: a subclass may have defaults of its own.
-        options |= {name: value for name, value in values.items() if value is not None}
-        if timeout is None:
-            options.setdefault("timeout", None)
-        options.setdefault("credentials", self._default("credentials"))
-        if options["credentials"] is not None:
-            options.setdefault("vertexai", True)  # a dump leaves the credentials out
-        key = find_key(self._default("api_key") if api_key is None else api_key)
-        super().__init__(**options)
-        self.api_key = key  # a subclass may call it a string
-        self.api_key = self._embedder.api_key  # type: ignore[assignment] # a secret by now
+        # Only what was given is handed on: a subclass may have defaults of its own.
+        given = {name: value for name, value in spelled_out.items() if value is not None} | options
+        if timeout is not _NOT_GIVEN:
+            given["timeout"] = timeout
+        given.pop("class_name", None)  # a dump of ours, or of the class we stand in for
+        if given.get("max_concurrency") is None:
+            given.pop("max_concurrency", None)
+            given["num_workers"] = given.get("num_workers") or self._default("num_workers")
+        known = {*type(self).model_fields, *SPELLINGS, *HOLDERS}
+        refuse_unknown(given, known, owner=type(self).__name__, refused=REFUSED)
+        held = held_in(given)
+        fields = self._read({n: v for n, v in given.items() if n not in HOLDERS}, held)
+        super().__init__(**fields, **title_in(embedding_config))
+        self._begin()
 
     @classmethod
     def class_name(cls) -> str:
         """Return the name in serialized forms; `GeminiEmbedding` is taken by two other packages."""
         return "GeminiEmbedEmbedding"
 
-    @property
-    @forgetful
-    def _embedder(self) -> GeminiEmbedder:
-        """The core for the options as they are now: fields may be assigned at any time."""
-        renamed = {"model": self.model_name, "batch_size": self.embed_batch_size}
-        same = OPTIONS - renamed.keys()
-        options = renamed | {name: getattr(self, name) for name in same}
-        self._core = embedder_for(options, self._core)
-        return self._core
+    @model_serializer(mode="wrap")
+    def custom_model_dump(
+        self, handler: SerializerFunctionWrapHandler, info: SerializationInfo
+    ) -> dict[str, Any]:
+        """Leave out what only shapes the traffic: it changes no vector. Pickles alone carry it."""
+        return in_order(super().custom_model_dump(handler, info))
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "embeddings_cache" and value is not None:
@@ -267,16 +166,10 @@ class GeminiEmbedding(Adapted, BaseEmbedding):
         super().__setattr__(name, value)
 
     def _get_query_embedding(self, query: str) -> list[float]:
-        result = self._embedder.embed(
-            [query], role="query", rate_limiter=self._before_retry, as_lists=True
-        )
-        return lists_of(result)[0]
+        return self._lists([query], role="query", rate_limiter=before_repeats(self))[0]
 
     async def _aget_query_embedding(self, query: str) -> list[float]:
-        result = await self._embedder.aembed(
-            [query], role="query", rate_limiter=self._before_retry, as_lists=True
-        )
-        return lists_of(result)[0]
+        return (await self._alists([query], role="query", rate_limiter=before_repeats(self)))[0]
 
     def _get_text_embedding(self, text: str) -> list[float]:
         return self._get_text_embeddings([text])[0]
@@ -285,24 +178,10 @@ class GeminiEmbedding(Adapted, BaseEmbedding):
         return (await self._aget_text_embeddings([text]))[0]
 
     def _get_text_embeddings(self, texts: list[str]) -> list[list[float]]:
-        result = self._embedder.embed(
-            texts,
-            role="document",
-            titles=self._titles(texts),
-            rate_limiter=self._before_retry,
-            as_lists=True,
-        )
-        return lists_of(result)
+        return self._lists(texts, **self._call(texts, rate_limiter=before_repeats(self)))
 
     async def _aget_text_embeddings(self, texts: list[str]) -> list[list[float]]:
-        result = await self._embedder.aembed(
-            texts,
-            role="document",
-            titles=self._titles(texts),
-            rate_limiter=self._before_retry,
-            as_lists=True,
-        )
-        return lists_of(result)
+        return await self._alists(texts, **self._call(texts, rate_limiter=before_repeats(self)))
 
     def get_text_embedding_batch(
         self,
@@ -326,15 +205,8 @@ class GeminiEmbedding(Adapted, BaseEmbedding):
         """
         texts = as_list(texts)
         with observed(self, texts) as embeddings:
-            result = self._embedder.embed(
-                texts,
-                role="document",
-                titles=self._titles(texts, titles),
-                show_progress=show_progress,
-                rate_limiter=self._before_request,
-                as_lists=True,
-            )
-            embeddings.extend(lists_of(result))
+            call = self._call(texts, titles, before_each(self), show_progress=show_progress)
+            embeddings.extend(self._lists(texts, **call))
         return embeddings
 
     async def aget_text_embedding_batch(
@@ -348,15 +220,8 @@ class GeminiEmbedding(Adapted, BaseEmbedding):
         """Return one vector per text, in order; the async twin of `get_text_embedding_batch`."""
         texts = as_list(texts)
         with observed(self, texts) as embeddings:
-            result = await self._embedder.aembed(
-                texts,
-                role="document",
-                titles=self._titles(texts, titles),
-                show_progress=show_progress,
-                rate_limiter=self._before_request,
-                as_lists=True,
-            )
-            embeddings.extend(lists_of(result))
+            call = self._call(texts, titles, before_each(self), show_progress=show_progress)
+            embeddings.extend(await self._alists(texts, **call))
         return embeddings
 
     def __call__(self, nodes: Sequence[BaseNode], **kwargs: Any) -> Sequence[BaseNode]:
@@ -374,29 +239,21 @@ class GeminiEmbedding(Adapted, BaseEmbedding):
         titles = [node.metadata.get(key, default) for node in nodes]
         return {"titles": [None if title is None else str(title) for title in titles]}
 
-    @property
-    def _before_retry(self) -> Callable[[], Awaitable[None]] | None:
-        """For a single text or query, before which the base class asks the limiter itself."""
-        ask, asked = self._before_request, False
-        if ask is None:
-            return None
-
-        async def before_request() -> None:
-            nonlocal asked
-            if asked:
-                await ask()
-            asked = True
-
-        return before_request
-
-    @property
-    def _before_request(self) -> Callable[[], Awaitable[None]] | None:
-        limiter = getattr(self, "rate_limiter", None)  # older llama-index-core has none
-        return None if limiter is None else limiter.async_acquire
-
-    def _titles(
-        self, texts: Sequence[str], titles: Sequence[str | None] | None = None
-    ) -> Sequence[str | None] | None:
-        """Return the call's own titles, or the configured one for every text."""
+    def _call(
+        self,
+        texts: Sequence[str],
+        titles: Sequence[str | None] | None = None,
+        rate_limiter: Callable[[], Awaitable[None]] | None = None,
+        *,
+        show_progress: bool = False,
+    ) -> CallOptions:
+        """Return the options of a call for documents; the configured title is every text's."""
         title = (self.embedding_config or {}).get("title")
-        return titles if titles is not None or title is None else [title] * len(texts)
+        if titles is None and title is not None:
+            titles = [title] * len(texts)
+        return {
+            "role": "document",
+            "titles": titles,
+            "rate_limiter": rate_limiter,
+            "show_progress": show_progress,
+        }

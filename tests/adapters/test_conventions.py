@@ -34,7 +34,7 @@ def _core(url: str) -> tuple[Any, Callable[[], Any]]:
 
 
 def _langchain(url: str) -> tuple[Any, Callable[[], Any]]:
-    made = GeminiEmbeddings(api_key="a-key", base_url=url)  # type: ignore[call-arg] # an alias
+    made = GeminiEmbeddings(api_key="a-key", base_url=url)
     return made, lambda: made.embed_query("a")
 
 
@@ -64,7 +64,7 @@ async def test_closing_ends_connections_and_nothing_else(
 def test_langchain_dumps_and_loads(server: Standin) -> None:
     """A dump holds neither key nor header, and comes back with the key from `secrets_map`."""
     made = GeminiEmbeddings(
-        api_key="s3cret",  # type: ignore[call-arg] # an alias
+        api_key="s3cret",
         base_url=server.url,
         output_dimensionality=256,
         task_type="CLUSTERING",

@@ -64,7 +64,7 @@ def test_a_subclass_has_defaults_of_its_own(server: Standin) -> None:
 
 
 class KeyInClear(GeminiEmbedding):
-    api_key: str = "the-classs-own"  # type: ignore[assignment] # as users write it
+    api_key: str = "the-classs-own"
 
 
 def test_a_subclass_may_hold_its_key_as_a_string(server: Standin) -> None:

@@ -244,7 +244,7 @@ def test_pickles_and_copies_work(server: Standin, embedding: Maker) -> None:
         assert server.log[-1].headers["x-team"] == "search"
         assert server.log[-1].headers["x-goog-api-key"] == "a-key"
     with pytest.raises(ConfigurationError):
-        GeminiEmbedding(**pickle.loads(fresh).to_dict(), bogus=1)  # noqa: S301 - likewise
+        GeminiEmbedding(**{**pickle.loads(fresh).to_dict(), "bogus": 1})  # noqa: S301 - likewise
 
 
 def test_copies_and_pickles_share_a_limit(embedding: Maker) -> None:

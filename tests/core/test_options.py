@@ -11,7 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from gemini_embed import ConfigurationError, GeminiEmbedder, Quota
-from gemini_embed.adapter import one_value
+from gemini_embed.adapter import one_value_each
 from gemini_embed.checks import refuse_unknown
 from gemini_embed.options import Options
 from langchain_gemini_embed import GeminiEmbeddings
@@ -52,11 +52,13 @@ def test_what_is_refused_says_what_to_do() -> None:
 
 def test_two_spellings_must_agree() -> None:
     """Which of two different values was meant is never guessed, and neither is shown."""
-    assert one_value({"a": None, "b": 0}) == 0
-    assert one_value({"a": 1, "b": 1}) == 1
-    assert one_value({"a": None}) is None
+    assert one_value_each([("a", "a", None), ("a", "b", 0), ("c", "c", 1), ("c", "d", 1)]) == {
+        "a": 0,
+        "c": 1,
+    }
+    assert one_value_each([("a", "a", None)]) == {}
     with pytest.raises(ConfigurationError, match="a and b mean the same") as caught:
-        one_value({"a": "secret-1", "b": "secret-2"})
+        one_value_each([("a", "a", "secret-1"), ("a", "b", "secret-2")])
     assert "secret" not in str(caught.value)
 
 
@@ -164,7 +166,7 @@ def test_a_key_that_is_given_is_the_callers_even_if_the_environment_has_it_too()
 def test_the_adapters_carry_it_too() -> None:
     """A key of the environment stays that through fields, copies and pickles."""
     for made in (
-        GeminiEmbeddings(vertexai=True, api_key="the-same"),  # type: ignore[call-arg] # an alias
+        GeminiEmbeddings(vertexai=True, api_key="the-same"),
         GeminiEmbedding(vertexai=True, api_key="the-same"),
     ):
         for one in (made, made.model_copy(), pickle.loads(pickle.dumps(made))):  # noqa: S301 - ours

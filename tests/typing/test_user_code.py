@@ -37,7 +37,7 @@ async def test_users_code_is_well_typed(server: Standin) -> None:
         assert_type(core.embed(["a"], role="query"), EmbeddingResult)
         assert_type(core.embed(["a"], role="document").usage.prompt_tokens, int | None)
     async with langchain:
-        langchain.google_api_key = core.api_key  # type: ignore[assignment] # a SecretStr by now
+        langchain.google_api_key = core.api_key
         assert_type(await langchain.aembed_documents(["a"], titles=["T"]), list[list[float]])
         assert_type(chain_of(langchain), list[float])
     with llamaindex:

@@ -1,0 +1,169 @@
+"""What follows from an embedder's options: the model, the service, the cache, the fingerprint.
+
+Sends nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from gemini_embed.address import service_of
+from gemini_embed.ask import Backend
+from gemini_embed.backend import choose_backend, with_location
+from gemini_embed.credentials import find_key
+from gemini_embed.errors import ConfigurationError
+from gemini_embed.fingerprint import fingerprint
+from gemini_embed.models import check_dimension, find_model, must_normalize, warn_of_status
+from gemini_embed.options import Options
+from gemini_embed.service_address import (
+    address_of_client,
+    gateway_of,
+    read_address,
+    warn_of_plain_http,
+)
+from gemini_embed.tasks import parse_task_type
+
+if TYPE_CHECKING:
+    from gemini_embed.ask import Service
+    from gemini_embed.cache.guard import GuardedCache
+    from gemini_embed.contents import TaskType
+    from gemini_embed.service_address import ServiceAddress
+
+
+class Configured(Options):
+    """Options that were read: which model they mean, at which service, and what they are called."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        backend = self._chosen_backend()
+        self._elsewhere = self._find_address(backend)
+        self._settled: Service | None = None
+        self._row = find_model(
+            self.model, behaves_like=self.behaves_like, elsewhere=self._is_elsewhere
+        )
+        key = find_key(self.api_key)
+        self._backend = with_location(
+            backend,
+            self._row,
+            project=self.project,
+            location=self.location,
+            express=key is not None and key.is_own,
+        )
+        if backend.name == "vertex" and key is not None and not key.is_own:
+            self.api_key = None  # the environment's: looked for again when it is needed
+        self._purpose: TaskType | None = parse_task_type(self.task_type)
+        check_dimension(self._row, self.output_dimensionality)
+        warn_of_status(self._row, backend.name)
+        self._cache = self._find_cache()
+        self._built = True
+
+    def _find_address(self, backend: Backend) -> ServiceAddress | None:
+        if self.client is not None:
+            found = address_of_client(self.client)
+        else:
+            found = read_address(self.base_url, "base_url") or gateway_of(backend.name)
+        if found is not None:
+            warn_of_plain_http(found)
+        return found
+
+    def _find_cache(self) -> GuardedCache | None:
+        found: GuardedCache | None = None
+        if self.cache is not None and self.cache is not False:
+            from gemini_embed.cache import cache_of  # noqa: PLC0415 - loads sqlite3
+
+            found = cache_of(self.cache)
+            if self.client and not (self._elsewhere or self.service_name):
+                raise ConfigurationError(
+                    "cache needs service_name here: this client does not say which service it asks"
+                )
+        if self.cache_full_dimension and not (found and self._row.nested):
+            raise ConfigurationError(
+                "cache_full_dimension needs a cache, and a model whose smaller vectors are the "
+                "beginning of the full one"
+            )
+        return found
+
+    @property
+    def _is_elsewhere(self) -> bool:
+        """Whether another service than Google's own is asked."""
+        if self._elsewhere is None:
+            return self.client is not None
+        return not self._elsewhere.is_google
+
+    @property
+    def _service(self) -> Service:
+        """The service, as keys and fingerprints name it: settled when it is first needed.
+
+        An address that the environment names may still come until then, as a key may.
+        """
+        if self._settled is None:
+            if self._elsewhere is None:
+                self._elsewhere = self._find_address(self._backend)
+            self._settled = service_of(self, self._row, self._elsewhere, self._backend.name)
+        return self._settled
+
+    def _chosen_backend(self) -> Backend:
+        if self.client is not None:
+            is_vertex = bool(getattr(self.client, "vertexai", False))
+            return Backend("vertex" if is_vertex else "gemini", "client")
+        return choose_backend(
+            vertexai=self.vertexai,
+            project=self.project,
+            location=self.location,
+            credentials=self.credentials,
+        )
+
+    def __setattr__(self, name: str, value: object) -> None:
+        # A half-changed embedder would send to one model and be taken for another.
+        if getattr(self, "_built", False) and not name.startswith("_"):
+            raise AttributeError(
+                f"{name} is fixed once an embedder is built; make another: "
+                f"dataclasses.replace(embedder, {name}=...)"
+            )
+        super().__setattr__(name, value)
+
+    @property
+    def fingerprint(self) -> str:
+        """All that shapes a vector but the text: see `gemini_embed.fingerprint`.
+
+        Stable across processes and releases; for the embedder's own settings, not for what a
+        single call asks for. Keep it beside an index, and compare with `check_fingerprint`.
+        """
+        return self._fingerprint(self._row.name, self._service.name)
+
+    @property
+    def former_fingerprints(self) -> tuple[str, ...]:
+        """What release 0.1 called the same settings; `check_fingerprint` takes it, too."""
+        return tuple(self._fingerprint(*former) for former in self._service.former)
+
+    def _fingerprint(self, name: str, service: str | None) -> str:
+        dimension = self.output_dimensionality or self._row.dimension
+        whole = self._row.normalized == "always" or dimension == self._row.dimension
+        return fingerprint(
+            replace(self._row, name=name),
+            dimension=dimension,
+            purpose=self._purpose,
+            task_prefix=self.task_prefix,
+            normalized=whole
+            or must_normalize(self.normalize, model=self._row, dimension=dimension),
+            service=service,
+        )
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name}={value!r}" for name, value in self.shown)
+        return f"{type(self).__name__}({shown})"
+
+    @property
+    def shown(self) -> list[tuple[str, object]]:
+        """What a repr shows: which model, for what, and which service."""
+        elsewhere = self._elsewhere and self._elsewhere.normal
+        values = {
+            "model": self.model,
+            "behaves_like": self.behaves_like,
+            "task_type": self.task_type,
+            "output_dimensionality": self.output_dimensionality,
+            "backend": str(self._backend),
+            "base_url": elsewhere,
+        }
+        return [(name, value) for name, value in values.items() if value is not None]
