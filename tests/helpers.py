@@ -31,6 +31,6 @@ def joined(lists: Iterable[Iterable[T]]) -> list[T]:
     return list(chain.from_iterable(lists))
 
 
-def vectors_of(server: Standin, wires: list[str], **of: Any) -> NDArray[np.float32]:
+def vectors_of(server: Standin, as_sent: list[str], **of: Any) -> NDArray[np.float32]:
     """Return what the stand-in answers for texts as sent: float32, shape (texts, dimension)."""
-    return np.array([server.vector(wire, **of) for wire in wires], np.float32)
+    return np.array([server.vector(text, **of) for text in as_sent], np.float32)

@@ -135,8 +135,8 @@ ASK = Ask(
 def request(texts: Sequence[str], **policy: Any) -> tuple[list[Content], Ask, Wanted, CallPolicy]:
     """Return a call that sends the texts as they are: what an engine embeds."""
     given: dict[str, Any] = {"role": "document", "batch_size": 100, "max_retries": 6, **policy}
-    wires = [Content.of(text) for text in texts]
-    return wires, ASK, Wanted(DIMENSION, normalize=False), CallPolicy(**given)
+    contents = [Content.of(text) for text in texts]
+    return contents, ASK, Wanted(DIMENSION, normalize=False), CallPolicy(**given)
 
 
 def assert_right(result: EmbeddingResult, texts: Sequence[str]) -> None:

@@ -140,7 +140,7 @@ class Standin:
         *,
         title: str | None = None,
     ) -> list[float]:
-        """Return exactly the vector that either service answers for this text on the wire."""
+        """Return exactly the vector that either service answers for this text as it is sent."""
         from gemini_embed.standin.vector_sources import (  # noqa: PLC0415  # numpy is slow
             WantedVector,
         )

@@ -134,8 +134,8 @@ async def test_llamaindex_nodes_send_their_titles(model: str, server: Standin) -
 
     if model.endswith("2"):
         sent = [r["content"]["parts"][0]["text"] for e in server.log for r in e.body["requests"]]
-        wires = ["title: T | text: a", "title: none | text: b", "title: 3 | text: c"]
-        assert sent == wires * 2
+        as_sent = ["title: T | text: a", "title: none | text: b", "title: 3 | text: c"]
+        assert sent == as_sent * 2
     else:
         sent = [
             (r["content"]["parts"][0]["text"], r.get("title"))

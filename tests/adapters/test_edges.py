@@ -149,8 +149,8 @@ def test_any_collection_of_texts_is_taken(texts: Callable[[], Any], server: Stan
     """In its order, by each method of both classes that takes several."""
     lang = GeminiEmbeddings(google_api_key=SecretStr("k"), base_url=server.url)
     llama = GeminiEmbedding(api_key="k", base_url=server.url)
-    wires = ["title: none | text: x", "title: none | text: y"]
-    right = vectors_of(server, wires, model="gemini-embedding-2").tolist()
+    as_sent = ["title: none | text: x", "title: none | text: y"]
+    right = vectors_of(server, as_sent, model="gemini-embedding-2").tolist()
 
     assert lang.embed_documents(texts()) == right
     assert asyncio.run(lang.aembed_documents(texts())) == right

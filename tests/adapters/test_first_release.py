@@ -241,9 +241,9 @@ def test_vectors_of_a_client_are_not(server: Standin, tmp_path: Path) -> None:
     from google import genai  # noqa: PLC0415 - loads for a second
 
     path = tmp_path / "vectors"
-    wire = Content.of("task: search result | query: a")
+    content = Content.of("task: search result | query: a")
     of: dict[str, Any] = {"model": "gemini-embedding-2", "dimension": 3072}
-    (key,) = cache_keys([wire], service="a client of the caller's", **of)
+    (key,) = cache_keys([content], service="a client of the caller's", **of)
     kept = SQLiteCache(path)
     kept.set_many([(key, vectors_of(server, ["another's"], **of)[0].tobytes())])
     kept.close()
@@ -251,4 +251,4 @@ def test_vectors_of_a_client_are_not(server: Standin, tmp_path: Path) -> None:
 
     vectors = GeminiEmbedder(client=client, cache=path).embed(["a"], role="query").vectors
 
-    assert (vectors == vectors_of(server, [wire.text], **of)).all()
+    assert (vectors == vectors_of(server, [content.text], **of)).all()

@@ -40,8 +40,8 @@ def embeddings(server: Standin) -> Maker:
     return make
 
 
-def floats(server: Standin, wire: str, **of: Any) -> list[float]:
-    return [float(number) for number in vectors_of(server, [wire], **of)[0]]
+def floats(server: Standin, text: str, **of: Any) -> list[float]:
+    return [float(number) for number in vectors_of(server, [text], **of)[0]]
 
 
 @pytest.mark.parametrize("model", ["gemini-embedding-001", "gemini-embedding-2"])
@@ -84,7 +84,7 @@ async def test_queries_are_queries(model: str, server: Standin, embeddings: Make
         assert [request["taskType"] for request in told] == ["RETRIEVAL_QUERY"] * 2
 
 
-async def test_options_of_a_call_reach_the_wire(server: Standin, embeddings: Maker) -> None:
+async def test_options_of_a_call_reach_the_service(server: Standin, embeddings: Maker) -> None:
     """batch_size, task_type, titles and output_dimensionality work per call, sync and async."""
     made = embeddings(model="gemini-embedding-001")
     options: dict[str, Any] = {"task_type": "clustering", "output_dimensionality": 256}

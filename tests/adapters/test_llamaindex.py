@@ -47,8 +47,8 @@ def embedding(server: Standin) -> Maker:
     return make
 
 
-def floats(server: Standin, wire: str, **of: Any) -> list[float]:
-    return [float(number) for number in vectors_of(server, [wire], **of)[0]]
+def floats(server: Standin, text: str, **of: Any) -> list[float]:
+    return [float(number) for number in vectors_of(server, [text], **of)[0]]
 
 
 @pytest.mark.parametrize("model", ["gemini-embedding-001", "gemini-embedding-2"])

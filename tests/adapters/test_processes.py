@@ -48,8 +48,8 @@ async def aembed(model: Any, text: str) -> list[float]:
 
 
 def expected(server: Standin) -> list[list[float]]:
-    wires = [f"title: none | text: {text}" for text in TEXTS]
-    return [[float(x) for x in server.vector(w, model="gemini-embedding-2")] for w in wires]
+    as_sent = [f"title: none | text: {text}" for text in TEXTS]
+    return [[float(x) for x in server.vector(w, model="gemini-embedding-2")] for w in as_sent]
 
 
 def near(got: list[list[float]], right: list[list[float]]) -> bool:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 async def test_the_adapters_ask_vertex_too(server: Standin) -> None:
     """LangChain's fields and LlamaIndex's vertexai_config mean what they mean elsewhere."""
-    wires = ["title: none | text: a", "title: none | text: b"]
+    as_sent = ["title: none | text: a", "title: none | text: b"]
     langchain = GeminiEmbeddings(
         model="models/gemini-embedding-2",
         vertexai=True,
@@ -40,7 +40,7 @@ async def test_the_adapters_ask_vertex_too(server: Standin) -> None:
         await llamaindex.aget_text_embedding_batch(["a", "b"]),
     ]
 
-    expected = vectors_of(server, wires, model="gemini-embedding-2").tolist()
+    expected = vectors_of(server, as_sent, model="gemini-embedding-2").tolist()
     assert got == [expected] * 4
     assert all("/projects/p/locations/us/" in exchange.path for exchange in server.log)
 

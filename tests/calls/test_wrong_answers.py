@@ -37,9 +37,9 @@ def test_a_wrong_answer_is_asked_again(fault: FaultKind, server: Standin, embedd
 
     result = embedder().embed(["a", "b"], role="document")
 
-    wires = ["title: none | text: a", "title: none | text: b"]
-    assert (result.vectors == vectors_of(server, wires, model="gemini-embedding-2")).all()
-    assert sent_texts(server) == [wires, wires]
+    as_sent = ["title: none | text: a", "title: none | text: b"]
+    assert (result.vectors == vectors_of(server, as_sent, model="gemini-embedding-2")).all()
+    assert sent_texts(server) == [as_sent, as_sent]
     assert result.usage.requests == 2
 
 
@@ -127,9 +127,9 @@ def test_what_was_finished_is_kept(server: Standin, embedder: Maker) -> None:
         embedder(max_concurrency=1).embed(TEXTS, role="document")
 
     assert sorted(caught.value.partial) == list(range(200))
-    wire = f"title: none | text: {TEXTS[150]}"
+    text = f"title: none | text: {TEXTS[150]}"
     assert (
-        caught.value.partial[150] == vectors_of(server, [wire], model="gemini-embedding-2")
+        caught.value.partial[150] == vectors_of(server, [text], model="gemini-embedding-2")
     ).all()
     assert caught.value.indexes == tuple(range(200, 250))
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     Maker = Callable[..., GeminiEmbedder]
 
-WIRE = "task: search result | query: a"
+AS_SENT = "task: search result | query: a"
 
 
 def httpx() -> Any:
@@ -37,7 +37,7 @@ def httpx() -> Any:
 def asked(server: Standin, make: Maker, **client_args: Any) -> dict[str, str]:
     """Return the headers of a request that was sent with these options, and rightly answered."""
     vectors = make(client_args=client_args).embed(["a"], role="query").vectors
-    assert (vectors == vectors_of(server, [WIRE], model="gemini-embedding-2")).all()
+    assert (vectors == vectors_of(server, [AS_SENT], model="gemini-embedding-2")).all()
     return server.log[-1].headers
 
 

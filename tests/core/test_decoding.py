@@ -268,7 +268,7 @@ def _http_library() -> Any:
 
 
 TEXTS = [f"text {i}" for i in range(250)]
-WIRES = [f"title: none | text: {text}" for text in TEXTS]
+AS_SENT = [f"title: none | text: {text}" for text in TEXTS]
 
 
 @BOTH_WAYS
@@ -290,7 +290,7 @@ async def test_the_sdk_never_sees_the_numbers(
     synchronous = made.embed(TEXTS, role="document").vectors
     asynchronous = (await made.aembed(TEXTS, role="document")).vectors
 
-    expected = vectors_of(server, WIRES, model="gemini-embedding-2")
+    expected = vectors_of(server, AS_SENT, model="gemini-embedding-2")
     assert (synchronous == expected).all()
     assert (asynchronous == expected).all()
     shown = [text for text in seen if "usageMetadata" in text]
@@ -433,8 +433,8 @@ def test_a_hook_that_reads_the_answer_is_no_hindrance(server: Standin, embedder:
 
     vectors = embedder(client_args=given, timeout=5).embed(["a"], role="query").vectors
 
-    wires = ["task: search result | query: a"]
-    assert (vectors == vectors_of(server, wires, model="gemini-embedding-2")).all()
+    as_sent = ["task: search result | query: a"]
+    assert (vectors == vectors_of(server, as_sent, model="gemini-embedding-2")).all()
     assert b"values" in seen[0]
     server.script.append((200, b'{"embeddings":[{"values":[true]}]}', {}))
     with pytest.raises(BadResponseError, match="something other than numbers"):

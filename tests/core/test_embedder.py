@@ -31,10 +31,10 @@ def test_every_text_of_gemini_embedding_2_gets_its_own_vector(
     """250 documents make three requests with the prefix and no field, and come back in order."""
     result = embedder().embed(TEXTS, role="document")
 
-    wires = [f"title: none | text: {text}" for text in TEXTS]
-    assert (result.vectors == vectors_of(server, wires, model="gemini-embedding-2")).all()
+    as_sent = [f"title: none | text: {text}" for text in TEXTS]
+    assert (result.vectors == vectors_of(server, as_sent, model="gemini-embedding-2")).all()
     assert result.usage.requests == 3
-    assert sorted(joined(sent_texts(server))) == sorted(wires)
+    assert sorted(joined(sent_texts(server))) == sorted(as_sent)
     assert {exchange.path.partition("/models/")[2] for exchange in server.log} == {
         "gemini-embedding-2:batchEmbedContents"
     }
@@ -48,9 +48,9 @@ async def test_the_async_twin_gives_the_same(server: Standin, embedder: Maker) -
     asynchronous = await made.aembed(TEXTS, role="document")
     synchronous = made.embed(TEXTS, role="document")
 
-    wires = vectors_of(server, TEXTS, task_type="RETRIEVAL_DOCUMENT", model="gemini-embedding-001")
-    assert (asynchronous.vectors == wires).all()
-    assert (synchronous.vectors == wires).all()
+    right = vectors_of(server, TEXTS, task_type="RETRIEVAL_DOCUMENT", model="gemini-embedding-001")
+    assert (asynchronous.vectors == right).all()
+    assert (synchronous.vectors == right).all()
 
 
 @pytest.mark.parametrize("model", ["gemini-embedding-001", "gemini-embedding-2"])
@@ -198,8 +198,8 @@ def test_whatever_happens_each_vector_belongs_to_its_text(
 
     vectors = made.embed(texts, role="document").vectors
 
-    wires = [text if text.strip() else "(blank)" for text in texts]
-    right = vectors_of(server, wires, model="gemini-embedding-2").reshape(len(texts), 3072)
+    as_sent = [text if text.strip() else "(blank)" for text in texts]
+    right = vectors_of(server, as_sent, model="gemini-embedding-2").reshape(len(texts), 3072)
     assert (vectors == right).all()
 
 
@@ -214,8 +214,8 @@ async def test_a_thousand_queries_at_once(server: Standin, embedder: Maker) -> N
 
     results = await asyncio.gather(*(made.aembed([f"q {i}"], role="query") for i in range(1000)))
 
-    wires = [f"task: search result | query: q {i}" for i in range(1000)]
-    right = vectors_of(server, wires, model="gemini-embedding-2", dimension=128)
+    as_sent = [f"task: search result | query: q {i}" for i in range(1000)]
+    right = vectors_of(server, as_sent, model="gemini-embedding-2", dimension=128)
     assert (np.vstack([result.vectors for result in results]) == right).all()
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 TEXTS = [f"text number {i}" for i in range(250)]
 
 
-def test_options_reach_the_wire(server: Standin, embedder: Maker) -> None:
+def test_options_reach_the_service(server: Standin, embedder: Maker) -> None:
     """Headers and API version leave as asked."""
     made = embedder(additional_headers={"x-team": "search"}, api_version="v1beta")
 

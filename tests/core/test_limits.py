@@ -31,8 +31,8 @@ def test_a_quota_of_the_service_is_waited_for(*, silent: bool) -> None:
         retries: list[Retry] = []
         vectors = client(server, on_retry=retries.append).embed(TEXTS, role="document").vectors
 
-        wires = [f"title: none | text: {text}" for text in TEXTS]
-        assert (vectors == vectors_of(server, wires, model=MODEL, dimension=128)).all()
+        as_sent = [f"title: none | text: {text}" for text in TEXTS]
+        assert (vectors == vectors_of(server, as_sent, model=MODEL, dimension=128)).all()
         refused = [exchange for exchange in server.log if exchange.status == 429]
         assert len(refused) == len(retries) > 0
         assert all(retry.quota for retry in retries)
@@ -62,8 +62,8 @@ def test_a_storm_costs_no_vector(*, asynchronous: bool) -> None:
         else:
             result = made.embed(texts, role="query")
 
-        wires = [f"task: search result | query: {text}" for text in texts]
-        assert (result.vectors == vectors_of(server, wires, model=MODEL, dimension=128)).all()
+        as_sent = [f"task: search result | query: {text}" for text in texts]
+        assert (result.vectors == vectors_of(server, as_sent, model=MODEL, dimension=128)).all()
         assert result.usage.requests == len(server.log) > 50
 
 

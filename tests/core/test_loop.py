@@ -96,8 +96,8 @@ def test_one_embedder_serves_many_threads_and_loops(
     with ThreadPoolExecutor(8) as pool:
         vectors = list(pool.map(in_a_loop, range(32)))
 
-    wires = [f"task: search result | query: text {i}" for i in range(32)]
-    right = [server.vector(wire, model="gemini-embedding-2") for wire in wires]
+    as_sent = [f"task: search result | query: text {i}" for i in range(32)]
+    right = [server.vector(text, model="gemini-embedding-2") for text in as_sent]
     assert (np.vstack(vectors) == np.array(right, np.float32)).all()
 
 

@@ -192,8 +192,8 @@ def test_the_address_in_the_environment_is_read_once(
         assert len(server.log) == 2
         assert len(other.log) == 1
     assert made.fingerprint != elsewhere.fingerprint
-    wires = [f"task: search result | query: {text}" for text in "ab"]
-    right = vectors_of(server, wires, model="gemini-embedding-2")
+    as_sent = [f"task: search result | query: {text}" for text in "ab"]
+    right = vectors_of(server, as_sent, model="gemini-embedding-2")
     assert (np.concatenate([before, again]) == right).all()
 
 

@@ -199,7 +199,7 @@ def test_a_kept_vector_that_begins_with_zeros_gives_no_shorter_one(
     made = embedder(cache=cache, output_dimensionality=128)
     vectors = made.embed(["a", "b"], role="document").vectors
 
-    wires = [f"title: none | text: {text}" for text in ("a", "b")]
-    expected = vectors_of(server, wires, model="gemini-embedding-2", dimension=128)
+    as_sent = [f"title: none | text: {text}" for text in ("a", "b")]
+    expected = vectors_of(server, as_sent, model="gemini-embedding-2", dimension=128)
     assert (vectors == expected).all()
     assert len(server.log) == 2

@@ -129,7 +129,7 @@ async def test_langchain_documents_and_queries(
 
 @LANGCHAIN
 def test_langchain_options_of_a_call(made: type[Any], server: Standin, embeddings: Maker) -> None:
-    """batch_size, task_type, output_dimensionality and a single title reach the wire."""
+    """batch_size, task_type, output_dimensionality and a single title reach the service."""
     model = embeddings(made)
 
     model.embed_documents(TEXTS[:4], batch_size=2, task_type="CLUSTERING")

@@ -331,7 +331,7 @@ def test_a_recorded_error_is_understood_through_the_sdk(
     recorded: Callable[[str], Exchange],
     name: str,
 ) -> None:
-    """Google's refusal, as it came over the wire, is raised as the error that says what to do."""
+    """Google's refusal, as it came, is raised as the error that says what to do."""
     exchange = recorded(name)
     server.script.append((exchange.status, exchange.answered, {}))
     with pytest.raises(ge.RequestError) as caught:

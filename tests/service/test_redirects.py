@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     Maker = Callable[..., GeminiEmbedder]
 
-WIRES = ["title: none | text: a", "title: none | text: b"]
+AS_SENT = ["title: none | text: a", "title: none | text: b"]
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
@@ -32,7 +32,7 @@ def test_a_redirect_within_the_host_is_followed(status: int, server: Standin, ma
         server.script.append((status, b"moved", {"Location": location}))
         vectors = maker().embed(["a", "b"], role="document").vectors
 
-        assert (vectors == vectors_of(server, WIRES, model="gemini-embedding-2")).all()
+        assert (vectors == vectors_of(server, AS_SENT, model="gemini-embedding-2")).all()
         first, second = server.log[-2:]
         assert first.body == second.body
         assert second.headers["x-goog-api-key"] == "a-key"
@@ -136,6 +136,6 @@ def test_a_redirect_from_http_to_https_is_followed(
         vectors = made.embed(["a", "b"], role="document").vectors
         made.close()
 
-    assert (vectors == vectors_of(server, WIRES, model="gemini-embedding-2")).all()
+    assert (vectors == vectors_of(server, AS_SENT, model="gemini-embedding-2")).all()
     assert [exchange.status for exchange in server.log] == [301, 200]
     assert server.log[-1].headers["x-goog-api-key"] == "a-key"

@@ -89,8 +89,8 @@ def test_a_429_without_details_is_tried_again(server: Standin, vertex: Maker) ->
 
     vectors = vertex().embed(["a"], role="query").vectors
 
-    wires = ["task: search result | query: a"]
-    assert (vectors == vectors_of(server, wires, model="gemini-embedding-2")).all()
+    as_sent = ["task: search result | query: a"]
+    assert (vectors == vectors_of(server, as_sent, model="gemini-embedding-2")).all()
     assert len(server.log) == 3
 
 

@@ -119,9 +119,9 @@ async def test_250_texts_of_gemini_embedding_2(server: Standin, vertex: Maker, f
 
     vectors = (await made.aembed(TEXTS, role="document")).vectors
 
-    wires = [f"title: none | text: {text}" for text in TEXTS]
-    assert (vectors == vectors_of(server, wires, model="gemini-embedding-2")).all()
-    assert sorted(joined(texts_of(e.body) for e in server.log)) == sorted(wires)
+    as_sent = [f"title: none | text: {text}" for text in TEXTS]
+    assert (vectors == vectors_of(server, as_sent, model="gemini-embedding-2")).all()
+    assert sorted(joined(texts_of(e.body) for e in server.log)) == sorted(as_sent)
     assert methods(server) == ({"batchEmbedContents"} if THREE else {"embedContent"})
     assert len(server.log) == (3 if THREE else 250)
     assert server.log[0].path.startswith(
@@ -230,8 +230,8 @@ def test_a_ready_client_of_vertex_is_used_as_it_is(server: Standin) -> None:
 
     vectors = GeminiEmbedder(client=client).embed(TEXTS[:3], role="document").vectors
 
-    wires = [f"title: none | text: {text}" for text in TEXTS[:3]]
-    assert (vectors == vectors_of(server, wires, model="gemini-embedding-2")).all()
+    as_sent = [f"title: none | text: {text}" for text in TEXTS[:3]]
+    assert (vectors == vectors_of(server, as_sent, model="gemini-embedding-2")).all()
 
 
 def test_limits_are_remembered_for_one_service(vertex: Maker) -> None:

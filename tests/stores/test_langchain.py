@@ -173,8 +173,8 @@ def test_index_embeds_only_what_is_new(
     assert second == counts(skipped=250)
     assert third == counts(added=1, skipped=249, deleted=1)
     assert len(joined(sent_texts(server)[:sent])) == 250
-    (wire,) = joined(sent_texts(server)[sent:])
-    assert wire.endswith(": a new text")
+    (text,) = joined(sent_texts(server)[sent:])
+    assert text.endswith(": a new text")
     kept = [*SOME[1:], "a new text"]
     assert texts_of(joined(store.similarity_search(text, k=1) for text in kept)) == kept
     assert MANY[0] not in texts_of(store.similarity_search(MANY[0], k=250))

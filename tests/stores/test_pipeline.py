@@ -53,8 +53,8 @@ def test_two_workers_embed_as_one_does(server: Standin) -> None:
     )
 
     assert done.returncode == 0, done.stderr
-    wires = [f"title: none | text: {text}" for text in MANY]
-    right = vectors_of(server, wires, model="gemini-embedding-2", dimension=DIMENSION)
+    as_sent = [f"title: none | text: {text}" for text in MANY]
+    right = vectors_of(server, as_sent, model="gemini-embedding-2", dimension=DIMENSION)
     for way, nodes in json.loads(done.stdout).items():
         assert [text for text, _ in nodes] == MANY, way
         assert np.array_equal(np.array([vector for _, vector in nodes], np.float32), right), way

@@ -65,9 +65,11 @@ def oracle(url: str) -> Oracle:
 
     def ask(texts: Sequence[str]) -> list[list[float]]:
         model = "models/gemini-embedding-2"
-        wires = [f"title: none | text: {text}" for text in texts]
+        as_sent = [f"title: none | text: {text}" for text in texts]
         body = {
-            "requests": [{"model": model, "content": {"parts": [{"text": wire}]}} for wire in wires]
+            "requests": [
+                {"model": model, "content": {"parts": [{"text": text}]}} for text in as_sent
+            ]
         }
         request = urllib.request.Request(  # noqa: S310 - loopback
             f"{url}/v1beta/{model}:batchEmbedContents",
