@@ -102,8 +102,9 @@ class Call:
         """
         match self.outbox.refuse(batch, error, passed=passed):
             case Blame.REQUEST:
-                told = f"{error.summary} (texts alone are refused too)"
-                raise error.with_context(summary=told) from error.__cause__
+                hint = "texts alone are refused too, so it is the model or an option"
+                summary = f"{error.summary}; {hint}"
+                raise error.with_context(summary=summary) from error.__cause__
             case Blame.TEXT:
                 self.reject(batch, error)
 

@@ -69,7 +69,7 @@ class GuardedCache:
     def tell_damaged(self, count: int) -> None:
         """Warn of values that are no longer what was stored."""
         name = getattr(self._cache, "path", type(self._cache).__name__)
-        warn(f"damaged vectors in the cache {name}: {count}; their texts are asked for again")
+        warn(f"damaged vectors in the cache {name}: {count}; their texts are sent again")
 
     def _do(self, what: str, work: Callable[..., T], *args: object) -> T:
         try:

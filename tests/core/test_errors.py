@@ -286,4 +286,4 @@ def test_a_refusal_of_every_text_alone_is_told_once() -> None:
     """The same refusal in two calls: each says once that it is not the texts."""
     error = failed(errors.RequestError("400", status=400))
 
-    assert str(error).count("(texts alone are refused too)") == 1
+    assert str(error).count("texts alone are refused too, so it is the model or an option") == 1
