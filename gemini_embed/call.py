@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from gemini_embed.errors import InternalError, ServiceUnavailableError
 from gemini_embed.failures import all_rejected, with_batch, with_outcome
 from gemini_embed.inquiry import Blame
-from gemini_embed.memory import Memory
+from gemini_embed.memory import Lookup
 from gemini_embed.observe.events import Ended, Placed, Recalled, Retry, Waiting
 from gemini_embed.outbox import Outbox
 from gemini_embed.plan import places_of
@@ -61,38 +61,38 @@ class Call:
         self._places = places_of(contents)
         self._rejected: list[GeminiEmbedError] = []
         self._stopped = asyncio.Event()
-        self._memory = None
+        self._lookup = None
         if cache is None:
             self.outbox.add(self._places, is_last=True)
         else:
-            self._memory = Memory(cache, list(self._places), ask, used=sink.dimension)
+            self._lookup = Lookup(cache, list(self._places), ask, used=sink.dimension)
 
     def __len__(self) -> int:
         """Return how many texts there are, repeated ones counted once."""
         return len(self._places)
 
-    async def recall(self) -> None:
+    async def look_up(self) -> None:
         """Take what is in the cache, and plan the rest; the first of it is sent meanwhile.
 
         Where the call fails, what is known is finished all the same.
         """
-        while self._memory is not None and not self._memory.is_through:
-            contents, found, block = await self._memory.recall()
+        while self._lookup is not None and not self._lookup.is_through:
+            contents, found, block = await self._lookup.find_next()
             self.watch.tell(Recalled, len(found))
             self._place([self._places[contents[i]] for i in found], block)
             known = set(found)
             unknown = [content for i, content in enumerate(contents) if i not in known]
             self.outbox.add(
                 {content: self._places[content] for content in unknown},
-                is_last=self._memory.is_through,
+                is_last=self._lookup.is_through,
             )
 
     async def accept(self, batch: Batch, block: NDArray[np.float32]) -> None:
         """Put the vectors of a batch in their places, and into the cache as they came."""
         self.refusals = 0
         self._place(batch.positions, block)
-        if self._memory is not None:
-            await self._memory.keep(batch.contents, block)
+        if self._lookup is not None:
+            await self._lookup.store(batch.contents, block)
 
     def refuse(self, batch: Batch, error: RequestError, *, passed: int) -> None:
         """Go on without a text that is to blame, or find out which; `passed` is from the start.
@@ -144,13 +144,13 @@ class Call:
         if self.sink.missing:
             last = self.last_failure or ServiceUnavailableError("not all texts were answered")
             self.stop(last.with_context(deadline_passed=True))
-        if self._memory is not None:
-            self._memory.tell_late()
+        if self._lookup is not None:
+            self._lookup.tell_late()
 
     def close(self) -> None:
         """Look nothing up any more, and tell whoever watches that it is over."""
-        if self._memory is not None:
-            self._memory.close()
+        if self._lookup is not None:
+            self._lookup.close()
         self.watch.tell(Ended)
 
     def result(self) -> EmbeddingResult:

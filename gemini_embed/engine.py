@@ -115,9 +115,9 @@ class Engine:
         try:
             async with asyncio.timeout(call.policy.deadline):
                 async with asyncio.TaskGroup() as group:
-                    group.create_task(self._see_to(call.recall(), call))
+                    group.create_task(self._guarded(call.look_up(), call))
                     for _ in range(min(self._lane.width, len(call))):
-                        group.create_task(self._see_to(self._work(call), call))
+                        group.create_task(self._guarded(self._work(call), call))
         except TimeoutError:
             call.stop_late()
         finally:
@@ -130,7 +130,7 @@ class Engine:
         if not self._calls:
             await self._transport.aclose()
 
-    async def _see_to(self, work: Coroutine[None, None, None], call: Call) -> None:
+    async def _guarded(self, work: Coroutine[None, None, None], call: Call) -> None:
         """Do a part of a call. What goes wrong ends the others when they are done with theirs."""
         try:
             await work

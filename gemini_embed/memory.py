@@ -33,7 +33,7 @@ _LOOKED_UP_AT_ONCE = 1000
 """Texts looked up in one go, and again while these are put in place: some megabytes of vectors."""
 
 _BRIEF = 0.005
-"""Seconds for which the I/O loop may stand still while an answer is stored: see `_kept`."""
+"""Seconds for which the I/O loop may stand still while an answer is stored."""
 
 
 class Found(NamedTuple):
@@ -50,7 +50,7 @@ class Found(NamedTuple):
     block: NDArray[np.float32]
 
 
-class _Way(NamedTuple):
+class _Name(NamedTuple):
     """The part of a key that all contents of a call share."""
 
     model: str
@@ -59,7 +59,7 @@ class _Way(NamedTuple):
     dimension: int
 
 
-class Memory:
+class Lookup:
     """The vectors, as the service sends them, of one call's contents."""
 
     def __init__(
@@ -71,26 +71,26 @@ class Memory:
         """
         self._cache = cache
         self._model = ask.model
-        self._ways = _ways_to_keep(ask)
+        self._names = _names_of(ask)
         self._dimension = ask.dimension
         self._used = used
         self._readable = self._writable = True
         self._quick = False  # the last time
-        self._keeping = 0
+        self._storing = 0
         self._damaged = 0
         self._keys: dict[Content, str] = {}  # hashed once
         self._pieces = deque(
             contents[start : start + _LOOKED_UP_AT_ONCE]
             for start in range(0, len(contents), _LOOKED_UP_AT_ONCE)
         )
-        self._looked_up = in_thread(self._recall, self._pieces[0])
+        self._looked_up = in_thread(self._find, self._pieces[0])
 
     @property
     def is_through(self) -> bool:
         """Whether all contents were looked up."""
         return not self._pieces
 
-    async def recall(self) -> Found:
+    async def find_next(self) -> Found:
         """Return which of the next contents are known; those after them are looked up meanwhile."""
         piece, found, block = self._pieces[0], list[int](), np.empty((0, self._dimension), "f4")
         if self._readable:
@@ -100,48 +100,50 @@ class Memory:
                 self._readable = self._writable = False
         self._pieces.popleft()
         if self._pieces and self._readable:
-            self._looked_up = in_thread(self._recall, self._pieces[0])
+            self._looked_up = in_thread(self._find, self._pieces[0])
         elif self._damaged:
             self._cache.tell_damaged(self._damaged)
         return Found(piece, found, block)
 
     def tell_late(self) -> None:
         """Tell what the cache has not done, when the call can wait no longer."""
-        if self._pieces or self._keeping:
+        if self._pieces or self._storing:
             self._cache.tell_late(reading=bool(self._pieces))
 
     def close(self) -> None:
         """Look nothing up any more."""
         self._looked_up.cancel()
 
-    async def keep(self, contents: Sequence[Content], block: NDArray[np.float32]) -> None:
-        """Keep the vectors of an answer.
+    async def store(self, contents: Sequence[Content], block: NDArray[np.float32]) -> None:
+        """Store the vectors of an answer.
 
         The sender waits for it: were it killed, only what is under way would be paid for twice.
         """
         if self._writable:
-            self._keeping += 1
+            self._storing += 1
             try:
-                await self._kept(contents, block)
+                await self._store_in_thread(contents, block)
             except CacheFailure:
                 self._writable = False
-            self._keeping -= 1  # not where the call ends meanwhile: see `tell_late`
+            self._storing -= 1  # not where the call ends meanwhile: see `tell_late`
 
-    async def _kept(self, contents: Sequence[Content], block: NDArray[np.float32]) -> None:
+    async def _store_in_thread(
+        self, contents: Sequence[Content], block: NDArray[np.float32]
+    ) -> None:
         outcome: Future[None] = Future()
         outcome.set_running_or_notify_cancel()  # whoever waits may go, the work goes on
 
-        def keep() -> None:
+        def store() -> None:
             began = time.perf_counter()
             try:
-                self._keep(contents, block)
+                self._store(contents, block)
             except BaseException as error:  # noqa: BLE001 - raised where it is waited for
                 outcome.set_exception(error)
             else:
                 outcome.set_result(None)
             self._quick = time.perf_counter() - began < _BRIEF
 
-        begin(keep)
+        begin(store)
         if self._quick:
             # Blocks the I/O loop on purpose: while two threads compete for the interpreter (the
             # GIL), both are slow. `make bench` measures it, section Cache, filling.
@@ -150,55 +152,55 @@ class Memory:
             await asyncio.wrap_future(outcome)
         outcome.result()
 
-    def _keep(self, contents: Sequence[Content], block: NDArray[np.float32]) -> None:
+    def _store(self, contents: Sequence[Content], block: NDArray[np.float32]) -> None:
         keys = [self._keys[content] for content in contents]
         self._cache.set_many(list(zip(keys, sealed(keys, block), strict=True)))
 
-    def _recall(self, contents: Sequence[Content]) -> tuple[list[int], NDArray[np.float32]]:
+    def _find(self, contents: Sequence[Content]) -> tuple[list[int], NDArray[np.float32]]:
         found: list[int] = []
         damaged: set[int] = set()
         blocks: list[NDArray[np.float32]] = []
-        for kept in self._ways:
+        for name in self._names:
             known = set(found)
             rest = [i for i in range(len(contents)) if i not in known]
             if not rest:
                 break
             asked = [contents[i] for i in rest]
-            more, block, spoilt = self._look_up(asked, kept)
-            if self._used < kept.dimension:  # zeros only have no direction
+            more, block, spoilt = self._look_up(asked, name)
+            if self._used < name.dimension:  # zeros only have no direction
                 of_use = np.flatnonzero(block[:, : self._used].any(axis=1)).tolist()
                 more, block = [more[i] for i in of_use], block[of_use]
-            if kept.dimension != self._dimension:
+            if name.dimension != self._dimension:
                 block = as_served(block, self._dimension, model=self._model)
-            if kept.is_former and more:
-                self._keep_anew([asked[i] for i in more], block)
+            if name.is_former and more:
+                self._store_anew([asked[i] for i in more], block)
             found += [rest[i] for i in more]
             damaged |= {rest[i] for i in spoilt}
             blocks.append(block)
         self._damaged += len(damaged.difference(found))
         return found, blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
 
-    def _look_up(self, contents: Sequence[Content], kept: _Way) -> Opened:
+    def _look_up(self, contents: Sequence[Content], name: _Name) -> Opened:
         keys = cache_keys(
-            contents, model=kept.model, dimension=kept.dimension, service=kept.service
+            contents, model=name.model, dimension=name.dimension, service=name.service
         )
-        if kept == self._ways[0]:
+        if name == self._names[0]:
             self._keys.update(zip(contents, keys, strict=True))
-        return opened(keys, self._cache.get_many(keys), dimension=kept.dimension)
+        return opened(keys, self._cache.get_many(keys), dimension=name.dimension)
 
-    def _keep_anew(self, contents: Sequence[Content], block: NDArray[np.float32]) -> None:
-        """Keep under today's key what lies under one of an earlier release."""
+    def _store_anew(self, contents: Sequence[Content], block: NDArray[np.float32]) -> None:
+        """Store under today's key what lies under one of an earlier release."""
         try:
-            self._keep(contents, block)
+            self._store(contents, block)
         except CacheFailure:
             self._writable = False
 
 
-def _ways_to_keep(ask: Ask) -> list[_Way]:
+def _names_of(ask: Ask) -> list[_Name]:
     """Return under which names a vector may lie, those of today first."""
-    names = [(ask.model.name, ask.service.name, False)]
-    names += [(*former, True) for former in ask.service.former]
+    pairs = [(ask.model.name, ask.service.name, False)]
+    pairs += [(*former, True) for former in ask.service.former]
     dimensions = [ask.dimension]
     if ask.model.nested and ask.dimension != ask.model.dimension:
         dimensions.append(ask.model.dimension)  # a smaller vector is the beginning of it
-    return [_Way(*name, dimension) for name in names for dimension in dimensions]
+    return [_Name(*pair, dimension) for pair in pairs for dimension in dimensions]
