@@ -139,6 +139,8 @@ lint: $(READY) ## check style, formatting and the direction of imports
 
 typecheck: $(READY) ## check types, tests included
 	@$(RUN)/mypy
+	@$(RUN)/mypy --config-file tests/typing/without_plugin.ini tests/typing
+	@$(RUN)/pyright tests/typing
 
 format: $(READY) ## format, and mend what can be mended
 	@$(RUN)/ruff check --fix --quiet || true

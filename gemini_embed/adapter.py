@@ -28,18 +28,11 @@ from gemini_embed.results import lists_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from os import PathLike
     from typing import Unpack
 
-    from google import genai
-    from google.auth.credentials import Credentials
     from pydantic.fields import FieldInfo
 
-    from gemini_embed.cache import Cache
-
-    AnyCache = bool | str | PathLike[str] | Cache | None
-    AnyClient = genai.Client | None
-    AnyCredentials = Credentials | str | PathLike[str] | None
+    from gemini_embed.options import AnyCache, AnyClient, AnyCredentials
 else:  # the core checks them; pydantic would need the SDK and google-auth to do so
     AnyCache = AnyClient = AnyCredentials = Any
 

@@ -25,6 +25,7 @@ from gemini_embed.tasks import parse_task_type
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
     from os import PathLike
+    from typing import TypeAlias
 
     from google import genai
     from google.auth.credentials import Credentials
@@ -34,6 +35,10 @@ if TYPE_CHECKING:
     from gemini_embed.checks import Check
     from gemini_embed.models import Normalize
     from gemini_embed.observe.events import Retry
+
+    AnyCache: TypeAlias = bool | str | PathLike[str] | Cache | None
+    AnyClient: TypeAlias = genai.Client | None
+    AnyCredentials: TypeAlias = Credentials | str | PathLike[str] | None
     from gemini_embed.tasks import Role
 
 
@@ -91,7 +96,7 @@ class Options:
     location: str | None = field(default=None, metadata=_is(optional(checks.text_or_blank)))
     """Its region. Default: `GOOGLE_CLOUD_LOCATION`, else one that serves the model."""
 
-    credentials: Credentials | str | PathLike[str] | None = field(
+    credentials: AnyCredentials = field(
         default=None,
         metadata=_is(
             optional(
@@ -177,9 +182,7 @@ class Options:
     tokens_per_minute: int | None = field(default=None, metadata=_is(optional(whole(1))))
     """Short for `Quota(tokens=...)`. A limit that is not given is learned."""
 
-    cache: bool | str | PathLike[str] | Cache | None = field(
-        default=None, metadata=_is(optional(checks.path_or(_cache)))
-    )
+    cache: AnyCache = field(default=None, metadata=_is(optional(checks.path_or(_cache))))
     """Where vectors are kept and looked up: True for a per-user file, a path for a file of that
     name, or an object with `get_many` and `set_many`. Default: nowhere."""
 
@@ -216,7 +219,7 @@ class Options:
     """Read the numbers of answers with pysimdjson, where it is installed (the extra `fast`) and
     `client` is not given. The vectors are the same either way."""
 
-    client: genai.Client | None = field(
+    client: AnyClient = field(
         default=None, metadata=_is(optional(checks.has("aio", what="a google.genai.Client")))
     )
     """A ready `google.genai.Client`, used as it is: it reads its answers itself, and takes `true`

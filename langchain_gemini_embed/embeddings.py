@@ -74,7 +74,8 @@ class GeminiEmbeddings(Adapted, Serializable, Embeddings, OptionFields):
     request_options: dict[str, Any] | None = None
     show_progress: bool = False
 
-    model_config = ConfigDict(validate_assignment=True)
+    # `extra` is for the mypy plugin, which finds what LangChain's base class says first.
+    model_config = ConfigDict(extra="forbid", validate_assignment=True)
 
     _spellings: ClassVar[Mapping[str, str]] = {
         "api_key": "google_api_key",

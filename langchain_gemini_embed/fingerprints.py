@@ -7,12 +7,12 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gemini_embed.errors import ConfigurationError
+from gemini_embed import ConfigurationError
 
 if TYPE_CHECKING:
     from langchain_core.vectorstores import VectorStore
 
-    from gemini_embed.fingerprint import HasFingerprint
+    from gemini_embed.adapter import HasFingerprint
 
 _NAME = "gemini_embed_fingerprint"
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gemini_embed.errors import ConfigurationError
+from gemini_embed import ConfigurationError
 
 if TYPE_CHECKING:
     from llama_index.core import StorageContext
     from llama_index.core.data_structs.data_structs import IndexStruct
 
-    from gemini_embed.fingerprint import HasFingerprint
+    from gemini_embed.adapter import HasFingerprint
 
 _MARK = "gemini-embed fingerprint: "
 

@@ -279,7 +279,7 @@ def test_a_subclass_may_have_fields_of_its_own(server: Standin) -> None:
         GeminiEmbeddings.model_validate({"api_key": "s3cret", "bogus": 1})
     assert "s3cret" not in str(caught.value)
     with pytest.raises(ValueError, match="additional_headers") as wrong:
-        GeminiEmbeddings(additional_headers=["s3cret"])
+        GeminiEmbeddings(additional_headers=["s3cret"])  # type: ignore[arg-type] # a mistake
     assert "s3cret" not in str(wrong.value)
 
 
