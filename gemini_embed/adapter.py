@@ -24,7 +24,6 @@ from gemini_embed.observe.events import Retry  # noqa: TC001 - likewise
 from gemini_embed.options import CallOptions, Options, check_picklable, meant_by_first_release
 from gemini_embed.quota import Quota  # noqa: TC001 - likewise
 from gemini_embed.redaction import ShownUrl, forgetful, shown_url
-from gemini_embed.results import lists_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
     from gemini_embed.options import AnyCache, AnyClient, AnyCredentials
+    from gemini_embed.results import ListedResult
 else:  # the core checks them; pydantic would need the SDK and google-auth to do so
     AnyCache = AnyClient = AnyCredentials = Any
 
@@ -263,12 +263,14 @@ class Adapted(Closing):
     def _lists(self, texts: Iterable[str], **call: Unpack[CallOptions]) -> list[list[float]]:
         """Embed texts, and return plain floats, made while other answers are on their way."""
         core = self._embedder
-        return lists_of(core._run(core._checked(texts, as_lists=True, **call)))
+        result: ListedResult = core._run(core._checked(texts, as_lists=True, **call))
+        return result.lists
 
     async def _alists(self, texts: Iterable[str], **call: Unpack[CallOptions]) -> list[list[float]]:
         """Embed texts; the async twin of `_lists`."""
         core = self._embedder
-        return lists_of(await core._arun(core._checked(texts, as_lists=True, **call)))
+        result: ListedResult = await core._arun(core._checked(texts, as_lists=True, **call))
+        return result.lists
 
     @property
     def fingerprint(self) -> str:

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from gemini_embed.observe.watch import Watch
     from gemini_embed.policy import CallPolicy
     from gemini_embed.quota import Quota
-    from gemini_embed.results import EmbeddingResult
     from gemini_embed.sink import Sink
 
 
@@ -42,7 +41,7 @@ class Call:
         ask: Ask,
         policy: CallPolicy,
         *,
-        sink: Sink,
+        sink: Sink[object],
         watch: Watch,
         quota: Quota,
         cache: GuardedCache | None,
@@ -153,8 +152,8 @@ class Call:
             self._lookup.close()
         self.watch.tell(Ended)
 
-    def result(self) -> EmbeddingResult:
-        """Return all vectors, or raise what went wrong with those that are there.
+    def check(self) -> None:
+        """Raise what went wrong, if anything did.
 
         Raises:
             GeminiEmbedError: With what was finished in `partial`.
@@ -166,7 +165,6 @@ class Call:
             )
         if error is not None:
             raise with_outcome(error, self.sink)
-        return self.sink.result(self.watch.usage)
 
     def _wait_for_quota(self, seconds: float) -> None:
         self._tell_wait(seconds, f"for the quota of {self.ask.model.name}: {self._quota.told}")

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from gemini_embed.engine import Engine
     from gemini_embed.options import CallOptions
-    from gemini_embed.results import EmbeddingResult
+    from gemini_embed.results import EmbeddingResult, ListedResult
 
 
 class GeminiEmbedder(Configured, Closing):
@@ -105,21 +105,24 @@ class GeminiEmbedder(Configured, Closing):
             show_progress=show_progress,
             rate_limiter=rate_limiter,
         )
-        return self._run(call)
+        result: EmbeddingResult = self._run(call)
+        return result
 
     async def aembed(self, texts: Iterable[str], **call: Unpack[CallOptions]) -> EmbeddingResult:
         """Embed texts; the async twin of `embed`, for any event loop. Cancelling stops it."""
-        return await self._arun(self._checked(texts, **call))
+        result: EmbeddingResult = await self._arun(self._checked(texts, **call))
+        return result
 
-    def _run(self, call: _Call) -> EmbeddingResult:
+    def _run(self, call: _Call) -> Any:
+        """Return the result in the form that the call wants."""
         if process.has_greenlets():
             _load()  # what is imported may start processes, which gevent lets this thread only
-        result: EmbeddingResult = loop.run(self._embed, *call)
+        result = loop.run(self._embed, *call)
         warn_of_truncated(result.usage)
         return result
 
-    async def _arun(self, call: _Call) -> EmbeddingResult:
-        result: EmbeddingResult = await loop.arun(self._embed, *call)
+    async def _arun(self, call: _Call) -> Any:
+        result = await loop.arun(self._embed, *call)
         warn_of_truncated(result.usage)
         return result
 
@@ -180,13 +183,14 @@ class GeminiEmbedder(Configured, Closing):
 
     async def _embed(
         self, contents: list[Content], ask: Ask, wanted: Wanted, policy: CallPolicy
-    ) -> EmbeddingResult:
+    ) -> EmbeddingResult | ListedResult:
         """Runs on the I/O thread, where numpy and the SDK load at the first call."""
         _load()
         from gemini_embed.sink import sink_for  # noqa: PLC0415 - loads numpy
 
+        sink = sink_for(len(contents), wanted, ask.model)
         if not contents:
-            return sink_for(0, wanted, ask.model).result(Usage(0, None))
+            return sink.result(Usage(0, None))
         try:
             async with asyncio.timeout(policy.seconds_left(loop.now())) as deadline:
                 engine = await self._ready_engine()
@@ -200,7 +204,7 @@ class GeminiEmbedder(Configured, Closing):
                 deadline_passed=True,
             ) from None
         rest = replace(policy, deadline=policy.seconds_left(loop.now()))
-        return await engine.embed(contents, ask, wanted, rest)
+        return await engine.embed(contents, ask, sink, rest)
 
     async def _ready_engine(self) -> Engine:
         from gemini_embed.engine import Engine  # noqa: PLC0415 - loads numpy

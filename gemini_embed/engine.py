@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from gemini_embed.call import Call
 from gemini_embed.errors import (
@@ -25,7 +25,6 @@ from gemini_embed.observe.logs import WaitLog
 from gemini_embed.observe.progress import Progress
 from gemini_embed.observe.watch import Watch
 from gemini_embed.retry import Verdict, is_too_long, verdict
-from gemini_embed.sink import sink_for
 from gemini_embed.vectors import checked
 
 if TYPE_CHECKING:
@@ -39,10 +38,12 @@ if TYPE_CHECKING:
     from gemini_embed.observe.watch import Observer
     from gemini_embed.policy import CallPolicy
     from gemini_embed.quota import Quota
-    from gemini_embed.results import EmbeddingResult, Wanted
     from gemini_embed.retry import Backoff
+    from gemini_embed.sink import Sink
     from gemini_embed.transport import Answer
 
+
+R = TypeVar("R")
 
 _NO_VECTOR = "the service made no vector of it, and says no more"
 
@@ -82,14 +83,13 @@ class Engine:
         self._is_closing = False
 
     async def embed(
-        self, contents: Sequence[Content], ask: Ask, wanted: Wanted, policy: CallPolicy
-    ) -> EmbeddingResult:
-        """Embed texts.
+        self, contents: Sequence[Content], ask: Ask, sink: Sink[R], policy: CallPolicy
+    ) -> R:
+        """Embed contents; return what the sink makes of their vectors.
 
         Raises:
             GeminiEmbedError: With what was finished by then in `partial`.
         """
-        sink = sink_for(len(contents), wanted, ask.model)
         call = Call(
             contents,
             ask,
@@ -101,7 +101,8 @@ class Engine:
         )
         self._calls += 1
         try:
-            return await self._embed(call)
+            await self._embed(call)
+            return sink.result(call.watch.usage)
         finally:
             self._calls -= 1
             if self._is_closing:
@@ -111,7 +112,7 @@ class Engine:
         bars = [Progress(total)] if policy.show_progress else []
         return Watch([WaitLog(), *bars, *self._observers])
 
-    async def _embed(self, call: Call) -> EmbeddingResult:
+    async def _embed(self, call: Call) -> None:
         try:
             async with asyncio.timeout(call.policy.deadline):
                 async with asyncio.TaskGroup() as group:
@@ -122,7 +123,7 @@ class Engine:
             call.stop_late()
         finally:
             call.close()
-        return call.result()
+        call.check()
 
     async def aclose(self) -> None:
         """Close the connections, now or when the last call under way has ended."""

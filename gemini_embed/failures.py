@@ -31,7 +31,7 @@ def with_batch(error: GeminiEmbedError, batch: Batch, *, ask: Ask, total: int) -
     return error.with_context(indexes=batch.indexes, attempts=batch.attempts + 1, total=total)
 
 
-def with_outcome(error: BaseException, sink: Sink) -> BaseException:
+def with_outcome(error: BaseException, sink: Sink[object]) -> BaseException:
     """Return the error, if it is one of ours, with what was finished and what was not."""
     if not isinstance(error, GeminiEmbedError):
         return error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gemini_embed.notices import warn
@@ -21,7 +21,7 @@ class Wanted:
     Attributes:
         dimension: Its length; the service may be asked for more.
         normalize: Whether it is brought to unit length here.
-        as_lists: Whether it is wanted as a list of plain floats, too.
+        as_lists: Whether it is wanted as a list of plain floats, not as a row of an array.
     """
 
     dimension: int
@@ -61,16 +61,20 @@ class EmbeddingResult:
     Attributes:
         vectors: float32 array of shape (number of texts, dimension), row i for text i.
         usage: What it cost.
-        lists: Where they are asked for with `as_lists`, the rows as plain Python floats, which is
-            what both frameworks store; `vectors` has none then, so that nothing is held twice.
     """
 
     vectors: NDArray[float32]
     usage: Usage
-    lists: list[list[float]] | None = field(default=None, repr=False)
 
 
-def lists_of(result: EmbeddingResult) -> list[list[float]]:
-    """Return the lists of a result that was asked for them."""
-    assert result.lists is not None  # noqa: S101 - the caller asked
-    return result.lists
+@dataclass(frozen=True, slots=True)
+class ListedResult:
+    """The same for the adapters: plain floats, which is what both frameworks store.
+
+    Attributes:
+        lists: Row i for text i.
+        usage: What it cost.
+    """
+
+    lists: list[list[float]]
+    usage: Usage

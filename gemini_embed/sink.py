@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 
 from gemini_embed.loop import give_way
-from gemini_embed.results import EmbeddingResult
+from gemini_embed.results import EmbeddingResult, ListedResult
 from gemini_embed.vectors import as_served, unit
 
 if TYPE_CHECKING:
@@ -28,8 +28,11 @@ _LISTED_AT_ONCE = 32
 """Vectors made into lists in one go: other threads, a caller's loop among them, wait meanwhile."""
 
 
-class Sink(ABC):
-    """The vectors of one call.
+R_co = TypeVar("R_co", covariant=True)
+
+
+class Sink(ABC, Generic[R_co]):
+    """The vectors of one call, which become its result.
 
     Args:
         count: How many places there are.
@@ -85,7 +88,7 @@ class Sink(ABC):
         return {place: self._get(place) for place in np.flatnonzero(self._done).tolist()}
 
     @abstractmethod
-    def result(self, usage: Usage) -> EmbeddingResult:
+    def result(self, usage: Usage) -> R_co:
         """Return what the caller gets, once every place has its vector."""
 
     @abstractmethod
@@ -95,7 +98,7 @@ class Sink(ABC):
     def _get(self, place: int) -> NDArray[np.float32]: ...
 
 
-class _Array(Sink):
+class ArraySink(Sink[EmbeddingResult]):
     """One array."""
 
     def __init__(self, count: int, wanted: Wanted, model: Model) -> None:
@@ -103,6 +106,7 @@ class _Array(Sink):
         self._vectors = np.zeros((count, wanted.dimension), np.float32)
 
     def result(self, usage: Usage) -> EmbeddingResult:
+        """Return the array."""
         return EmbeddingResult(self._vectors, usage)
 
     def _put(self, indexes: NDArray[np.intp], rows: NDArray[np.float32]) -> None:
@@ -113,16 +117,16 @@ class _Array(Sink):
         return vector
 
 
-class _Lists(Sink):
+class ListSink(Sink[ListedResult]):
     """Lists of plain floats, made as vectors come, so that nobody waits for all at the end."""
 
     def __init__(self, count: int, wanted: Wanted, model: Model) -> None:
         super().__init__(count, wanted, model)
         self._lists: list[list[float]] = [[] for _ in range(count)]
 
-    def result(self, usage: Usage) -> EmbeddingResult:
-        nothing = np.empty((0, self.dimension), np.float32)
-        return EmbeddingResult(nothing, usage, self._lists)
+    def result(self, usage: Usage) -> ListedResult:
+        """Return the lists."""
+        return ListedResult(self._lists, usage)
 
     def _put(self, indexes: NDArray[np.intp], rows: NDArray[np.float32]) -> None:
         for start in range(0, len(rows), _LISTED_AT_ONCE):
@@ -138,6 +142,6 @@ class _Lists(Sink):
         return np.array(self._lists[place], np.float32)
 
 
-def sink_for(count: int, wanted: Wanted, model: Model) -> Sink:
+def sink_for(count: int, wanted: Wanted, model: Model) -> Sink[EmbeddingResult | ListedResult]:
     """Return what takes `count` vectors in the form that the caller wants."""
-    return (_Lists if wanted.as_lists else _Array)(count, wanted, model)
+    return (ListSink if wanted.as_lists else ArraySink)(count, wanted, model)

@@ -21,6 +21,7 @@ from gemini_embed.policy import CallPolicy
 from gemini_embed.quota import Quota
 from gemini_embed.results import Wanted
 from gemini_embed.retry import Backoff
+from gemini_embed.sink import ArraySink
 from gemini_embed.transport import Answer
 
 if TYPE_CHECKING:
@@ -132,11 +133,14 @@ ASK = Ask(
 )
 
 
-def request(texts: Sequence[str], **policy: Any) -> tuple[list[Content], Ask, Wanted, CallPolicy]:
+def request(
+    texts: Sequence[str], **policy: Any
+) -> tuple[list[Content], Ask, ArraySink, CallPolicy]:
     """Return a call that sends the texts as they are: what an engine embeds."""
     given: dict[str, Any] = {"role": "document", "batch_size": 100, "max_retries": 6, **policy}
     contents = [Content.of(text) for text in texts]
-    return contents, ASK, Wanted(DIMENSION, normalize=False), CallPolicy(**given)
+    sink = ArraySink(len(texts), Wanted(DIMENSION, normalize=False), ASK.model)
+    return contents, ASK, sink, CallPolicy(**given)
 
 
 def assert_right(result: EmbeddingResult, texts: Sequence[str]) -> None:

@@ -16,6 +16,7 @@ from gemini_embed.policy import CallPolicy
 from gemini_embed.quota import Quota
 from gemini_embed.results import Wanted
 from gemini_embed.retry import MAX_RETRIES, Backoff
+from gemini_embed.sink import ArraySink
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -71,9 +72,9 @@ class Client:
     async def embed(self, texts: Sequence[str], role: Role) -> NDArray[np.float32]:
         """Return the vectors of the texts."""
         policy = CallPolicy(role=role, batch_size=BATCH, max_retries=MAX_RETRIES[role])
-        wanted = Wanted(DIMENSION, normalize=False)
         contents = [Content.of(text) for text in texts]
-        return (await self._engine.embed(contents, self._ask, wanted, policy)).vectors
+        sink = ArraySink(len(texts), Wanted(DIMENSION, normalize=False), self._ask.model)
+        return (await self._engine.embed(contents, self._ask, sink, policy)).vectors
 
     def state(self) -> dict[str, float]:
         """Return what is believed of the quota, in numbers."""

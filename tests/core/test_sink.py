@@ -10,14 +10,16 @@ import numpy as np
 import pytest
 
 from gemini_embed.models import MODELS
-from gemini_embed.results import Usage, Wanted
+from gemini_embed.results import EmbeddingResult, ListedResult, Usage, Wanted
 from gemini_embed.sink import Sink, sink_for
 
 MODEL = MODELS["gemini-embedding-2"]
 USAGE = Usage(0, None)
 
 
-def sink(count: int, dimension: int = 2, *, as_lists: bool = False) -> Sink:
+def sink(
+    count: int, dimension: int = 2, *, as_lists: bool = False
+) -> Sink[EmbeddingResult | ListedResult]:
     return sink_for(count, Wanted(dimension, normalize=False, as_lists=as_lists), MODEL)
 
 
@@ -25,9 +27,9 @@ def rows(*numbers: float, dimension: int = 2) -> np.ndarray:
     return np.outer(np.array(numbers, np.float32), np.ones(dimension, np.float32))
 
 
-def found(held: Sink) -> list[list[float]]:
+def found(held: Sink[EmbeddingResult | ListedResult]) -> list[list[float]]:
     result = held.result(USAGE)
-    return result.vectors.tolist() if result.lists is None else result.lists
+    return result.lists if isinstance(result, ListedResult) else result.vectors.tolist()
 
 
 @pytest.mark.parametrize("as_lists", [False, True])
