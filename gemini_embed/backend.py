@@ -72,7 +72,7 @@ def with_location(
         "vertex",
         backend.why,
         project=project or os.environ.get("GOOGLE_CLOUD_PROJECT") or None,
-        location=location or os.environ.get("GOOGLE_CLOUD_LOCATION") or model.vertex_location,
+        location=location or os.environ.get("GOOGLE_CLOUD_LOCATION") or model.vertex.location,
     )
 
 

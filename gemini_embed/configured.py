@@ -14,7 +14,8 @@ from gemini_embed.backend import choose_backend, with_location
 from gemini_embed.credentials import find_key
 from gemini_embed.errors import ConfigurationError
 from gemini_embed.fingerprint import fingerprint
-from gemini_embed.models import check_dimension, find_model, must_normalize, warn_of_status
+from gemini_embed.model_names import find_model
+from gemini_embed.models import check_dimension, must_normalize, warn_of_status
 from gemini_embed.options import Options
 from gemini_embed.service_address import (
     address_of_client,

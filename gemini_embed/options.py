@@ -15,7 +15,8 @@ from gemini_embed.client_args import check_client_args
 from gemini_embed.credentials import find_key
 from gemini_embed.errors import ConfigurationError
 from gemini_embed.inputs import OnBlank, OnSurrogate
-from gemini_embed.models import NEWEST, known_id
+from gemini_embed.model_names import known_id
+from gemini_embed.models import NEWEST
 from gemini_embed.notices import warn
 from gemini_embed.quota import Quota
 from gemini_embed.redaction import Url, forgetful

@@ -22,7 +22,7 @@ from gemini_embed.errors import (
     RequestError,
     ServiceUnavailableError,
 )
-from gemini_embed.models import MODELS, NEWEST, end_of, is_over, served_by, status_of
+from gemini_embed.models import MODELS, NEWEST, is_over, served_by
 from gemini_embed.quota import next_reset
 
 if TYPE_CHECKING:
@@ -199,16 +199,16 @@ def model_not_served(
     if is_over(model, backend.name):
         newest = "" if model.successor == NEWEST else f" (or {NEWEST}, the newest)"
         summary = (
-            f"Google shut {model.name} down on {end_of(model, backend.name)}. "
+            f"Google shut {model.name} down on {model.on(backend.name).shutdown}. "
             f"Move to {model.successor}{newest} and embed the whole index again: vectors of two "
             f"models cannot be mixed. The service said: {error.summary}"
         )
         return error.recast(ModelRetiredError, summary=summary, successor=model.successor, **asked)
     hint = ""
-    if status_of(model, backend.name) == "never":
+    if model.on(backend.name).status == "never":
         hint = f"{model.name} is {served_by(model)}. "
     elif backend.name == "vertex":
-        places = ", ".join(model.vertex_only_in) or "many regions, us-central1 among them"
+        places = ", ".join(model.vertex.only_in) or "many regions, us-central1 among them"
         served = f"; it is served in {places}" if model.name in MODELS else ""
         hint = f"{model.name} at {backend}{served}. "
     return error.with_context(summary=f"{hint}{error.summary}", **asked)

@@ -51,7 +51,7 @@ def test_the_table_of_models_has_every_end(name: str) -> None:
     row = next(line for line in README.splitlines() if line.startswith("|") and f"`{name}`" in line)
     gemini, vertex = (re.findall(r"\d{4}-\d\d-\d\d", cell) for cell in row.split("|")[5:7])
 
-    ends = [MODELS[name].shutdown], [MODELS[name].vertex_shutdown]
+    ends = [MODELS[name].gemini.shutdown], [MODELS[name].vertex.shutdown]
     assert (gemini or [None], vertex or [None]) == ends
 
 

@@ -92,7 +92,7 @@ def described(target: Target) -> bytes:
 def _row(name: str) -> Model | None:
     """Return what is known of a model if it can be used here."""
     model = MODELS.get(name)
-    return model if model is not None and model.gemini in ("available", "preview") else None
+    return model if model is not None and model.gemini.is_on else None
 
 
 def _description(model: Model) -> dict[str, Any]:

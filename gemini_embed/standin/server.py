@@ -9,7 +9,8 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Literal, Self, get_args
 
 from gemini_embed.errors import ConfigurationError
-from gemini_embed.models import MODELS, bare_name
+from gemini_embed.model_names import bare_name
+from gemini_embed.models import MODELS
 from gemini_embed.standin.faults import FaultKind, Faults, Scripted
 from gemini_embed.standin.model_quota import QuotaLimits
 from gemini_embed.standin.optional_imports import extra_needed

@@ -86,11 +86,7 @@ def served(target: Target) -> Model:
         GoogleError: Not on Vertex AI, not in this place, or not by this method.
     """
     model = MODELS.get(target.model)
-    if (
-        model is None
-        or model.vertex not in ("available", "preview")
-        or not _is_in(target.location, model)
-    ):
+    if model is None or not model.vertex.is_on or not _is_in(target.location, model):
         raise vertex_errors.model_not_found(target.resource)
     if target.method not in _methods(model):
         raise vertex_errors.precondition_failed()

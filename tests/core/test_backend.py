@@ -145,5 +145,5 @@ def test_the_gemini_api_has_one_route(name: str) -> None:
 def test_every_model_that_vertex_serves_has_a_route() -> None:
     """No model of Vertex AI is without its facts."""
     for row in MODELS.values():
-        if row.vertex in ("available", "preview"):
-            assert set(row.vertex_routes) == {(2, 0), (3, 4)}
+        if row.vertex.is_on:
+            assert set(row.vertex.routes) == {(2, 0), (3, 4)}

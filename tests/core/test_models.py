@@ -7,14 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gemini_embed.errors import ConfigurationError
-from gemini_embed.models import (
-    MODELS,
-    bare_name,
-    check_dimension,
-    find_model,
-    is_over,
-    warn_of_status,
-)
+from gemini_embed.model_names import bare_name, find_model
+from gemini_embed.models import MODELS, check_dimension, is_over, warn_of_status
 
 if TYPE_CHECKING:
     from gemini_embed.models import BackendName
@@ -32,15 +26,15 @@ def test_every_successor_is_a_model_that_is_served() -> None:
     """An error that says where to move never names another dead model."""
     for row in MODELS.values():
         if row.successor is not None:
-            assert MODELS[row.successor].gemini == "available"
+            assert MODELS[row.successor].gemini.status == "available"
 
 
 def test_a_retired_model_says_when_and_where_to() -> None:
     """Every row that is retired has a shutdown date and a successor."""
-    retired = [row for row in MODELS.values() if row.gemini == "retired"]
+    retired = [row for row in MODELS.values() if row.gemini.status == "retired"]
 
     assert {row.name for row in retired} >= {"gemini-embedding-exp-03-07", "text-embedding-004"}
-    assert all(row.shutdown and row.successor for row in retired)
+    assert all(row.gemini.shutdown and row.successor for row in retired)
 
 
 def test_an_unknown_newer_gemini_model_works_with_a_warning() -> None:
@@ -62,8 +56,8 @@ def test_a_gateway_may_have_its_own_names() -> None:
     row = find_model("our-embeddings", behaves_like="text-embedding-004", elsewhere=True)
 
     assert (row.name, row.task, row.dimension) == ("our-embeddings", "field", 768)
-    assert (row.gemini, row.successor) == ("available", None)
-    assert (row.shutdown, row.vertex_shutdown) == (None, None)
+    assert (row.gemini.status, row.successor) == ("available", None)
+    assert (row.gemini.shutdown, row.vertex.shutdown) == (None, None)
 
 
 @pytest.mark.parametrize(
@@ -137,7 +131,7 @@ def test_a_model_the_gemini_api_does_not_serve_warns(model: str, said: str) -> N
 
 def test_every_end_on_vertex_ai_has_a_successor() -> None:
     """Whoever is told of an end is told where to go."""
-    ending = [row for row in MODELS.values() if row.vertex_shutdown]
+    ending = [row for row in MODELS.values() if row.vertex.shutdown]
 
     assert {row.name for row in ending} >= {"text-embedding-005", "gemini-embedding-001"}
     assert all(row.successor for row in ending)

@@ -19,7 +19,8 @@ from gemini_embed.errors import (
     RequestError,
     ServiceUnavailableError,
 )
-from gemini_embed.models import MODELS, find_model
+from gemini_embed.model_names import find_model
+from gemini_embed.models import MODELS
 from gemini_embed.refusals import limit_named_in, model_not_served, refusal
 from gemini_embed.retry import Verdict, verdict
 
