@@ -26,7 +26,7 @@ from gemini_embed.quota import Quota  # noqa: TC001 - likewise
 from gemini_embed.redaction import ShownUrl, forgetful, shown_url
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
     from typing import Unpack
 
     from pydantic.fields import FieldInfo
@@ -175,6 +175,17 @@ def one_value_each(spelled: Iterable[Spelling]) -> dict[str, Any]:
     return {option: value for option, (_, value) in found.items()}
 
 
+def _by_field(
+    given: Mapping[str, Any], spellings: Mapping[str, str], held: Iterable[Spelling]
+) -> dict[str, Any]:
+    """Return options by the names of their fields, each with the value that its spellings have."""
+    named = {name: value for name, value in given.items() if name not in spellings}
+    renamed = {name: given[name] for name in spellings if name in given}
+    spelled = [(name, name, value) for name, value in named.items()]
+    spelled += [(spellings[name], name, value) for name, value in renamed.items()]
+    return named | one_value_each([*spelled, *held])
+
+
 def _is_dump_of_first_release(options: Mapping[str, Any]) -> bool:
     """Tell whether options are those that a dump or a pickle of release 0.1 holds.
 
@@ -202,26 +213,38 @@ class Adapted(Closing):
         """Return the default of a field: a subclass may have one of its own."""
         return cls.model_fields[name].get_default(call_default_factory=True)
 
-    @classmethod
-    def _read(cls, given: Mapping[str, Any], held: Iterable[Spelling] = ()) -> dict[str, Any]:
-        """Return what a constructor was given, by the names of the fields.
+    def _build(
+        self,
+        given: Mapping[str, Any],
+        held: Iterable[Spelling] = (),
+        *,
+        apart: Collection[str] = (),
+        refused: Mapping[str, str] | None = None,
+    ) -> None:
+        """Do what a constructor does with the options that it was given.
 
         Args:
             given: The options as the caller spelled them.
-            held: Those that came inside of others.
+            held: Options that came inside of others.
+            apart: What was read for `held`, and becomes no field as it is.
+            refused: Names that are refused, and what to do instead.
 
         Raises:
-            ConfigurationError: Two spellings of an option have different values.
+            ConfigurationError: An option that is unknown, has two values, or cannot work.
         """
-        options = {name: value for name, value in given.items() if name not in cls._spellings}
-        named = ((name, name, value) for name, value in options.items())
-        renamed = ((cls._spellings[n], n, v) for n, v in given.items() if n in cls._spellings)
-        options |= one_value_each([*named, *renamed, *held])
+        cls = type(self)
+        known = {*cls.model_fields, *cls._spellings, *apart}
+        refuse_unknown(given, known, owner=cls.__name__, refused=refused)
+        rest = {name: value for name, value in given.items() if name not in apart}
+        options = _by_field(rest, cls._spellings, held)
         options |= cls._meant_by_first_release(options)
         credentials = options.get("credentials", cls._default("credentials"))
         if credentials is not None and options.get("vertexai") is None:
             options["vertexai"] = True  # a dump leaves the credentials out
-        return options
+        super().__init__(**options)
+        core = self._embedder  # refuses now what cannot work
+        self.__dict__[self._field("api_key")] = core.api_key  # a subclass may call it a string
+        core._given = self._options
 
     @classmethod
     def _meant_by_first_release(cls, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -229,12 +252,6 @@ class Adapted(Closing):
         if not _is_dump_of_first_release(options):
             return {}
         return {"behaves_like": meant_by_first_release(options.get(cls._field("model")))}
-
-    def _begin(self) -> None:
-        """Refuse now what cannot work, and hold the key that was found."""
-        core = self._embedder
-        self.__dict__[self._field("api_key")] = core.api_key  # a subclass may call it a string
-        core._given = self._options
 
     @property
     def _options(self) -> dict[str, Any]:
@@ -252,12 +269,13 @@ class Adapted(Closing):
         last, options = self._core, self._options
         if last is not None and last._given == options:
             return last
-        self._core = made = GeminiEmbedder(**options)
+        made = GeminiEmbedder(**options)
         made._given = options
         if last is not None and all(
             getattr(last, name) == getattr(made, name) for name in _OF_THE_QUOTA
         ):
             made._quota = last._quota
+        self._core = made
         return made
 
     def _lists(self, texts: Iterable[str], **call: Unpack[CallOptions]) -> list[list[float]]:

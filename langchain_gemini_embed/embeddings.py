@@ -91,13 +91,10 @@ class GeminiEmbeddings(Adapted, Serializable, Embeddings, OptionFields):
 
         @forgetful
         def __init__(self, **options: Any) -> None:
-            known = {*type(self).model_fields, *self._spellings}
-            refuse_unknown(options, known, owner=type(self).__name__)
             held = options.get("request_options") or {}
             refuse_unknown(held, ["timeout"], owner="request_options")
             inside = [("timeout", f"request_options[{name!r}]", held[name]) for name in held]
-            super().__init__(**self._read(options, inside))
-            self._begin()
+            self._build(options, inside)
 
     @classmethod
     def is_lc_serializable(cls) -> bool:

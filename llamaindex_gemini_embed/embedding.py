@@ -12,30 +12,29 @@ from gemini_embed.adapter import (
     NEWEST,
     TEXTS_PER_REQUEST,
     Adapted,
+    CallOptions,
     OptionFields,
     Secret,
     as_list,
     forgetful,
-    refuse_unknown,
 )
 from llamaindex_gemini_embed.dumps import in_order
 from llamaindex_gemini_embed.limiters import before_each, before_repeats
 from llamaindex_gemini_embed.observers import observed
-from llamaindex_gemini_embed.spellings import HOLDERS, REFUSED, SPELLINGS, held_in, title_in
+from llamaindex_gemini_embed.spellings import APART, REFUSED, SPELLINGS, held_in
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Unpack
 
     from llama_index.core.callbacks import CallbackManager
     from llama_index.core.schema import BaseNode
     from pydantic import SecretStr
 
-    from gemini_embed.adapter import CallOptions
+    from llamaindex_gemini_embed.limiters import Ask
     from llamaindex_gemini_embed.spellings import MoreArgs
 
-_NOT_GIVEN: Any = object()
-"""For `timeout`, where None has a meaning of its own."""
+_NOT_GIVEN: Any = object()  # for `timeout`, where None has a meaning of its own
 
 
 class GeminiEmbedding(Adapted, BaseEmbedding, OptionFields):
@@ -132,16 +131,10 @@ class GeminiEmbedding(Adapted, BaseEmbedding, OptionFields):
         given = {name: value for name, value in spelled_out.items() if value is not None} | options
         if timeout is not _NOT_GIVEN:
             given["timeout"] = timeout
-        given.pop("class_name", None)  # a dump of ours, or of the class we stand in for
-        if given.get("max_concurrency") is None:
+        if given.get("max_concurrency") is None:  # num_workers counts, a subclass's own too
             given.pop("max_concurrency", None)
-            given["num_workers"] = given.get("num_workers") or self._default("num_workers")
-        known = {*type(self).model_fields, *SPELLINGS, *HOLDERS}
-        refuse_unknown(given, known, owner=type(self).__name__, refused=REFUSED)
-        held = held_in(given)
-        fields = self._read({n: v for n, v in given.items() if n not in HOLDERS}, held)
-        super().__init__(**fields, **title_in(embedding_config))
-        self._begin()
+            given.setdefault("num_workers", self._default("num_workers"))
+        self._build(given, held_in(given), apart=APART, refused=REFUSED)
 
     @classmethod
     def class_name(cls) -> str:
@@ -178,10 +171,10 @@ class GeminiEmbedding(Adapted, BaseEmbedding, OptionFields):
         return (await self._aget_text_embeddings([text]))[0]
 
     def _get_text_embeddings(self, texts: list[str]) -> list[list[float]]:
-        return self._lists(texts, **self._call(texts, rate_limiter=before_repeats(self)))
+        return self._lists(texts, **self._call(texts, ask=before_repeats(self)))
 
     async def _aget_text_embeddings(self, texts: list[str]) -> list[list[float]]:
-        return await self._alists(texts, **self._call(texts, rate_limiter=before_repeats(self)))
+        return await self._alists(texts, **self._call(texts, ask=before_repeats(self)))
 
     def get_text_embedding_batch(
         self,
@@ -205,7 +198,7 @@ class GeminiEmbedding(Adapted, BaseEmbedding, OptionFields):
         """
         texts = as_list(texts)
         with observed(self, texts) as embeddings:
-            call = self._call(texts, titles, before_each(self), show_progress=show_progress)
+            call = self._call(texts, titles, ask=before_each(self), show_progress=show_progress)
             embeddings.extend(self._lists(texts, **call))
         return embeddings
 
@@ -220,7 +213,7 @@ class GeminiEmbedding(Adapted, BaseEmbedding, OptionFields):
         """Return one vector per text, in order; the async twin of `get_text_embedding_batch`."""
         texts = as_list(texts)
         with observed(self, texts) as embeddings:
-            call = self._call(texts, titles, before_each(self), show_progress=show_progress)
+            call = self._call(texts, titles, ask=before_each(self), show_progress=show_progress)
             embeddings.extend(await self._alists(texts, **call))
         return embeddings
 
@@ -243,17 +236,14 @@ class GeminiEmbedding(Adapted, BaseEmbedding, OptionFields):
         self,
         texts: Sequence[str],
         titles: Sequence[str | None] | None = None,
-        rate_limiter: Callable[[], Awaitable[None]] | None = None,
         *,
+        ask: Ask | None,
         show_progress: bool = False,
     ) -> CallOptions:
         """Return the options of a call for documents; the configured title is every text's."""
         title = (self.embedding_config or {}).get("title")
         if titles is None and title is not None:
             titles = [title] * len(texts)
-        return {
-            "role": "document",
-            "titles": titles,
-            "rate_limiter": rate_limiter,
-            "show_progress": show_progress,
-        }
+        return CallOptions(
+            role="document", titles=titles, rate_limiter=ask, show_progress=show_progress
+        )

@@ -16,8 +16,15 @@ if TYPE_CHECKING:
 SPELLINGS = {"model": "model_name", "batch_size": "embed_batch_size"}
 """The core's options that the base class has under other names."""
 
-HOLDERS = ("embedding_config", "vertexai_config", "http_options", "retries", "embeddings_cache")
-"""Arguments in which options come in another form."""
+APART = (
+    "embedding_config",
+    "vertexai_config",
+    "http_options",
+    "retries",
+    "embeddings_cache",
+    "class_name",  # in a dump of ours, or of the class we stand in for
+)
+"""Arguments that become no field by themselves: options come in them in another form."""
 
 REFUSED = {
     "debug_config": "it belongs to the SDK's own replay tests; pass a ready client=... instead",
@@ -53,12 +60,6 @@ def held_in(given: Mapping[str, Any]) -> Iterator[Spelling]:
         yield "cache", "embeddings_cache", KVStoreCache(store)
 
 
-def title_in(embedding_config: Any) -> dict[str, Any]:
-    """Return the field for what an `embedding_config` says that is no option of the core's."""
-    config = _as_dict(embedding_config, "embedding_config")
-    return {"embedding_config": {"title": config["title"]}} if "title" in config else {}
-
-
 def _of_embedding_config(given: Any) -> Iterator[Spelling]:
     config = _as_dict(given, "embedding_config")
     refuse_unknown(
@@ -73,8 +74,10 @@ def _of_embedding_config(given: Any) -> Iterator[Spelling]:
             "audio_track_extraction": _TEXT_ONLY,
         },
     )
-    for name in config.keys() - {"title"}:
-        yield name, f"embedding_config.{name}", config[name]
+    for name in ("task_type", "output_dimensionality"):
+        yield name, f"embedding_config.{name}", config.get(name)
+    if "title" in config:  # no option of the core's: the field keeps it
+        yield "embedding_config", "embedding_config", {"title": config["title"]}
 
 
 def _of_vertexai_config(given: Any) -> Iterator[Spelling]:

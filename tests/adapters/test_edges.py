@@ -63,17 +63,24 @@ def test_a_subclass_has_defaults_of_its_own(server: Standin) -> None:
     assert server.log[0].body["requests"][0]["title"] == "Ours"
 
 
-class KeyInClear(GeminiEmbedding):
+class KeyInClearLlama(GeminiEmbedding):
     api_key: str = "the-classs-own"
+
+
+class KeyInClearLang(GeminiEmbeddings):
+    google_api_key: str = "the-classs-own"
 
 
 def test_a_subclass_may_hold_its_key_as_a_string(server: Standin) -> None:
     """It is sent, and shown no more than any other."""
-    made = KeyInClear(base_url=server.url)
-    made.get_query_embedding("a")
+    llama, lang = KeyInClearLlama(base_url=server.url), KeyInClearLang(base_url=server.url)
+    llama.get_query_embedding("a")
+    lang.embed_query("a")
 
-    assert server.log[-1].headers["x-goog-api-key"] == "the-classs-own"
-    assert "the-classs-own" not in f"{made!r} {made.api_key!r}"
+    for exchange in server.log:
+        assert exchange.headers["x-goog-api-key"] == "the-classs-own"
+    views = f"{llama!r} {llama.api_key!r} {lang!r} {lang.google_api_key!r} {vars(lang)}"
+    assert "the-classs-own" not in views
 
 
 def test_what_is_given_beats_the_subclass() -> None:
@@ -91,7 +98,11 @@ def test_what_is_given_beats_the_subclass() -> None:
     assert (made.model_name, made.api_key) == ("gemini-embedding-2", SecretStr("k"))
     assert (made.embed_batch_size, made.timeout, made.retry_min_seconds) == (100, None, 1.0)
     assert made.max_concurrency == 8
-    assert OurLang(timeout=None).timeout is None
+    for cls in (OurLlama, OurLang):
+        assert cls(timeout=None).timeout is None
+        assert cls(output_dimensionality=None).output_dimensionality is None
+    tolerated = OurLlama(max_concurrency=None)  # type: ignore[arg-type] # as without it
+    assert tolerated.max_concurrency == 3
 
 
 class Settings(BaseModel):

@@ -163,6 +163,19 @@ def test_two_spellings_of_one_option(embeddings: Maker) -> None:
         embeddings(request_options={"retries": 2})
 
 
+def test_the_other_spellings_are_attributes_too(server: Standin, embeddings: Maker) -> None:
+    """Read and assigned as the fields that they stand for."""
+    made = embeddings(api_key="k", dimensions=768)
+    assert (made.api_key, made.dimensions) == (SecretStr("k"), 768)
+
+    made.api_key, made.dimensions = "other", 256
+
+    assert (made.google_api_key, made.output_dimensionality) == (SecretStr("other"), 256)
+    assert len(made.embed_query("a")) == 256
+    assert server.log[-1].headers["x-goog-api-key"] == "other"
+    assert "other" not in f"{made!r} {made.model_dump()}"
+
+
 @pytest.mark.parametrize("wrong", [{"model": "ada"}, {"dimensions": 5000}, {"task_type": "X"}])
 def test_what_cannot_work_is_told_when_built(wrong: dict[str, Any]) -> None:
     """Mistakes are told by our error, not at the first call."""
