@@ -7,7 +7,8 @@ from typing import Literal
 
 from gemini_embed.cache.guard import GuardedCache
 from gemini_embed.cache.keys import Cache, cache_keys
-from gemini_embed.cache.sqlite import SQLiteCache, Stats, default_path
+from gemini_embed.cache.paths import default_path
+from gemini_embed.cache.sqlite import SQLiteCache, Stats
 
 __all__ = ["Cache", "SQLiteCache", "Stats", "cache_keys", "cache_of", "default_path"]
 

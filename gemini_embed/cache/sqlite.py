@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import math
 import os
-import sys
 import time
 from collections import deque
 from concurrent.futures import Future, wait
 from contextlib import ExitStack, closing, contextmanager, suppress
 from itertools import chain
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakSet
 
 from gemini_embed import process
 from gemini_embed.cache.handle import BRIEFLY, Handle, Past
+from gemini_embed.cache.paths import absolute, default_path
 from gemini_embed.errors import ConfigurationError
 from gemini_embed.threads import begin
 
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     import sqlite3
     import threading
     from collections.abc import Callable, Generator, Iterator, Sequence
+    from pathlib import Path
 
 DEFAULT_MAX_BYTES = 4 * 2**30
 
@@ -82,37 +82,6 @@ class Stats(NamedTuple):
     oldest_use: int | None
 
 
-def default_path() -> Path:
-    """Return the user's own cache file, in the platform's folder for caches."""
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or _home() / "AppData" / "Local"
-    elif sys.platform == "darwin":
-        base = _home() / "Library" / "Caches"
-    else:
-        named = Path(os.environ.get("XDG_CACHE_HOME", ""))
-        base = named if named.is_absolute() else _home() / ".cache"  # as the specification says
-    return _absolute(base) / "gemini-embed" / "vectors.sqlite3"
-
-
-def _home() -> Path:
-    try:
-        return Path.home()
-    except RuntimeError as error:
-        raise ConfigurationError(
-            "there is no home folder for the cache of the user; name a file: cache=PATH"
-        ) from error
-
-
-def _absolute(path: str | os.PathLike[str]) -> Path:
-    """Return the absolute path: the current folder may change later."""
-    try:
-        if "\0" not in (absolute := str(Path(path).absolute())):
-            return Path(absolute)
-    except (TypeError, OSError) as error:  # OSError: the current folder is gone
-        raise ConfigurationError(f"cache={path!r} is no path: {error}") from error
-    raise ConfigurationError(f"cache={path!r} is no path: it has a zero byte in it")
-
-
 class SQLiteCache:
     """A file of vectors, safe for any number of threads and processes at once.
 
@@ -136,7 +105,7 @@ class SQLiteCache:
         self._handles: tuple[Handle, ...] = ()
         if not max_bytes > 0:
             raise ConfigurationError(f"max_bytes must be more than 0, not {max_bytes!r}")
-        self.path = default_path() if path is None else _absolute(path)
+        self.path = default_path() if path is None else absolute(path)
         self.max_bytes = max_bytes
         self._today: Callable[[], int] = lambda: int(time.time() // _DAY)
         self._leave_to_parent()
