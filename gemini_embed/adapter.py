@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
     from typing import Unpack
 
-    from pydantic.fields import FieldInfo
-
     from gemini_embed.options import AnyCache, AnyClient, AnyCredentials
     from gemini_embed.results import ListedResult
 else:  # the core checks them; pydantic would need the SDK and google-auth to do so
@@ -202,7 +200,7 @@ class Adapted(Closing):
     """Names of options, the core's and others that users write, and the fields they stand for."""
 
     _core: GeminiEmbedder | None
-    model_fields: ClassVar[dict[str, FieldInfo]]
+    model_fields: ClassVar[Any]  # pydantic's
 
     @classmethod
     def _field(cls, option: str) -> str:

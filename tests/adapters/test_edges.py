@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 class OurLlama(GeminiEmbedding):
     model_name: str = "gemini-embedding-001"
-    api_key: SecretStr | None = SecretStr("the-classs-own")
+    api_key: SecretStr | None = SecretStr("the-classs-own")  # pyright: ignore[reportIncompatibleVariableOverride] # pydantic allows it
     output_dimensionality: int | None = 256
     embed_batch_size: int = 7
     num_workers: int | None = 3
@@ -39,7 +39,7 @@ class OurLlama(GeminiEmbedding):
 
 class OurLang(GeminiEmbeddings):
     model: str = "gemini-embedding-001"
-    google_api_key: SecretStr | None = SecretStr("the-classs-own")
+    google_api_key: SecretStr | None = SecretStr("the-classs-own")  # pyright: ignore[reportIncompatibleVariableOverride] # pydantic allows it
     output_dimensionality: int | None = 256
     timeout: float | None = 5.0
 
@@ -64,11 +64,11 @@ def test_a_subclass_has_defaults_of_its_own(server: Standin) -> None:
 
 
 class KeyInClearLlama(GeminiEmbedding):
-    api_key: str = "the-classs-own"
+    api_key: str = "the-classs-own"  # pyright: ignore[reportIncompatibleVariableOverride] # pydantic allows it
 
 
 class KeyInClearLang(GeminiEmbeddings):
-    google_api_key: str = "the-classs-own"
+    google_api_key: str = "the-classs-own"  # pyright: ignore[reportIncompatibleVariableOverride] # pydantic allows it
 
 
 def test_a_subclass_may_hold_its_key_as_a_string(server: Standin) -> None:

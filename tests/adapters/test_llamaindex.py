@@ -243,8 +243,9 @@ def test_pickles_and_copies_work(server: Standin, embedding: Maker) -> None:
         assert (other.max_concurrency, other.timeout) == (3, 60)
         assert server.log[-1].headers["x-team"] == "search"
         assert server.log[-1].headers["x-goog-api-key"] == "a-key"
+    dump: dict[str, Any] = {**pickle.loads(fresh).to_dict(), "bogus": 1}  # noqa: S301 - likewise
     with pytest.raises(ConfigurationError):
-        GeminiEmbedding(**{**pickle.loads(fresh).to_dict(), "bogus": 1})  # noqa: S301 - likewise
+        GeminiEmbedding(**dump)
 
 
 def test_copies_and_pickles_share_a_limit(embedding: Maker) -> None:
