@@ -49,6 +49,11 @@ INSTALL := --editable '.[langchain,fast]' --group pytest
 TESTS := tests/without_aiohttp
 endif
 
+# The tests as a whole, in the pinned environment, are held to run nearly all of the core.
+ifeq ($(VARIANT)$(SDK)$(TESTS),)
+MEASURED := -m coverage run
+endif
+
 # The versions that `make test-matrix` stands on beside the lowest, and those it shows.
 SDK_2 := 2.34.0
 SDK_3_FIRST := 3.0.0
@@ -82,9 +87,10 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY) ## find passages of Python's documentation with both frameworks, no key needed
 	@$(RUN)/python examples/demo.py
 
-test: $(READY) ## run all tests: no network, no key
+test: $(READY) ## run all tests, and see how much of the core they run: no network, no key
 	@echo "$(VENV):" $$($(UV) pip freeze --quiet --python $(RUN)/python | grep -E '$(SHOWN)')
-	@$(RUN)/python -m pytest $(TESTS)
+	@$(RUN)/python $(MEASURED) -m pytest $(TESTS)
+	$(if $(MEASURED),@$(RUN)/python -m coverage report)
 
 test-matrix: test test-sdk-3-first test-peers test-lowest test-lowest-frameworks \
 	test-without-aiohttp test-python3.12 test-python3.13 test-python3.14
@@ -137,10 +143,10 @@ lint: $(READY) ## check style, formatting and the direction of imports
 	@$(RUN)/ruff format --check
 	@$(RUN)/lint-imports --no-cache --no-logo
 
-typecheck: $(READY) ## check types, tests included
+typecheck: $(READY) ## check types with mypy and pyright, tests included
 	@$(RUN)/mypy
 	@$(RUN)/mypy --config-file tests/typing/without_plugin.ini tests/typing
-	@$(RUN)/pyright tests/typing
+	@$(RUN)/pyright --pythonpath $(RUN)/python
 
 format: $(READY) ## format, and mend what can be mended
 	@$(RUN)/ruff check --fix --quiet || true
@@ -165,4 +171,4 @@ record: $(READY) ## record the cassettes again: from Google with a key set, else
 	@$(RUN)/python -m pytest tests/recorded --record-mode=rewrite
 
 clean: ## remove what the other targets made
-	@rm -rf dist .venv .venv-* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf dist .coverage .venv .venv-* .hypothesis .mypy_cache .pytest_cache .ruff_cache
