@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
 from gemini_embed.call import Call
 from gemini_embed.errors import (
@@ -28,19 +28,18 @@ from gemini_embed.retry import Verdict, is_too_long, verdict
 from gemini_embed.vectors import checked
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
+    from gemini_embed.answer import Answer
     from gemini_embed.ask import Ask
     from gemini_embed.cache.guard import GuardedCache
     from gemini_embed.contents import Batch, Content
     from gemini_embed.gate import Pass
-    from gemini_embed.models import Model
     from gemini_embed.observe.watch import Observer
     from gemini_embed.policy import CallPolicy
     from gemini_embed.quota import Quota
     from gemini_embed.retry import Backoff
     from gemini_embed.sink import Sink
-    from gemini_embed.transport import Answer
 
 
 R = TypeVar("R")
@@ -165,7 +164,7 @@ class Engine:
         passed = call.outbox.passed
         try:
             answer = await self._send(batch, call)
-            served, rows = _served(batch, answer)
+            served, rows = answer.served(batch)
             block = checked(
                 rows,
                 count=len(served),
@@ -198,7 +197,7 @@ class Engine:
         answer = await self._transport.send(batch, call.ask)
         if answer.prompt_tokens is not None and not batch.can_have(answer.prompt_tokens):
             answer = answer._replace(prompt_tokens=None)
-        cut_off = _cut_off(batch, answer, call.ask.model)
+        cut_off = answer.cut_off(batch, max_input_tokens=call.ask.model.max_input_tokens)
         call.watch.answered(batch, tokens=answer.prompt_tokens, truncated=cut_off)
         return answer
 
@@ -240,21 +239,3 @@ class Engine:
                 call.refuse(batch, cast("RequestError", error), passed=passed)
             case _:
                 raise call.about(batch, error) from error.__cause__
-
-
-def _served(batch: Batch, answer: Answer) -> tuple[Batch, Sequence[Any]]:
-    """Return the texts that an answer holds a vector of, and those vectors."""
-    missing = set(answer.without_values)
-    if not missing or len(answer.rows) != len(batch):
-        return batch, answer.rows
-    rows = [row for row in range(len(batch)) if row not in missing]
-    return batch.only(rows), [answer.rows[row] for row in rows]
-
-
-def _cut_off(batch: Batch, answer: Answer, model: Model) -> Iterable[int]:
-    """Return which rows are of contents that were cut off, by the service's word."""
-    if answer.truncated or not answer.some_truncated:
-        return answer.truncated
-    # It tells of the batch only. A token is a byte or more, so short texts were not cut.
-    most = model.max_input_tokens
-    return [row for row, text in enumerate(batch.texts) if len(text.encode()) > most]

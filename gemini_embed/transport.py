@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import weakref
 from itertools import chain
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from google.auth import exceptions as google_auth_errors
 from google.genai import errors as genai_errors
 
 from gemini_embed import loop, process
+from gemini_embed.answer import Answer
 from gemini_embed.bodies import as_json, body_of, is_certain
 from gemini_embed.bounded import most_bytes
 from gemini_embed.connection import connect, meets_tls
@@ -43,30 +44,6 @@ _CONNECTION_LIBRARIES = frozenset({"aiohttp", "anyio", "httpcore", "httpcore2", 
 """What the SDK sends through; which of them depends on its version and on what is installed."""
 
 _LONGEST_SHOWN = 300
-
-
-class Answer(NamedTuple):
-    """One response, as the SDK read it.
-
-    Attributes:
-        rows: The vectors, in the order of the texts if the service did its part; not yet checked.
-            Arrays, or lists as a caller's client read them; None for an embedding that came
-            without values.
-        prompt_tokens: What the service counted for the whole batch, None where it does not say
-            or where the SDK (below 3.1) drops it.
-        truncated: Which rows are of texts that were cut off, where the service tells.
-        some_truncated: Whether it says so of the batch without saying which.
-    """
-
-    rows: Sequence[Sequence[float] | Row]
-    prompt_tokens: int | None
-    truncated: Sequence[int] = ()
-    some_truncated: bool = False
-
-    @property
-    def without_values(self) -> list[int]:
-        """Which rows are embeddings that came without any vector."""
-        return [row for row, values in enumerate(self.rows) if values is None]
 
 
 class Transport:

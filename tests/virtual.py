@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmarks.quotas.virtual_time import now, run
+from gemini_embed.answer import Answer
 from gemini_embed.ask import Ask, Backend
 from gemini_embed.ask import Service as AskedService
 from gemini_embed.contents import Content
@@ -22,7 +23,6 @@ from gemini_embed.quota import Quota
 from gemini_embed.results import Wanted
 from gemini_embed.retry import Backoff
 from gemini_embed.sink import ArraySink
-from gemini_embed.transport import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

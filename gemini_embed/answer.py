@@ -1,0 +1,52 @@
+"""One answer of the service, read but not yet checked. Performs no I/O."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from gemini_embed.contents import Batch
+    from gemini_embed.decoding import Row
+
+
+class Answer(NamedTuple):
+    """One answer, as the SDK read it.
+
+    Attributes:
+        rows: The vectors, in the order of the texts if the service did its part; not yet checked.
+            Arrays, or lists as a caller's client read them; None for an embedding that came
+            without values.
+        prompt_tokens: What the service counted for the whole batch, None where it does not say
+            or where the SDK (below 3.1) drops it.
+        truncated: Which rows are of texts that were cut off, where the service tells.
+        some_truncated: Whether it says so of the batch without saying which.
+    """
+
+    rows: Sequence[Sequence[float] | Row]
+    prompt_tokens: int | None
+    truncated: Sequence[int] = ()
+    some_truncated: bool = False
+
+    @property
+    def without_values(self) -> list[int]:
+        """Which rows are embeddings that came without any vector."""
+        return [row for row, values in enumerate(self.rows) if values is None]
+
+    def served(self, batch: Batch) -> tuple[Batch, Sequence[Any]]:
+        """Return the contents that there is a vector of, and those vectors."""
+        missing = set(self.without_values)
+        if not missing or len(self.rows) != len(batch):
+            return batch, self.rows
+        rows = [row for row in range(len(batch)) if row not in missing]
+        return batch.only(rows), [self.rows[row] for row in rows]
+
+    def cut_off(self, batch: Batch, *, max_input_tokens: int) -> Iterable[int]:
+        """Return which rows are of contents that the service cut off, or may have."""
+        if self.truncated or not self.some_truncated:
+            return self.truncated
+        # It tells of the batch only. A token is a byte or more, so short texts were not cut.
+        return [
+            row for row, text in enumerate(batch.texts) if len(text.encode()) > max_input_tokens
+        ]
