@@ -45,7 +45,7 @@ class Answer(NamedTuple):
     def cut_off(self, batch: Batch, *, max_input_tokens: int) -> Iterable[int]:
         """Return which rows are of contents that the service cut off, or may have."""
         if self.truncated or not self.some_truncated:
-            return self.truncated
+            return [row for row in self.truncated if row < len(batch)]
         # It tells of the batch only. A token is a byte or more, so short texts were not cut.
         return [
             row for row, text in enumerate(batch.texts) if len(text.encode()) > max_input_tokens

@@ -766,6 +766,25 @@ def test_one_refusal_does_not_slow_queries() -> None:
     assert virtual.run(main()) < 5
 
 
+def test_a_vector_too_many_that_was_cut_off_is_a_wrong_answer() -> None:
+    """It belongs to no text: the request is tried again, which is no fault of ours."""
+    extra = iter([True])
+
+    class Generous(Service):
+        async def send(self, batch: Batch, ask: Ask) -> Answer:
+            answer = await super().send(batch, ask)
+            if next(extra, False):
+                answer = answer._replace(rows=[*answer.rows, answer.rows[0]], truncated=[0, 2])
+            return answer
+
+    async def main() -> EmbeddingResult:
+        return await engine(Generous()).embed(*request(["a", "b"]))
+
+    result = virtual.run(main())
+    assert_right(result, ["a", "b"])
+    assert (result.usage.requests, result.usage.truncated) == (2, (0,))
+
+
 @pytest.mark.parametrize("told", [-3, 0, 10**9, 10**400])
 def test_a_token_count_that_cannot_be_is_not_believed(told: int) -> None:
     """Neither in the usage nor by the quota, which would wait for ever, or not at all."""
