@@ -11,7 +11,6 @@ import logging
 import netrc
 import os
 import ssl
-import sys
 from base64 import b64encode
 from importlib import import_module
 from importlib.util import find_spec
@@ -43,15 +42,12 @@ _WHO_ASKS = ("user-agent", "x-goog-api-client")
 _PROXIED = ("http", "https", "all")
 """The kinds of proxies that the environment may name for us."""
 
+_UNUSED = {"trust_env": False, "verify": ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)}
+"""Options of clients that the SDK makes and nobody uses. With an empty list of authorities they
+would trust nobody, and reading the usual one takes 20 ms of a first call."""
+
 _PATIENCE = 3.0
 """Seconds to find out whether a port that closes connections expects TLS."""
-
-
-def _import_the_rest() -> None:
-    """Import now, while forks are delayed, what httpx imports when a client is built."""
-    for name, rest in (("httpx", "httpcore"), ("httpx2", "httpcore2")):
-        if name in sys.modules:
-            import_module(rest)
 
 
 def _is_news(record: logging.LogRecord) -> bool:
@@ -59,7 +55,6 @@ def _is_news(record: logging.LogRecord) -> bool:
     return record.funcName != "get_env_api_key" or record.threadName != loop.NAME
 
 
-_import_the_rest()
 logging.getLogger("google_genai._api_client").addFilter(_is_news)
 
 
@@ -122,7 +117,7 @@ def _made(address: Address, identity: dict[str, Any]) -> Connection:
         # One attempt: retrying is ours. Left out, the SDK repeats a request whose connection
         # broke once, after a random sleep of up to ten seconds.
         "retry_options": {"attempts": 1},
-        "client_args": {"trust_env": False},  # of the sync client, which nobody uses
+        "client_args": _UNUSED,  # of the sync client
     }
     client_args = dict(address.client_args or {})
     session = client = None
@@ -130,7 +125,7 @@ def _made(address: Address, identity: dict[str, Any]) -> Connection:
         options["httpx_async_client"] = client = _httpx_client(address, client_args)
     else:
         options["aiohttp_client"] = session = interception.new_session(_of_netrc(address))
-        options["async_client_args"] = {"trust_env": False}  # of a client that nobody uses either
+        options["async_client_args"] = _UNUSED
     try:
         sdk = genai.Client(
             **revealed(identity),
@@ -256,3 +251,7 @@ def _logins() -> dict[str, tuple[str, str | None, str | None]]:
         return dict(netrc.netrc(path).hosts)
     except (OSError, UnicodeError, netrc.NetrcParseError):
         return {}
+
+
+# While forks are delayed: a client of httpx would import it when it is built.
+import_module(_library({}).__name__.replace("httpx", "httpcore"))

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import google.auth
 from google.auth import exceptions as google_auth_errors
 from google.auth.environment_vars import CREDENTIALS as CREDENTIAL_FILE
-from google.oauth2 import service_account
 
+from gemini_embed import process
 from gemini_embed.errors import ConfigurationError
 from gemini_embed.redaction import Secrets
 from gemini_embed.threads import in_thread
@@ -82,6 +82,8 @@ def _found(backend: Backend) -> tuple[Any, str | None]:
 def _from_file(path: str | PathLike[str]) -> Any:
     """Return the credentials in a service account's file."""
     _check_regular(path)
+    with process.importing():  # loads cryptography, which takes a tenth of the first call
+        from google.oauth2 import service_account  # noqa: PLC0415 - see above
     try:
         return service_account.Credentials.from_service_account_file(  # type: ignore[no-untyped-call] # google-auth is untyped here
             os.fspath(path), scopes=_SCOPES

@@ -3,12 +3,16 @@ from __future__ import annotations
 import re
 import tomllib
 from importlib import metadata, resources
+from typing import TYPE_CHECKING
 
 import pytest
 import yaml
 from pages import README, ROOT, run
 
 import gemini_embed
+
+if TYPE_CHECKING:
+    from gemini_embed.standin import Standin
 
 BLOCKED = """
 import sys
@@ -34,6 +38,20 @@ def test_the_core_imports_no_framework_and_nothing_slow() -> None:
         "import sys, gemini_embed\n"
         "slow = {'langchain_core', 'llama_index', 'google.genai', 'numpy', 'aiohttp'}\n"
         "sys.exit(', '.join(slow & set(sys.modules)) or 0)"
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_first_call_loads_nothing_that_it_has_no_use_for(server: Standin) -> None:
+    """What keeps vectors, and what reads service accounts (cryptography) take long to load."""
+    done = run(
+        "import sys\n"
+        "from gemini_embed import GeminiEmbedder\n"
+        "GeminiEmbedder().embed(['a'], role='query')\n"
+        "unused = {'sqlite3', 'google.oauth2.service_account'}\n"
+        "sys.exit(', '.join(unused & set(sys.modules)) or 0)",
+        url=server.url,
     )
 
     assert (done.returncode, done.stderr) == (0, "")
