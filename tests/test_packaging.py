@@ -48,7 +48,8 @@ def test_a_first_call_loads_nothing_that_it_has_no_use_for(server: Standin) -> N
     done = run(
         "import sys\n"
         "from gemini_embed import GeminiEmbedder\n"
-        "GeminiEmbedder().embed(['a'], role='query')\n"
+        "embedder = GeminiEmbedder()\n"
+        "embedder.embed(['a'], role='query')\n"
         "unused = {'sqlite3', 'google.oauth2.service_account'}\n"
         "sys.exit(', '.join(unused & set(sys.modules)) or 0)",
         url=server.url,
