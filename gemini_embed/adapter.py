@@ -27,7 +27,7 @@ from gemini_embed.redaction import ShownUrl, forgetful, shown_url
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
-    from typing import Unpack
+    from typing import Self, Unpack
 
     from gemini_embed.options import AnyCache, AnyClient, AnyCredentials
     from gemini_embed.results import ListedResult
@@ -174,7 +174,7 @@ def one_value_each(spelled: Iterable[Spelling]) -> dict[str, Any]:
 
 
 def _by_field(
-    given: Mapping[str, Any], spellings: Mapping[str, str], held: Iterable[Spelling]
+    given: Mapping[str, Any], spellings: Mapping[str, str], held: Iterable[Spelling] = ()
 ) -> dict[str, Any]:
     """Return options by the names of their fields, each with the value that its spellings have."""
     named = {name: value for name, value in given.items() if name not in spellings}
@@ -297,6 +297,18 @@ class Adapted(Closing):
     def former_fingerprints(self) -> tuple[str, ...]:
         """What release 0.1 called the same settings; `check_fingerprint` takes it, too."""
         return self._embedder.former_fingerprints
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return a copy, with other options by any of their names.
+
+        Raises:
+            ConfigurationError: There is no such option; pydantic would say nothing.
+        """
+        cls, given = type(self), update or {}
+        refuse_unknown(given, {*cls.model_fields, *cls._spellings}, owner=cls.__name__)
+        other = _by_field(given, cls._spellings)
+        made: Self = super().model_copy(update=other, deep=deep)  # type: ignore[misc] # pydantic's
+        return made
 
     def __repr_args__(self) -> Iterable[tuple[str, object]]:
         """Show the model and the service, and no secret."""

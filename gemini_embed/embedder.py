@@ -14,7 +14,7 @@ from gemini_embed.backend import sdk_version
 from gemini_embed.checks import one_of, optional, whole
 from gemini_embed.closing import Closing
 from gemini_embed.configured import Configured
-from gemini_embed.contents import Content
+from gemini_embed.contents import Content, TaskType
 from gemini_embed.errors import ServiceUnavailableError
 from gemini_embed.inputs import check_texts, check_titles
 from gemini_embed.models import TEXTS_PER_REQUEST, check_dimension, must_normalize, route_of
@@ -139,28 +139,19 @@ class GeminiEmbedder(Configured, Closing):
         rate_limiter: Callable[[], Awaitable[None]] | None = None,
         as_lists: bool = False,
     ) -> _Call:
-        """Check one call, and turn its texts into what is sent; return what the engine embeds."""
+        """Check one call, and return it as the engine takes it."""
         one_of(*get_args(Role))("role", role)
         batch_size = _whole("batch_size", batch_size)
         output_dimensionality = _whole("output_dimensionality", output_dimensionality)
         check_dimension(self._row, output_dimensionality)
-        literal = parse_task_type(task_type)
-        task = task_for(role, purpose=self._purpose, literal=literal)
-        checked = check_texts(texts, on_blank=self.on_blank, on_surrogate=self.on_surrogate)
-        named = check_titles(titles, len(checked), on_surrogate=self.on_surrogate)
-        if task != TITLED and any(named):
-            warn(f"titles are ignored: {task} takes none")
-        route = route_of(self._row, self._backend.name, sdk_version=sdk_version())
-        contents = [
-            content_for(text, task=task, title=title, model=self._row, task_prefix=self.task_prefix)
-            for text, title in zip(checked, named, strict=True)
-        ]
+        task = task_for(role, purpose=self._purpose, literal=parse_task_type(task_type))
+        contents = self._contents(texts, titles, task)
         given = output_dimensionality or self.output_dimensionality
         ask = Ask(
             model=self._row,
             backend=self._backend,
             service=self._service,
-            route=route,
+            route=route_of(self._row, self._backend.name, sdk_version=sdk_version()),
             output_dimensionality=None if self.cache_full_dimension else given,
         )
         dimension = given or self._row.dimension
@@ -171,7 +162,7 @@ class GeminiEmbedder(Configured, Closing):
         )
         policy = CallPolicy(
             role=role,
-            batch_size=min(batch_size or self.batch_size or TEXTS_PER_REQUEST, route.texts),
+            batch_size=min(batch_size or self.batch_size or TEXTS_PER_REQUEST, ask.route.texts),
             max_retries=MAX_RETRIES[role] if self.max_retries is None else self.max_retries,
             max_wait=self.max_wait,
             deadline=self.deadline,
@@ -180,6 +171,19 @@ class GeminiEmbedder(Configured, Closing):
             show_progress=show_progress,
         )
         return contents, ask, wanted, policy
+
+    def _contents(
+        self, texts: Iterable[str], titles: Sequence[str | None] | None, task: TaskType
+    ) -> list[Content]:
+        """Return what is sent for each text, once all of them are checked."""
+        checked = check_texts(texts, on_blank=self.on_blank, on_surrogate=self.on_surrogate)
+        named = check_titles(titles, len(checked), on_surrogate=self.on_surrogate)
+        if task != TITLED and any(named):
+            warn(f"titles are ignored: {task} takes none")
+        return [
+            content_for(text, task=task, title=title, model=self._row, task_prefix=self.task_prefix)
+            for text, title in zip(checked, named, strict=True)
+        ]
 
     async def _embed(
         self, contents: list[Content], ask: Ask, wanted: Wanted, policy: CallPolicy

@@ -105,6 +105,20 @@ def test_what_is_given_beats_the_subclass() -> None:
     assert tolerated.max_concurrency == 3
 
 
+def test_a_copy_takes_other_options_by_any_of_their_names(server: Standin) -> None:
+    """Pydantic would take each name, and change nothing in silence."""
+    lang = GeminiEmbeddings(api_key="k", base_url=server.url)
+    llama = GeminiEmbedding(api_key="k", base_url=server.url)
+
+    assert len(lang.model_copy(update={"dimensions": 256}).embed_query("a")) == 256
+    assert llama.model_copy(update={"batch_size": 7}, deep=True).embed_batch_size == 7
+    for made in (lang, llama):
+        with pytest.raises(ConfigurationError, match="output_dimensionality"):
+            made.model_copy(update={"output_dimensionalty": 256})
+        with pytest.raises(ConfigurationError, match="must be a whole number"):
+            made.model_copy(update={"output_dimensionality": "256"}).fingerprint  # noqa: B018
+
+
 class Settings(BaseModel):
     embed: GeminiEmbedding
 
