@@ -1,7 +1,8 @@
-"""The one door from the core to its two adapters, which are pydantic models.
+"""All that the two adapters share, and the only module of the core that they import.
 
-They have from here: the core's options as fields, one value for each option however it is
-spelled, one core for the options as they are, vectors as lists, and closing.
+The adapters are pydantic models. From here they get the options as fields, the names that users may
+write for each option, the embedder that does the work, vectors as lists, copies, pickles and
+closing.
 """
 
 from __future__ import annotations
@@ -111,7 +112,7 @@ class OptionFields(BaseModel):
 
 
 class OptionArgs(TypedDict, total=False):
-    """The core's options as the keywords of a constructor that spells out the rest of them."""
+    """The core's options as keywords, for a constructor that has the others as parameters."""
 
     behaves_like: str | None
     vertexai: bool | None
@@ -151,7 +152,7 @@ def other_name(field: str) -> property:
 
 
 Spelling = tuple[str, str, Any]
-"""An option, how the caller spelled it, and the value."""
+"""A field, the name by which the caller gave its value, and the value."""
 
 
 def one_value_each(spelled: Iterable[Spelling]) -> dict[str, Any]:
@@ -194,10 +195,10 @@ def _is_dump_of_first_release(options: Mapping[str, Any]) -> bool:
 
 
 class Adapted(Closing):
-    """What an adapter does with its options and its core; comes first among its bases."""
+    """What an adapter does beside embedding; it comes first among the bases."""
 
     _spellings: ClassVar[Mapping[str, str]]
-    """Names of options, the core's and others that users write, and the fields they stand for."""
+    """The fields of options that have another name, by that name: the core's, or one of users."""
 
     _core: GeminiEmbedder | None
     model_fields: ClassVar[Any]  # pydantic's
@@ -219,12 +220,12 @@ class Adapted(Closing):
         apart: Collection[str] = (),
         refused: Mapping[str, str] | None = None,
     ) -> None:
-        """Do what a constructor does with the options that it was given.
+        """Do the work of a constructor.
 
         Args:
-            given: The options as the caller spelled them.
-            held: Options that came inside of others.
-            apart: What was read for `held`, and becomes no field as it is.
+            given: The options as the caller wrote them.
+            held: Options that were inside of other arguments.
+            apart: Those arguments, which become no fields.
             refused: Names that are refused, and what to do instead.
 
         Raises:
@@ -259,10 +260,9 @@ class Adapted(Closing):
     @property
     @forgetful
     def _embedder(self) -> GeminiEmbedder:
-        """The core for the options as they are now: fields may be assigned at any time.
+        """The embedder of the core for the fields as they are now: they may be assigned any time.
 
-        A new one goes on counting where the last one was, if what it is told of the quota is the
-        same.
+        A new one uses the quota of the last one, if the options of the quota are the same.
         """
         last, options = self._core, self._options
         if last is not None and last._given == options:
@@ -329,7 +329,7 @@ class Adapted(Closing):
         held |= {name: self._default(name) for name in type(self).model_fields.keys() - held.keys()}
         super().__setstate__({**state, "__dict__": held})  # type: ignore[misc] # pydantic's
         if pickled := (state.get("__pydantic_private__") or {}).get("_core"):
-            self._core = pickled  # whose quota is shared, also where the framework made another
+            self._core = pickled  # for its quota; LlamaIndex has made a new embedder meanwhile
 
     def close(self) -> None:
         """Close the connections: see `gemini_embed.GeminiEmbedder.close`."""

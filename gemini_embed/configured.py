@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 class Configured(Options):
-    """Options that were read: which model they mean, at which service, and what they are called."""
+    """Options, and what they mean: the model, the service, the fingerprint."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -94,9 +94,9 @@ class Configured(Options):
 
     @property
     def _service(self) -> Service:
-        """The service, as keys and fingerprints name it: settled when it is first needed.
+        """The service, as keys and fingerprints name it: found when it is first needed.
 
-        An address that the environment names may still come until then, as a key may.
+        Until then the environment may still get an address, as it may get a key.
         """
         if self._settled is None:
             if self._elsewhere is None:

@@ -40,11 +40,10 @@ if TYPE_CHECKING:
 class GeminiEmbedder(Configured, Closing):
     """Embeds texts with Google's Gemini Embedding models.
 
-    Building one touches no network and needs no key yet. It may be used from any number of
-    threads and event loops at once; its limits hold for all of them together. It pickles
-    (with its key in clear), copies, and survives a fork: only the options travel. A copy counts
-    with the original what is sent, so that a limit holds for both together; so does a pickle that
-    is loaded in the same process.
+    Building one needs no network, and no key yet. Any number of threads and event loops may use it
+    at once; its limits hold for all of them together. It can be pickled (with its key in clear
+    text), copied and used after a fork. A copy has the options, and shares the quota: a limit holds
+    for both together. So does a pickle that is loaded in the same process.
 
     Every option stands, with its default and its meaning, in `gemini_embed.options.Options`.
 

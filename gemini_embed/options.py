@@ -307,7 +307,7 @@ def check_picklable(client: object) -> None:
 def meant_by_first_release(name: object) -> str | None:
     """Return what model a name stands for in a pickle or dump that release 0.1 wrote.
 
-    It took a gateway's own model name for one of the newest model, without being told.
+    It took a gateway's own model name for the newest model, without `behaves_like`.
     """
     if not isinstance(name, str) or known_id(name):
         return None

@@ -77,8 +77,8 @@ class Quota:
 
     Give the same object to several embedders that draw on one quota (Google's are per model
     and project). Without `requests` and `tokens` the limits are learned from the service's
-    refusals. A copy of it is itself, and so is a pickle that is loaded in a process where it is in
-    use. In another process a pickle begins anew: what was sent and learned is not told there.
+    refusals. A copy is the same object, and so is a pickle that is loaded in a process where the
+    quota is in use. In another process a pickle begins without what was sent and learned here.
 
     Args:
         requests: Texts; the service counts each text of a batch as one request.

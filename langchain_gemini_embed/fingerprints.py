@@ -33,7 +33,7 @@ def save_fingerprint(target: VectorStore | PathLike[str] | str, embedder: HasFin
         Path(target).write_text(text + "\n", encoding="utf-8")
         return
     collection = _collection_of(target)
-    # Chroma takes the whole metadata, but refuses to be told its own settings again.
+    # Chroma replaces all of it, and refuses its own settings (`hnsw:`) among the new metadata.
     kept = {k: v for k, v in (collection.metadata or {}).items() if not k.startswith("hnsw:")}
     collection.modify(metadata={**kept, _NAME: embedder.fingerprint})
 

@@ -38,7 +38,7 @@ class KVStoreCache:
 
 
 def _bytes(value: Mapping[str, Any]) -> bytes:
-    """Return what was kept; nothing that could be a vector where the text was damaged."""
+    """Return a stored value; where its text is damaged, no bytes, which are no vector."""
     try:
         return b64decode(value["vector"])
     except (KeyError, TypeError, ValueError):

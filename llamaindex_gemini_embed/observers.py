@@ -22,12 +22,12 @@ dispatcher = get_dispatcher(__name__)
 
 @contextmanager
 def observed(model: BaseEmbedding, texts: list[str]) -> Generator[list[list[float]]]:
-    """Tell LlamaIndex's observers, per `embed_batch_size` texts, as the base class does.
+    """Notify LlamaIndex's observers once per `embed_batch_size` texts, as the base class does.
 
     Yields an empty list, which the caller fills with the embeddings.
     """
     embeddings: list[list[float]] = []
-    # Older llama-index-core tells its observers the dictionary itself.
+    # Older llama-index-core gives its observers the whole dump.
     payload = getattr(model, "to_payload", model.to_dict)()
     size = model.embed_batch_size
     slices = [slice(start, start + size) for start in range(0, len(texts), size)]
