@@ -29,8 +29,8 @@ _A_CLIENT = "a client of the caller's"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Address:
-    """Where to send requests, and with which credentials.
+class Access:
+    """How to get to a service: where requests go, and with which credentials.
 
     Attributes:
         backend: The service.
@@ -101,8 +101,8 @@ def service_of(
     return Service(name, sent_model, tuple(one for one in former if one != (row.name, name)))
 
 
-def address_of(options: Options, backend: Backend, elsewhere: ServiceAddress | None) -> Address:
-    """Return the address of an embedder. From now on, a key in the environment is not read again.
+def access_of(options: Options, backend: Backend, elsewhere: ServiceAddress | None) -> Access:
+    """Return how an embedder gets to its service; a key in the environment is read now for good.
 
     Args:
         options: The embedder's options.
@@ -122,7 +122,7 @@ def address_of(options: Options, backend: Backend, elsewhere: ServiceAddress | N
         base_url, api_version = sent_to(elsewhere, api_version)
     elif gateway_of(backend.name) is not None:  # set only now: the SDK would follow it
         base_url = own_address(backend)
-    return Address(
+    return Access(
         backend=backend,
         api_key=key,
         credentials=options.credentials,

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from aiohttp import ClientSession
 
-    from gemini_embed.address import Address
+    from gemini_embed.address import Access
 
 _HTTPX = ("httpx", "httpx2")
 
@@ -92,39 +92,39 @@ class Connection(NamedTuple):
             self.session.detach()
 
 
-def connect(address: Address, identity: dict[str, Any]) -> Connection:
+def connect(access: Access, identity: dict[str, Any]) -> Connection:
     """Return the caller's client, or one of our own, for the running loop.
 
     Raises:
         ConfigurationError: Options that the SDK or its HTTP library does not take.
     """
-    if address.client is not None:
-        return Connection(address.client)
+    if access.client is not None:
+        return Connection(access.client)
     try:
-        return _made(address, identity)
+        return _made(access, identity)
     except Exception as error:  # noqa: BLE001 - the SDK may raise anything
-        clean = Secrets(address.secrets()).cleaned(error)
+        clean = Secrets(access.secrets()).cleaned(error)
     description = f"{type(clean).__name__}: {clean}"
     raise ConfigurationError(f"the SDK does not take these options: {description}") from clean
 
 
-def _made(address: Address, identity: dict[str, Any]) -> Connection:
+def _made(access: Access, identity: dict[str, Any]) -> Connection:
     options: dict[str, Any] = {
-        "timeout": None if address.timeout is None else max(1, round(address.timeout * 1000)),
-        "base_url": address.base_url,
-        "api_version": address.api_version,
-        "headers": revealed(_with_our_name(address.headers)),
+        "timeout": None if access.timeout is None else max(1, round(access.timeout * 1000)),
+        "base_url": access.base_url,
+        "api_version": access.api_version,
+        "headers": revealed(_with_our_name(access.headers)),
         # One attempt: retrying is ours. Left out, the SDK repeats a request whose connection
         # broke once, after a random sleep of up to ten seconds.
         "retry_options": {"attempts": 1},
         "client_args": _UNUSED,  # of the sync client
     }
-    client_args = dict(address.client_args or {})
+    client_args = dict(access.client_args or {})
     session = client = None
     if not interception.HAS_AIOHTTP or client_args or _names_proxy():
-        options["httpx_async_client"] = client = _httpx_client(address, client_args)
+        options["httpx_async_client"] = client = _httpx_client(access, client_args)
     else:
-        options["aiohttp_client"] = session = interception.new_session(_of_netrc(address))
+        options["aiohttp_client"] = session = interception.new_session(_of_netrc(access))
         options["async_client_args"] = _UNUSED
     try:
         sdk = genai.Client(
@@ -146,10 +146,10 @@ def _with_our_name(headers: Mapping[str, Any]) -> dict[str, Any]:
     return {**dict.fromkeys(_WHO_ASKS, us), **given}
 
 
-async def meets_tls(address: Address) -> bool:
+async def meets_tls(access: Access) -> bool:
     """Tell whether the port of an http:// address expects TLS; such a port just hangs up."""
-    parts = urlsplit(address.base_url or "")
-    if parts.scheme != "http" or address.client_args or _names_proxy():
+    parts = urlsplit(access.base_url or "")
+    if parts.scheme != "http" or access.client_args or _names_proxy():
         return False  # a proxy, or the caller's own transport, may be in between
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # nothing is sent there
@@ -167,14 +167,14 @@ def _names_proxy() -> bool:
     return any(proxies.get(name) for name in _PROXIED)
 
 
-def _httpx_client(address: Address, client_args: dict[str, Any]) -> Any:
+def _httpx_client(access: Access, client_args: dict[str, Any]) -> Any:
     library = _library(client_args)
     timeout = client_args.pop("timeout", None)
     given = client_args.pop("event_hooks", None) or {}
     if timeout is not None:
         given = {**given, "request": [*given.get("request", ()), _timing(library.Timeout(timeout))]}
     if "trust_env" not in client_args and "auth" not in client_args:
-        client_args["headers"] = {**_of_netrc(address), **dict(client_args.get("headers") or {})}
+        client_args["headers"] = {**_of_netrc(access), **dict(client_args.get("headers") or {})}
     # `gate` limits the number of requests.
     unlimited = library.Limits(max_connections=None, max_keepalive_connections=None)
     client = library.AsyncClient(
@@ -228,13 +228,13 @@ def _tls(library: Any, client_args: Mapping[str, Any]) -> dict[str, Any]:
     return {"verify": verify, "cert": None}
 
 
-def _of_netrc(address: Address) -> dict[str, str]:
+def _of_netrc(access: Access) -> dict[str, str]:
     """Return the header for a gateway whose host the user's netrc file names.
 
     aiohttp would read the file for each request, on another thread: a third of the time of a query
     (`make bench`, section A single query). And it would send Google the file's `default` login.
     """
-    host = urlsplit(address.base_url or "").hostname
+    host = urlsplit(access.base_url or "").hostname
     login = _logins().get(host) if host else None
     if login is None:
         return {}

@@ -8,7 +8,7 @@ from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, Self, TypeVar, get_args
 
 from gemini_embed import loop, process
-from gemini_embed.address import address_of
+from gemini_embed.address import access_of
 from gemini_embed.ask import Ask
 from gemini_embed.backend import sdk_version
 from gemini_embed.checks import one_of, optional, whole
@@ -215,11 +215,11 @@ class GeminiEmbedder(Configured, Closing):
         from gemini_embed.transport import Transport  # noqa: PLC0415 - loads the SDK
 
         if not self._has_engine():
-            address = address_of(self, self._backend, self._elsewhere)
-            identity = await identify(address)
+            access = access_of(self, self._backend, self._elsewhere)
+            identity = await identify(access)
         if not self._has_engine():  # others may have come first while credentials were looked for
             self._engine = Engine(
-                Transport(address, identity),
+                Transport(access, identity),
                 quota=self._quota,
                 max_concurrency=self.max_concurrency,
                 backoff=Backoff(

@@ -20,13 +20,13 @@ from gemini_embed.redaction import Secrets
 from gemini_embed.threads import in_thread
 
 if TYPE_CHECKING:
-    from gemini_embed.address import Address
+    from gemini_embed.address import Access
     from gemini_embed.ask import Backend
 
 _SCOPES = ["https://www.googleapis.com/auth/cloud-platform"]
 
 
-async def identify(address: Address) -> dict[str, Any]:
+async def identify(access: Access) -> dict[str, Any]:
     """Return the SDK client's options for the service and the credentials.
 
     Finding credentials may take seconds, so another thread does it.
@@ -34,26 +34,26 @@ async def identify(address: Address) -> dict[str, Any]:
     Raises:
         ConfigurationError: There is no key, or no credentials that can be read.
     """
-    if address.client is not None:
+    if access.client is not None:
         return {}
-    if address.backend.name == "vertex":
-        return await in_thread(_on_vertex, address)
-    if not address.api_key:
+    if access.backend.name == "vertex":
+        return await in_thread(_on_vertex, access)
+    if not access.api_key:
         raise ConfigurationError(
             "no API key: pass api_key, or set GOOGLE_API_KEY or GEMINI_API_KEY "
             "(both were looked at; empty counts as unset)"
         )
-    return {"vertexai": False, "api_key": address.api_key}
+    return {"vertexai": False, "api_key": access.api_key}
 
 
-def _on_vertex(address: Address) -> dict[str, Any]:
-    backend, credentials = address.backend, address.credentials
+def _on_vertex(access: Access) -> dict[str, Any]:
+    backend, credentials = access.backend, access.credentials
     if isinstance(credentials, str | PathLike):
         credentials = _from_file(credentials)
-    elif not (credentials or address.api_key) and (named := os.environ.get(CREDENTIAL_FILE)):
+    elif not (credentials or access.api_key) and (named := os.environ.get(CREDENTIAL_FILE)):
         _check_regular(named)
     project = backend.project or getattr(credentials, "project_id", None)
-    if not (project or address.api_key or address.base_url):
+    if not (project or access.api_key or access.base_url):
         found, project = _found(backend)
         credentials = credentials or found
     if credentials is not None and not project:
@@ -63,7 +63,7 @@ def _on_vertex(address: Address) -> dict[str, Any]:
         "project": project,
         "location": backend.location,
         "credentials": credentials,
-        "api_key": address.api_key,
+        "api_key": access.api_key,
     }
 
 

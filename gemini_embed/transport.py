@@ -34,7 +34,7 @@ from gemini_embed.sdk_errors import as_sdk_error
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gemini_embed.address import Address
+    from gemini_embed.address import Access
     from gemini_embed.ask import Ask
     from gemini_embed.connection import Connection
     from gemini_embed.contents import Batch
@@ -49,12 +49,12 @@ _LONGEST_SHOWN = 300
 class Transport:
     """One SDK client on the I/O thread's loop."""
 
-    def __init__(self, address: Address, identity: dict[str, Any]) -> None:
-        self._address = address
-        self._connection = connect(address, identity)
+    def __init__(self, access: Access, identity: dict[str, Any]) -> None:
+        self._access = access
+        self._connection = connect(access, identity)
         self._client = self._connection.client
-        self._answered = address.client is not None
-        if address.client is None:
+        self._answered = access.client is not None
+        if access.client is None:
             _open.add(self._connection)
             io_loop = asyncio.get_running_loop()
             weakref.finalize(self, _close_later, self._connection, io_loop).atexit = False
@@ -86,15 +86,15 @@ class Transport:
         shown = batch.contents
         if len(batch) > 1 and is_certain(ask):
             config["http_options"] = {"extra_body": self._extra | body_of(batch.contents, ask)}
-            if self._address.client is None:
+            if self._access.client is None:
                 shown = batch.contents[:2]  # the SDK only has to see that there are several
         contents: Any = [as_json(content) for content in shown]
         rows: Sequence[Sequence[float] | Row]
         failure = None
         most = most_bytes(len(batch), ask.dimension)
         try:
-            with reading(most, fast=self._address.fast_decode) as read:
-                async with asyncio.timeout(self._address.timeout):
+            with reading(most, fast=self._access.fast_decode) as read:
+                async with asyncio.timeout(self._access.timeout):
                     response = await self._client.aio.models.embed_content(
                         model=ask.service.sent_model,
                         contents=contents,
@@ -103,7 +103,7 @@ class Transport:
         except Exception as error:  # noqa: BLE001 - whatever it is, it becomes one of ours
             answered = read.answered or not self._connection.intercepts
             failure = self._translated(error, answered=answered)
-            if not self._answered and broke_off(error) and await meets_tls(self._address):
+            if not self._answered and broke_off(error) and await meets_tls(self._access):
                 failure = wrong_scheme()
         finally:
             self._answered |= read.answered
@@ -122,7 +122,7 @@ class Transport:
     def _translated(self, error: Exception, *, answered: bool) -> GeminiEmbedError:
         """Return our error for what the SDK raised, with that as its cause; neither has secrets."""
         response = getattr(error, "response", None)
-        secrets = Secrets(chain(self._address.secrets(), of_sdk_client(self._client)))
+        secrets = Secrets(chain(self._access.secrets(), of_sdk_client(self._client)))
         clean = secrets.cleaned(error)
         if isinstance(clean, GeminiEmbedError):  # from `interception`
             return clean.with_traceback(None)
@@ -142,14 +142,14 @@ class Transport:
             error.code,
             error.details,
             headers,
-            identity=self._address.identity,
+            identity=self._access.identity,
             asked=shown_url(str(url)) if url else "",
         )
         return as_sdk_error(refused, error.with_traceback(None))
 
     def _meaning(self, error: Exception, *, told: str, answered: bool) -> GeminiEmbedError:
         if isinstance(error, TimeoutError):
-            return ServiceUnavailableError(f"no answer within {self._address.timeout} s")
+            return ServiceUnavailableError(f"no answer within {self._access.timeout} s")
         return (
             hopeless(error, told)
             or self._of_token(error, told)
@@ -162,12 +162,12 @@ class Transport:
         if transport_failed or getattr(error, "retryable", False):
             return ServiceUnavailableError(f"no access token could be fetched: {told}")
         if isinstance(error, google_auth_errors.GoogleAuthError):
-            return AuthenticationError(f"no access token ({self._address.identity}): {told}")
+            return AuthenticationError(f"no access token ({self._access.identity}): {told}")
         return None
 
     async def aclose(self) -> None:
         """Close the SDK client's connections, unless the client is the caller's own."""
-        if self._address.client is None:
+        if self._access.client is None:
             await _close(self._connection)
 
 
