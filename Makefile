@@ -145,7 +145,8 @@ lint: $(READY) ## check style, formatting and the direction of imports
 
 typecheck: $(READY) ## check types with mypy and pyright, tests included
 	@$(RUN)/mypy
-	@$(RUN)/mypy --config-file tests/typing/without_plugin.ini tests/typing
+	@$(RUN)/mypy --config-file tests/typing/without_plugin.ini --cache-dir .mypy_cache/without_plugin \
+		tests/typing
 	@PYRIGHT_PYTHON_GLOBAL_NODE=0 PYRIGHT_PYTHON_IGNORE_WARNINGS=1 \
 		$(RUN)/pyright --pythonpath $(RUN)/python
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from copy import copy
 from dataclasses import fields, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any, Self, TypeVar, get_args
 
 from gemini_embed import loop, process
@@ -273,8 +274,9 @@ class GeminiEmbedder(Configured, Closing):
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
+@cache
 def _load() -> None:
-    """Import what a call needs and takes long to load: numpy and the SDK."""
+    """Import, once, what a call needs and takes long to load: numpy and the SDK."""
     with process.importing():
         import gemini_embed.engine  # noqa: PLC0415 - see above
         import gemini_embed.identity  # noqa: PLC0415 - likewise
