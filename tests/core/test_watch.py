@@ -23,7 +23,10 @@ from gemini_embed.observe.events import (
 from gemini_embed.observe.watch import Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from gemini_embed import GeminiEmbedder
 
 
 class Notes(list[Event]):
@@ -86,6 +89,21 @@ def test_the_end_is_told_where_a_call_fails_too() -> None:
     virtual.run(main())
 
     assert notes == [Ended()]
+
+
+def test_what_was_found_in_the_cache_is_told(
+    embedder: Callable[..., GeminiEmbedder], tmp_path: Path
+) -> None:
+    """Nothing is sent for it."""
+    made = embedder(cache=tmp_path / "vectors")
+    made.embed(["a", "b"], role="document")
+    assert made._engine is not None
+    notes = Notes(Sent, Recalled, Placed)
+    made._engine._observers = [notes]
+
+    made.embed(["b", "a", "b"], role="document")
+
+    assert notes == [Recalled(2), Placed(3)]
 
 
 class Counted(Placed):
