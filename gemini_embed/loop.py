@@ -105,15 +105,20 @@ def _unstartable(error: BaseException) -> GeminiEmbedError:
 
 async def _wind_up() -> None:
     """End what is under way, then close what is open."""
+    await _end_tasks()
+    for close in _closers:
+        with contextlib.suppress(Exception):  # the process ends; there is nobody to tell
+            await asyncio.wait_for(close(), _LAST_MOMENT)
+    await _end_tasks()  # older SDKs begin one when a client that nobody holds any more goes
+    await asyncio.get_running_loop().shutdown_asyncgens()
+
+
+async def _end_tasks() -> None:
     tasks = asyncio.all_tasks() - {asyncio.current_task()}
     for task in tasks:
         task.cancel()
     if tasks:
         await asyncio.wait(tasks, timeout=_LAST_MOMENT)
-    for close in _closers:
-        with contextlib.suppress(Exception):  # the process ends; there is nobody to tell
-            await asyncio.wait_for(close(), _LAST_MOMENT)
-    await asyncio.get_running_loop().shutdown_asyncgens()
 
 
 def before_stop(close: Callable[[], Awaitable[None]]) -> None:

@@ -107,6 +107,18 @@ def test_an_object_that_outlives_the_process(
     assert done == (0, said, "")
 
 
+def test_what_closing_begins_is_ended(server: Standin) -> None:
+    """As google-genai 2 does when its client, closed or not, is collected on the I/O thread."""
+    script = """
+import asyncio
+from gemini_embed import loop
+async def close():
+    asyncio.create_task(asyncio.sleep(60))
+loop.before_stop(close)
+"""
+    assert run(IMPORT + script + FIRST, server) == (0, "", "")
+
+
 def test_garbage_on_the_io_thread_is_closed() -> None:
     """A `__del__` that closes an embedder may run on any thread, the I/O thread too."""
     script = """
