@@ -255,7 +255,8 @@ class Adapted(Closing):
     @property
     def _options(self) -> dict[str, Any]:
         """The core's options, by its names for them."""
-        return {name: self.__dict__[self._field(name)] for name in _OPTIONS}
+        held, spellings = self.__dict__, self._spellings
+        return {name: held[spellings.get(name, name)] for name in _OPTIONS}
 
     @property
     @forgetful
