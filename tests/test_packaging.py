@@ -113,6 +113,16 @@ def test_the_package_page_links_to_no_file_that_is_not_there() -> None:
     assert "README.md" in shipped  # what names them
 
 
+def test_the_changelog_has_the_day_of_this_version() -> None:
+    """Who upgrades finds what changed, and since when."""
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    sections = re.findall(r"^## \[(.+?)\](.*)$", changelog, re.MULTILINE)
+
+    assert sections[0] == ("Unreleased", "")
+    assert sections[1][0] == gemini_embed.__version__
+    assert all(re.fullmatch(r" - \d{4}-\d\d-\d\d", day) for _, day in sections[1:])
+
+
 def test_the_workflow_runs_targets_that_there_are() -> None:
     """What is checked in public is what a developer runs, with every Python that is supported."""
     jobs = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8"))["jobs"]
