@@ -27,7 +27,7 @@ from gemini_embed.errors import (
 )
 from gemini_embed.fingerprint import FingerprintMismatchError, check_fingerprint
 from gemini_embed.observe.events import Retry
-from gemini_embed.quota import Quota
+from gemini_embed.pacing.quota import Quota
 from gemini_embed.results import EmbeddingResult, Usage
 from gemini_embed.version import __version__
 

@@ -23,7 +23,7 @@ from gemini_embed.inputs import OnBlank, OnSurrogate, as_list
 from gemini_embed.models import NEWEST, TEXTS_PER_REQUEST, Normalize
 from gemini_embed.observe.events import Retry  # noqa: TC001 - likewise
 from gemini_embed.options import CallOptions, Options, check_picklable, meant_by_first_release
-from gemini_embed.quota import Quota  # noqa: TC001 - likewise
+from gemini_embed.pacing.quota import Quota  # noqa: TC001 - likewise
 from gemini_embed.redaction import ShownUrl, forgetful, shown_url
 
 if TYPE_CHECKING:

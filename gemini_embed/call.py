@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from gemini_embed.contents import Batch, Content
     from gemini_embed.errors import GeminiEmbedError, RequestError
     from gemini_embed.observe.watch import Watch
+    from gemini_embed.pacing.quota import Quota
     from gemini_embed.policy import CallPolicy
-    from gemini_embed.quota import Quota
     from gemini_embed.sink import Sink
 
 
@@ -56,6 +56,7 @@ class Call:
         self.error: BaseException | None = None
         self.last_failure: GeminiEmbedError | None = None
         self.refusals = 0
+        self.accepted_at = asyncio.get_running_loop().time()
         self._quota = quota
         self._places = places_of(contents)
         self._rejected: list[GeminiEmbedError] = []
@@ -89,6 +90,7 @@ class Call:
     async def accept(self, batch: Batch, block: NDArray[np.float32]) -> None:
         """Put the vectors of a batch in their places, and into the cache as they came."""
         self.refusals = 0
+        self.accepted_at = asyncio.get_running_loop().time()
         self._place(batch.positions, block)
         if self._lookup is not None:
             await self._lookup.store(batch.contents, block)

@@ -6,7 +6,6 @@ wants to be sent into the plan, before all else.
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 from gemini_embed.inquiry import Blame, Inquiry
@@ -20,10 +19,6 @@ if TYPE_CHECKING:
     from gemini_embed.plan import Plan
 
 
-_PASSED = 10
-"""Requests that pass before larger ones are tried, where larger ones were refused."""
-
-
 class Diagnosis:
     """What the refusals of one call come down to."""
 
@@ -34,13 +29,11 @@ class Diagnosis:
         self._limits = limits_of(ask)
         self._inquiry = Inquiry()
         self._had_too_many_tokens = False
-        self._fitting: float = math.inf  # texts in a request, where larger ones were refused
-        self._passed = 0
 
     @property
     def most_texts(self) -> int:
         """How many texts a request may hold."""
-        return int(min(self._batch_size, self._limits.texts, self._fitting))
+        return int(min(self._batch_size, self._limits.texts))
 
     @property
     def most_bytes(self) -> int:
@@ -60,9 +53,6 @@ class Diagnosis:
     def accept(self, batch: Batch) -> None:
         """Note that a request went well, and what this shows of others that were refused."""
         self._limits.accept(len(batch), batch.letters)
-        self._passed += 1
-        if self._passed >= _PASSED:
-            self._fitting, self._passed = 2 * self._fitting, 0
         too_many = self._inquiry.accept(batch)
         if too_many is not None and not self._had_too_many_tokens:
             self._limits.refuse_texts(too_many)
@@ -80,12 +70,6 @@ class Diagnosis:
         else:
             self._plan_inquiry()
         return blame
-
-    def shrink(self, batch: Batch) -> None:
-        """Send a batch in halves, and the next ones no larger until some of these passed."""
-        self._fitting, self._passed = len(batch) // 2, 0
-        for half in reversed(batch.split(self._fitting)):
-            self._plan.put_back(half)
 
     def _is_too_much(self, batch: Batch, error: RequestError) -> bool:
         """Learn from words that we know; tell whether that can be. Else they decide nothing."""

@@ -22,8 +22,8 @@ from gemini_embed.models import TEXTS_PER_REQUEST, check_dimension, must_normali
 from gemini_embed.notices import warn
 from gemini_embed.observe.watch import RetryHook
 from gemini_embed.options import check_picklable, meant_by_first_release
+from gemini_embed.pacing.quota import Quota
 from gemini_embed.policy import CallPolicy
-from gemini_embed.quota import Quota
 from gemini_embed.redaction import forgetful
 from gemini_embed.results import Usage, Wanted, warn_of_truncated
 from gemini_embed.retry import MAX_RETRIES, Backoff

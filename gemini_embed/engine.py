@@ -20,11 +20,11 @@ from gemini_embed.errors import (
     described,
 )
 from gemini_embed.failures import ours
-from gemini_embed.gate import Lane, gate_of
 from gemini_embed.observe.logs import WaitLog
 from gemini_embed.observe.progress import Progress
 from gemini_embed.observe.watch import Watch
-from gemini_embed.retry import Verdict, is_too_long, verdict
+from gemini_embed.pacing.gate import Lane, gate_of
+from gemini_embed.retry import Verdict, is_hopeless, is_too_long, verdict
 from gemini_embed.vectors import checked
 
 if TYPE_CHECKING:
@@ -34,10 +34,10 @@ if TYPE_CHECKING:
     from gemini_embed.ask import Ask
     from gemini_embed.cache.guard import GuardedCache
     from gemini_embed.contents import Batch, Content
-    from gemini_embed.gate import Pass
     from gemini_embed.observe.watch import Observer
+    from gemini_embed.pacing.gate import Pass
+    from gemini_embed.pacing.quota import Quota
     from gemini_embed.policy import CallPolicy
-    from gemini_embed.quota import Quota
     from gemini_embed.retry import Backoff
     from gemini_embed.sink import Sink
 
@@ -203,21 +203,21 @@ class Engine:
 
     def _wait_for_quota(self, admitted: Pass, error: QuotaExceededError, call: Call) -> None:
         """Send the batch again when the quota, which every caller shares, has room for it."""
-        batch = admitted.batch
-        attempts = batch.attempts + (verdict(error) is Verdict.RETRY)
+        batch, policy = admitted.batch, call.policy
         call.refusals += 1
-        if is_too_long(error.retry_after, call.policy.max_wait):
+        if is_too_long(error.retry_after, policy.max_wait):
             raise call.about(batch, error) from error.__cause__
         wait = self._gate.refused(admitted, error, backoff=self._backoff.wait(call.refusals))
-        if attempts > call.policy.max_retries:
+        attempts = batch.attempts + (error.retry_after is None)
+        if is_hopeless(
+            error,
+            attempts=attempts,
+            max_retries=policy.max_retries,
+            role=policy.role,
+            idle=self.loop.time() - call.accepted_at,
+        ):
             raise call.about(batch, error) from error.__cause__
-        again = replace(batch, attempts=attempts)
-        if self._gate.quota.in_vain > 1 and len(batch) > 1:
-            call.outbox.shrink(
-                again
-            )  # refused unchanged, and nothing else was accepted: it may not fit
-        else:
-            call.outbox.put_back(again)
+        call.outbox.put_back(replace(batch, attempts=attempts))
         call.note_retry(batch, error, wait, quota=True)
         self._gate.wake()
 

@@ -18,7 +18,7 @@ from gemini_embed.inputs import OnBlank, OnSurrogate
 from gemini_embed.model_names import known_id
 from gemini_embed.models import NEWEST
 from gemini_embed.notices import warn
-from gemini_embed.quota import Quota
+from gemini_embed.pacing.quota import Quota
 from gemini_embed.redaction import Url, forgetful
 from gemini_embed.service_address import read_address, sent_to
 from gemini_embed.tasks import parse_task_type

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from gemini_embed.contents import Batch, Content
     from gemini_embed.errors import RequestError
     from gemini_embed.inquiry import Blame
-    from gemini_embed.quota import Quota, Room
+    from gemini_embed.pacing.quota import Quota, Room
 
 
 class Outbox:
@@ -51,6 +51,10 @@ class Outbox:
             return True
         is_urgent = self._is_whole or self._plan.has_parts
         return len(self._plan) < (1 if is_urgent else self._diagnosis.most_texts)
+
+    def wanted(self) -> int:
+        """Return how many contents the next request would like to hold."""
+        return min(self._diagnosis.most_texts, max(1, self._plan.next_size))
 
     def note_wait(self, seconds: float) -> None:
         """Tell that the next request waits for the quota."""
@@ -88,11 +92,6 @@ class Outbox:
     def put_back(self, batch: Batch) -> None:
         """Let a batch wait again, before what was never sent."""
         self._plan.put_back(batch)
-        self._tell_senders()
-
-    def shrink(self, batch: Batch) -> None:
-        """Let a batch wait again, in halves, and the next ones be no larger for a while."""
-        self._diagnosis.shrink(batch)
         self._tell_senders()
 
     def close(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from enum import Enum
 from http import HTTPStatus
@@ -43,8 +42,6 @@ VERDICTS: tuple[tuple[type[GeminiEmbedError], Verdict], ...] = (
 )
 """The first class that fits decides; what fits none stops."""
 
-_PER_MINUTE = re.compile(r"per.?minute", re.IGNORECASE)
-
 _OF_WHAT_IT_HOLDS = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE})
 """Refusals that another request, with other texts or fewer, may not meet."""
 
@@ -56,19 +53,32 @@ def verdict(error: GeminiEmbedError) -> Verdict:
     """Return what to do about an error."""
     found = next((v for error_class, v in VERDICTS if isinstance(error, error_class)), None)
     if found is Verdict.WAIT:
-        return _of_quota(cast("QuotaExceededError", error))
+        return Verdict.WAIT if cast("QuotaExceededError", error).can_pass else Verdict.STOP
     if found is None and isinstance(error, RequestError) and error.reason != _OF_THE_SERVICE:
         return Verdict.ASK if error.status in _OF_WHAT_IT_HOLDS else Verdict.STOP
     return found or Verdict.STOP
 
 
-def _of_quota(error: QuotaExceededError) -> Verdict:
-    if not error.can_pass:
-        return Verdict.STOP
-    told = error.retry_after is not None or error.quota_value is not None
-    if told or _PER_MINUTE.search(error.message) is not None:
-        return Verdict.WAIT
-    return Verdict.RETRY  # no word of when, or of how much: the service is short of capacity
+LONGEST_IDLE = 600.0
+"""Seconds for which a call waits for a quota though nothing of it is accepted."""
+
+
+def is_hopeless(
+    error: QuotaExceededError, *, attempts: int, max_retries: int, role: Role, idle: float
+) -> bool:
+    """Tell whether a call waits for a quota no longer.
+
+    Args:
+        error: The refusal.
+        attempts: How often the batch was refused without a word of when to come back.
+        max_retries: How often that may be.
+        role: Somebody waits for the answer to a query.
+        idle: Seconds since something of the call was accepted.
+    """
+    if error.retry_after is not None:
+        return idle > LONGEST_IDLE
+    must_answer = role == "query" or not max_retries
+    return attempts > max_retries and (must_answer or idle > LONGEST_IDLE)
 
 
 def is_too_long(told: float | None, max_wait: float | None) -> bool:

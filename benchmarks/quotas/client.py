@@ -12,8 +12,8 @@ from gemini_embed.engine import Engine
 from gemini_embed.models import BATCH as ROUTE
 from gemini_embed.models import MODELS
 from gemini_embed.observe.watch import RetryHook
+from gemini_embed.pacing.quota import Quota
 from gemini_embed.policy import CallPolicy
-from gemini_embed.quota import Quota
 from gemini_embed.results import Wanted
 from gemini_embed.retry import MAX_RETRIES, Backoff
 from gemini_embed.sink import ArraySink

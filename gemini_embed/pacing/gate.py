@@ -10,13 +10,14 @@ import asyncio
 import math
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakValueDictionary
 
 if TYPE_CHECKING:
     from gemini_embed.contents import Batch
     from gemini_embed.errors import QuotaExceededError
-    from gemini_embed.quota import Quota, Room, Sent
+    from gemini_embed.pacing.quota import Quota, Room
+    from gemini_embed.pacing.window import Sent
 
 
 _LONGEST_TIMER = 60.0
@@ -38,6 +39,10 @@ class Source(Protocol):
 
     def is_empty(self) -> bool:
         """Tell whether nothing is to be sent any more."""
+        ...
+
+    def wanted(self) -> int:
+        """Return how many texts the next request would like to hold."""
         ...
 
     def note_wait(self, seconds: float) -> None:
@@ -70,6 +75,7 @@ class Pass:
 class _Waiter:
     number: int
     source: Source
+    urgent: bool
     admitted: asyncio.Future[Pass | None]
 
 
@@ -83,7 +89,6 @@ class Gate:
         self.quota = quota
         self.loop = asyncio.get_running_loop()
         quota.adopt(self.loop.time())
-        self._under_way = 0
         self._lanes: list[Lane] = []
         self._waiting: dict[Source, list[_Waiter]] = {}
         self._entered = 0
@@ -95,7 +100,7 @@ class Gate:
         An urgent request goes before every patient one that still waits.
         """
         self._entered += 1
-        waiter = _Waiter(self._entered, source, self.loop.create_future())
+        waiter = _Waiter(self._entered, source, urgent, self.loop.create_future())
         if lane not in self._lanes:
             self._lanes.append(lane)
         (lane.urgent if urgent else lane.patient).append(waiter)
@@ -127,7 +132,7 @@ class Gate:
     def unsent(self, admitted: Pass) -> None:
         """Hand a pass back: nothing was sent."""
         self._part(admitted)
-        self.quota.unsend(admitted.sent)
+        self.quota.unsend(admitted.sent, self.loop.time())
         self.wake()
 
     def refused(self, admitted: Pass, error: QuotaExceededError, *, backoff: float) -> float:
@@ -152,7 +157,7 @@ class Gate:
             lane, waiter = found
             if waiter.source.is_empty():
                 self.dismiss(waiter.source)
-            elif (admitted := self._admit(waiter.source, lane)) is None:
+            elif (admitted := self._admit(waiter, lane)) is None:
                 return
             else:
                 waiter.admitted.set_result(admitted)
@@ -175,28 +180,30 @@ class Gate:
                 return first
         return None
 
-    def _admit(self, source: Source, lane: Lane) -> Pass | None:
-        if self._under_way + 1 > max(1.0, self.quota.concurrency):
-            return None
-        now = self.loop.time()
-        room = self.quota.room(now, least_tokens=source.estimate_next())
+    def _admit(self, waiter: _Waiter, lane: Lane) -> Pass | None:
+        source, now = waiter.source, self.loop.time()
+        asked: dict[str, Any] = {
+            "wanted": source.wanted(),
+            "least_tokens": source.estimate_next(),
+            "is_query": waiter.urgent,
+        }
+        room = self.quota.room(now, **asked)
         if room is None:
-            wait = self.quota.wait(now)
+            wait = self.quota.wait(now, **asked)
             if wait < math.inf:
                 source.note_wait(wait)
                 self._timer = self.loop.call_later(min(wait, _LONGEST_TIMER), self.wake)
             return None
         batch = source.take(room)
-        sent = self.quota.send(len(batch), source.estimate(batch), now)
+        tokens = source.estimate(batch)
+        sent = self.quota.send(len(batch), tokens, now, is_query=waiter.urgent)
         lane.under_way += 1
-        self._under_way += 1
         return Pass(batch, lane, sent)
 
     def _part(self, admitted: Pass) -> None:
         admitted.handed_back = True
         lane = admitted.lane
         lane.under_way -= 1
-        self._under_way -= 1
         if not (lane.under_way or lane.urgent or lane.patient):
             self._lanes.remove(lane)
 

@@ -13,7 +13,8 @@ import pytest
 
 from gemini_embed import GeminiEmbedder, Quota
 from gemini_embed.errors import ConfigurationError, QuotaExceededError
-from gemini_embed.quota import Room, Sent, next_reset
+from gemini_embed.pacing.quota import Room, next_reset
+from gemini_embed.pacing.window import Sent
 
 
 def refusal(
@@ -47,7 +48,7 @@ def test_without_a_limit_everything_may_go() -> None:
 
 
 def test_a_refusal_blocks_for_as_long_as_told() -> None:
-    """The told delay holds for all, and shows how long the window is."""
+    """The told delay holds for all; and one refusal proves nothing of a limit."""
     quota = Quota()
     kept = quota.send(100, 0, now=0)
     refused = quota.send(100, 0, now=1)
@@ -56,7 +57,7 @@ def test_a_refusal_blocks_for_as_long_as_told() -> None:
     assert quota.refuse(refused, refusal(29.0), now=1.5, backoff=1) == 29
     assert quota.room(30) is None
     assert quota.wait(30) == 0.5
-    assert quota.room(31.0) == Room(100, math.inf)  # the window is 30 seconds long
+    assert quota.room(30.5) == Room(math.inf, math.inf)
 
 
 def test_a_refusal_without_delay_backs_off() -> None:
@@ -112,6 +113,58 @@ def test_a_text_larger_than_the_quota_goes_alone() -> None:
     assert quota.room(60, least_tokens=5) == Room(math.inf, 100)
 
 
+def test_a_load_leaves_room_for_queries() -> None:
+    """While queries come, a load keeps to its share of the window and spreads itself over it."""
+    quota = Quota(requests=600)
+    quota.accept(quota.send(1, 0, now=0, is_query=True), now=0)
+
+    now, sent = 1.0, 0
+    while now < 61:
+        if (room := quota.room(now, wanted=100)) is None:
+            now += max(0.01, min(quota.wait(now, wanted=100), 60))
+            continue
+        texts = int(min(100, room.texts))
+        quota.accept(quota.send(texts, 0, now=now), now=now)
+        sent += texts
+        assert quota.room(now, wanted=1, is_query=True) == Room(1, math.inf)
+
+    assert 0.95 * 588 <= sent <= 588
+
+
+def test_without_queries_a_load_takes_all_at_once() -> None:
+    """Nothing is kept back where nobody asks."""
+    assert Quota(requests=600).room(0, wanted=1000) == Room(600, math.inf)
+
+
+def test_a_named_limit_is_tried_again_after_a_while() -> None:
+    """Someone who is moved to a higher tier need not restart."""
+    quota = Quota()
+    named = refusal(1, quota_id="RequestsPerMinute", value=100)
+    quota.refuse(quota.send(100, 0, now=0), named, 0, backoff=1)
+    now = 1.0
+    passed = 0
+    while now < 1000:
+        if (room := quota.room(now, wanted=100)) is None:
+            now += min(quota.wait(now, wanted=100), 60)
+            continue
+        passed += (texts := int(min(100, room.texts)))
+        quota.accept(quota.send(texts, 0, now=now), now=now)
+        if passed > 2000:
+            break
+
+    assert 600 < now < 1000
+    assert quota.room(now, wanted=1000) == Room(1000, math.inf)
+
+
+def test_a_limit_of_the_users_is_never_exceeded() -> None:
+    """What the user says holds, whatever a refusal names beside it."""
+    quota = Quota(requests=100)
+    named = refusal(1, quota_id="RequestsPerMinute", value=1000)
+    quota.refuse(quota.send(100, 0, now=0), named, 0, backoff=1)
+
+    assert quota.room(1, wanted=1000) == Room(100, math.inf)
+
+
 def loaded(pickled: bytes) -> Any:
     return pickle.loads(pickled)  # noqa: S301 - our own bytes
 
@@ -138,7 +191,15 @@ def test_all_pickles_of_a_quota_are_one_in_another_process() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"requests": 0}, {"requests": 0.5}, {"requests": "5"}, {"tokens": -1}, {"period": 0}]
+    "wrong",
+    [
+        {"requests": 0},
+        {"requests": 0.5},
+        {"requests": "5"},
+        {"tokens": -1},
+        {"period": 0},
+        {"query_reserve": 1},
+    ],
 )
 def test_a_quota_of_nothing_is_refused(wrong: dict[str, Any]) -> None:
     """It would wait for ever."""

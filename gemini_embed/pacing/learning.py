@@ -1,0 +1,337 @@
+"""What answers and refusals teach about a limit that nobody named. Performs no I/O.
+
+A refusal proves little: that some request was too much just then. So what is learned is a pace,
+which every kind of limit takes if it is low enough, and a higher one is tried again and again.
+The constants were found with the bench of services (`python -m benchmarks.quotas`).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from gemini_embed.pacing.pacer import Pacer
+from gemini_embed.pacing.size import Size
+
+PERIOD = 60.0
+"""Seconds: the service's windows are minutes (and days, which are not waited for)."""
+
+_SHORTEST = 1.0
+"""Seconds: a shorter period cannot be told from the way there and back."""
+
+_LONGEST_FULL = 1.5 * PERIOD
+"""Seconds: a service that had no room for longer was busy; no window is so long."""
+
+_LONGER = 2.0
+"""A service that was full for so many times the period has a longer one: learn anew."""
+
+_MEASURED = 0.95
+"""Periods between two refusals that show a pace."""
+
+_BURSTS = 3
+"""Refusals of what goes at once, at the beginning of each period, until it goes steadily."""
+
+_BURST_PERIODS = 10.0
+"""Or so many periods: only a steady pace finds what others leave."""
+
+_MOSTLY = 0.6
+"""The share of a burst that must have passed for another one."""
+
+_FINE = 0.02
+"""How near a burst comes to what was too much."""
+
+_TURN = 36.0
+"""Requests that show whether a pace is right, where a period has fewer."""
+
+_CALM = 0.5
+"""Turns without a refusal before the pace grows."""
+
+_GROWTH = 0.1
+_MOST_GROWTH = 1.0
+"""The share of itself by which the pace grows in a turn: twice as much in each that goes well."""
+
+_STEP = 0.2
+"""Texts a second by which it grows in a turn anyway: who has little of a shared limit gains on
+others, and refusals that have nothing to do with the pace do not bring it down to nothing."""
+
+_BACK = 0.985
+_FURTHER_BACK = 0.97
+"""What a pace becomes, of what passed in the last turn: less where it was refused twice in one."""
+
+_TOLD = 0.94
+"""The same, of what a told delay allows."""
+
+_LEAST_LEFT = 0.7
+"""What is left of a pace at least, whatever a refusal shows."""
+
+_SLOWEST = 1 / PERIOD
+"""Texts a second, at least."""
+
+_LEAST_IN_TURNS = 0.4
+_FEW_TURNS = 2.0
+"""What is left of it after so many turns: a refusal need not be for the pace."""
+
+_REFUSED_COUNTS = 0.8
+"""How much of a refused request counts as passed: it did not fit, but a part of it may have."""
+
+_SETTLING = 0.1
+"""Turns after which a lower pace shows whether it is low enough."""
+
+_SPREAD = 1 / 4
+_LEAST_SPREAD, _MOST_SPREAD = 0.6, 2.5
+"""Periods between two requests, and the least and the most seconds."""
+
+_SMALLER = 0.8
+_LARGER = 0.05
+"""What a refused request becomes, since small ones fit where large ones do not; and by what share
+requests grow again in a turn."""
+
+_SLACK = 1.01, 0.05
+"""A period is stretched by this factor and these seconds: two requests may travel differently
+fast, and it was measured from here."""
+
+
+@dataclass(slots=True)
+class _Mark:
+    """A moment without room, and the texts that were accepted until then.
+
+    What was under way by then counts, too, when its answer comes.
+    """
+
+    at: float
+    accepted: int
+    texts: int = 0
+
+
+class Learning:
+    """A pace and a largest request, as far as refusals have shown them.
+
+    Attributes:
+        pacer: The pace; without limit until something was learned.
+        size: How many texts a request may have.
+        period: Seconds, as long as the service's window if it has one.
+    """
+
+    def __init__(self) -> None:
+        self.pacer = Pacer()
+        self.size = Size()
+        self.period = PERIOD
+        self._has_period = False
+        self._way = 0.0  # seconds there and back
+        self._accepted = 0
+        self._first: _Mark | None = None  # a pace is measured from here
+        self._last: _Mark | None = None
+        self._new: _Mark | None = None  # while requests that left before it are under way
+        self._full_at: float | None = None  # the first refusal of those since there was room
+        self._full_since = 0.0
+        self._burst_at: float | None = None  # what was accepted since then began to leave here
+        self._burst = 0.0  # texts that pass at once, once in a period
+        self._too_much = math.inf  # texts that do not
+        self._bursts = 0  # that were refused
+        self._chunk = math.inf
+        self._paced_at = self._slowed_at = 0.0
+        self._turns = 0.0  # since the last refusal
+        self._before = 0.0  # the pace some turns ago
+        self._turns_since = 0.0
+
+    def note_sent(self, texts: int, now: float) -> None:
+        """Note that a request leaves."""
+        self.pacer.spend(texts, now)
+
+    def note_refused(self, texts: int, sent_at: float, now: float) -> None:
+        """Note that a request was not counted."""
+        self.pacer.restore(texts, sent_at, now)
+
+    # What the outcome teaches.
+
+    def accept(self, texts: int, sent_at: float, now: float) -> None:
+        """Learn from an answer to a request that left at `sent_at`."""
+        self._way += (now - sent_at - self._way) / 8
+        for mark in (self._first, self._last, self._new):
+            if mark is not None and sent_at <= mark.at:
+                mark.accepted += texts
+        self._accepted += texts
+        if self._new is not None and sent_at > self._new.at:
+            self.conclude(now)
+        self._note_room(sent_at)
+        self.size.accept(texts, now)
+        if self.pacer.pace < math.inf:
+            self._speed_up(texts, now)
+
+    def refuse(self, texts: int, told: float | None, now: float) -> None:
+        """Learn from a refusal that names no limit, once for those that left together.
+
+        Args:
+            texts: In the request.
+            told: The seconds that the service asks to wait.
+            now: The clock.
+        """
+        self.conclude(now)
+        if self._full_at is None:
+            self._note_full(now)
+        self._new = _Mark(now, self._accepted, texts)
+        if self.pacer.pace < math.inf and self.conclude(now):
+            self._slow_down(texts, told, now)
+
+    def conclude(self, now: float) -> bool:
+        """Learn from the last refusal, when all that left before it has ended.
+
+        Tell whether it is the pace that was refused.
+        """
+        new, last = self._new, self._last
+        if new is None:
+            return False
+        self._new, self._last = None, _Mark(new.at, new.accepted)
+        in_vain = last is not None and new.accepted <= last.accepted
+        if self.size.refuse(new.texts, now, in_vain=in_vain):
+            self._first = None  # it may have had room for fewer
+            return False
+        if self.pacer.pace == math.inf and not in_vain:
+            self._measure(new, now)
+        if self._first is None:
+            self._first = _Mark(new.at, new.accepted)
+        return not in_vain
+
+    # How long the service is full.
+
+    def _note_full(self, now: float) -> None:
+        is_burst = self.pacer.pace == math.inf and self._burst_at is not None
+        self._full_at = now
+        self._full_since = self._burst_at if is_burst and self._burst_at is not None else now
+        self._burst_at = None
+
+    def _note_room(self, at: float) -> None:
+        """Note that a request passed which left at a moment: until then it was full, if it was."""
+        if self._full_at is not None and at > self._full_at:
+            full_for = at - self._full_since
+            self._full_at = None
+            self._learn_period(full_for)
+            self._burst_at = at
+            if self._last is not None and self._last.at > at:
+                self._note_full(self._last.at)
+        elif self._burst_at is None and self._full_at is None:
+            self._burst_at = at
+
+    def _learn_period(self, full_for: float) -> None:
+        if full_for > _LONGEST_FULL:
+            self._first = self._last
+            return
+        full_for = min(PERIOD, max(_SHORTEST, full_for))
+        if not self._has_period:
+            self.period, self._has_period = full_for, True
+        elif full_for > _LONGER * self.period:
+            self.period = full_for
+            self.pacer.free()
+            self._first = self._last
+        elif self.pacer.pace == math.inf:
+            self.period = max(self.period, full_for)
+
+    # The pace.
+
+    @property
+    def _turn(self) -> float:
+        """Seconds that show whether a pace is right."""
+        pacer = self.pacer
+        return max(self.period, 0.0 if self._burst else _TURN * pacer.chunk / pacer.pace)
+
+    def _measure(self, new: _Mark, now: float) -> None:
+        """Learn a pace from one moment without room to another."""
+        first = self._first
+        if first is None or not self._has_period:
+            return
+        seconds, accepted = new.at - first.at, new.accepted - first.accepted
+        if seconds < _MEASURED * self.period or not accepted:
+            return
+        pace = accepted / (seconds if seconds > 1.1 * self.period else self.period)
+        self._burst = pace * self.period  # as much as went at once
+        self._too_much = self._burst + new.texts
+        self._bursts = 0
+        self._turns = 0.0
+        self._paced_at = self._slowed_at = now
+        self._set(pace, now)
+
+    def _speed_up(self, texts: int, now: float) -> None:
+        """Raise the pace for texts that were accepted: ever faster while nothing is refused."""
+        pace = self.pacer.pace
+        turns = texts / pace / self._turn
+        self._turns += turns
+        self._turns_since += turns
+        if self._turns_since > _FEW_TURNS:
+            self._before, self._turns_since = pace, 0.0
+        if self._burst:
+            self._enlarge_burst(now)
+            return
+        self._chunk *= 1 + _LARGER * turns
+        growth = _STEP / pace
+        if self._turns > _CALM:
+            growth += _GROWTH * 2 ** int(self._turns - _CALM)
+        self._set(pace * (1 + min(_MOST_GROWTH, growth) * turns), now)
+
+    def _enlarge_burst(self, now: float) -> None:
+        """Try a larger one after each that passed: half the way to what was too much."""
+        if self._turns < 1:
+            return
+        self._turns = 0.0
+        if now - self._paced_at > _BURST_PERIODS * self.period:
+            self._burst = 0.0
+            self._set(self.pacer.pace, now)
+            return
+        burst = (self._burst + self._too_much) / 2
+        if burst > (1 + _FINE) * self._burst:
+            self._burst = burst
+            self._set(burst / self.period, now)
+
+    def _slow_down(self, texts: int, told: float | None, now: float) -> None:
+        """Learn from a refusal that the pace was too high: what passed lately did fit."""
+        pace = self.pacer.pace
+        if self._burst and told and self._is_too_short(now):
+            self.period = min(PERIOD, self.period + told)
+            pace = self._burst / self.period
+        elif self._burst:
+            pace = self._end_burst(texts, now)
+        elif now - self._slowed_at < _SETTLING * self._turn:
+            return  # what was sent before the pace came down is still counted
+        else:
+            pace = self._lower(texts, told, now)
+            self._chunk = max(1.0, _SMALLER * min(self._chunk, texts))
+        self._turns = 0.0
+        self._slowed_at = now
+        self._set(pace, now)
+
+    def _end_burst(self, texts: int, now: float) -> float:
+        """Send less at once, or soon nothing at once: then the pace is kept steadily."""
+        passed = self.pacer.recent(now)
+        self._bursts += 1
+        self._too_much = passed + texts
+        if self._bursts < _BURSTS and passed > _MOSTLY * self._burst:
+            self._burst = passed
+            return passed / self.period
+        self._burst = 0.0
+        return self.pacer.pace
+
+    def _lower(self, texts: int, told: float | None, now: float) -> float:
+        """Return the pace after a refusal."""
+        pace = self.pacer.pace
+        passed = self.pacer.recent(now) + _REFUSED_COUNTS * texts
+        passed /= min(self._turn, now - self._paced_at)
+        if told is not None:
+            passed = max(passed, _TOLD * texts / (texts / pace + told))
+        back = _BACK if self._turns >= 1 else _FURTHER_BACK
+        least = max(_LEAST_LEFT * pace, _LEAST_IN_TURNS * self._before, _SLOWEST)
+        return max(back * min(pace, passed), least)
+
+    def _is_too_short(self, now: float) -> bool:
+        """Tell whether the window still holds what left a period ago, and nothing else."""
+        seconds = now - self._paced_at
+        return self.period < min(seconds, PERIOD) and not self.pacer.recent(now)
+
+    def _set(self, pace: float, now: float) -> None:
+        least = max(_LEAST_SPREAD, self._way / 2)  # so that some requests are always on their way
+        spread = max(least, min(_MOST_SPREAD, _SPREAD * self.period))
+        chunk = min(pace * spread, max(self._chunk, pace * least))
+        if self._burst:
+            factor, seconds = _SLACK
+            period = factor * self.period + seconds
+            self.pacer.set(pace, now, chunk=chunk, limit=self._burst, period=period)
+        else:
+            self.pacer.set(pace, now, chunk=chunk, period=max(self.period, _TURN * chunk / pace))

@@ -1,0 +1,115 @@
+"""What was sent within a period: exact, for limits that are known. Performs no I/O."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+_LONGER = 1.002
+"""What a period is stretched by beyond what a refusal shows of it."""
+
+_LONGEST = 1.1
+"""More than this is no clock that runs otherwise: there is less room than was said."""
+
+
+@dataclass(slots=True, eq=False)
+class Sent:
+    """One request that the service may have counted."""
+
+    at: float
+    texts: int
+    tokens: int
+    tokens_per_estimate: float = 1.0
+    ended: float | None = None
+
+
+class Window:
+    """Texts and tokens of the last `period` seconds, at most as many as the limits say.
+
+    The service counted a request at some time before its answer came, so it counts here until
+    a period after its end.
+
+    Attributes:
+        texts_limit: Texts in any stretch of a period; infinite where it is not known.
+        tokens_limit: Tokens, likewise.
+        period: Seconds, by the service's clock as far as it is known.
+    """
+
+    def __init__(self, texts_limit: float, tokens_limit: float, period: float) -> None:
+        self.texts_limit = texts_limit
+        self.tokens_limit = tokens_limit
+        self.period = period
+        self._told = period
+        self._sent: dict[Sent, None] = {}  # in the order they left
+        self._ended: dict[Sent, None] = {}  # in the order they ended
+        self._texts = 0
+        self._tokens = 0
+
+    def take(
+        self, texts: int, tokens: int, now: float, *, tokens_per_estimate: float = 1.0
+    ) -> Sent:
+        """Count a request that leaves now."""
+        sent = Sent(now, texts, tokens, tokens_per_estimate)
+        self._sent[sent] = None
+        self._texts += texts
+        self._tokens += tokens
+        return sent
+
+    def settle(self, sent: Sent, now: float, *, tokens: int | None = None) -> None:
+        """Note that a request ended, with its tokens where the service told them."""
+        if sent not in self._sent:
+            return
+        sent.ended = now
+        self._ended[sent] = None
+        if tokens is not None:
+            self._tokens += tokens - sent.tokens
+            sent.tokens = tokens
+
+    def drop(self, sent: Sent) -> None:
+        """Count a request no more: it was not counted by the service."""
+        if sent in self._sent:
+            del self._sent[sent]
+            self._ended.pop(sent, None)
+            self._texts -= sent.texts
+            self._tokens -= sent.tokens
+
+    def end_all(self, now: float) -> None:
+        """Give up waiting for requests that are under way, as after a fork."""
+        for sent in self._sent:
+            if sent.ended is None:
+                self.settle(sent, now)
+
+    def room(self, now: float, *, reserve: float = 0) -> tuple[float, float]:
+        """Return how many texts and tokens there is room for."""
+        self._forget(now)
+        return self.texts_limit - reserve - self._texts, self.tokens_limit - self._tokens
+
+    def wait(self, now: float) -> float:
+        """Return the seconds until there is more room; infinite until a request ends."""
+        first = next(iter(self._ended), None)
+        if first is None or first.ended is None:
+            return math.inf
+        return max(0.0, first.ended + self.period - now)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is counted."""
+        return not self._sent
+
+    def stretch(self, early: float) -> bool:
+        """Take a refusal that came `early` seconds too soon for a clock that runs otherwise.
+
+        Tell whether it may be that: the service's minute is not much longer than ours.
+        """
+        period = (self.period + early) * _LONGER
+        if period > self._told * _LONGEST:
+            return False
+        self.period = period
+        return True
+
+    def _forget(self, now: float) -> None:
+        # As `wait` reckons: otherwise one would wait for nothing, again and again.
+        while (first := next(iter(self._ended), None)) is not None and (
+            first.ended is not None and first.ended + self.period - now <= 0
+        ):
+            self.drop(first)
