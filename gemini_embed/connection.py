@@ -21,8 +21,9 @@ from urllib.request import getproxies
 
 from google import genai
 
-from gemini_embed import interception, loop, process
+from gemini_embed import interception
 from gemini_embed.backend import sdk_version
+from gemini_embed.background import loop, process
 from gemini_embed.bounded import ACCEPTED
 from gemini_embed.errors import ConfigurationError
 from gemini_embed.redaction import Secrets, revealed

@@ -8,10 +8,10 @@ from dataclasses import fields, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, Self, TypeVar, get_args
 
-from gemini_embed import loop, process
 from gemini_embed.address import access_of
 from gemini_embed.ask import Ask
 from gemini_embed.backend import sdk_version
+from gemini_embed.background import loop, process
 from gemini_embed.checks import one_of, optional, whole
 from gemini_embed.closing import Closing
 from gemini_embed.configured import Configured

@@ -14,10 +14,10 @@ import google.auth
 from google.auth import exceptions as google_auth_errors
 from google.auth.environment_vars import CREDENTIALS as CREDENTIAL_FILE
 
-from gemini_embed import process
+from gemini_embed.background import process
+from gemini_embed.background.threads import in_thread
 from gemini_embed.errors import ConfigurationError
 from gemini_embed.redaction import Secrets
-from gemini_embed.threads import in_thread
 
 if TYPE_CHECKING:
     from gemini_embed.address import Access

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from gemini_embed.background.threads import begin, in_thread
 from gemini_embed.cache import cache_keys
 from gemini_embed.cache.guard import CacheFailure
 from gemini_embed.cache.values import Opened, opened, sealed
-from gemini_embed.threads import begin, in_thread
 from gemini_embed.vectors import as_served
 
 if TYPE_CHECKING:

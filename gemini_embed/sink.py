@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 
-from gemini_embed.loop import give_way
+from gemini_embed.background.loop import give_way
 from gemini_embed.results import EmbeddingResult, ListedResult
 from gemini_embed.vectors import as_served, unit
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from google.auth import exceptions as google_auth_errors
 from google.genai import errors as genai_errors
 
-from gemini_embed import loop, process
 from gemini_embed.answer import Answer
+from gemini_embed.background import loop, process
 from gemini_embed.bodies import as_json, body_of, is_certain
 from gemini_embed.bounded import most_bytes
 from gemini_embed.connection import connect, meets_tls

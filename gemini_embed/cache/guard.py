@@ -6,7 +6,7 @@ import asyncio
 from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING, TypeVar
 
-from gemini_embed import process
+from gemini_embed.background import process
 from gemini_embed.errors import ConfigurationError
 from gemini_embed.notices import warn
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
-from gemini_embed import process
+from gemini_embed.background import process
 from gemini_embed.errors import ConfigurationError
 
 if TYPE_CHECKING:

@@ -12,11 +12,11 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakSet
 
-from gemini_embed import process
+from gemini_embed.background import process
+from gemini_embed.background.threads import begin
 from gemini_embed.cache.handle import BRIEFLY, Handle, Past
 from gemini_embed.cache.paths import absolute, default_path
 from gemini_embed.errors import ConfigurationError
-from gemini_embed.threads import begin
 
 if TYPE_CHECKING:
     import sqlite3

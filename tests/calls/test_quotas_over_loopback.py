@@ -104,7 +104,7 @@ def test_an_interrupt_stops_the_sends(monkeypatch: pytest.MonkeyPatch) -> None:
 
         real = asyncio.run_coroutine_threadsafe
         monkeypatch.setattr(
-            "gemini_embed.loop.asyncio.run_coroutine_threadsafe",
+            "gemini_embed.background.loop.asyncio.run_coroutine_threadsafe",
             lambda *given: Interrupted(real(*given)),
         )
         with pytest.raises(KeyboardInterrupt):

@@ -111,7 +111,7 @@ def test_what_closing_begins_is_ended(server: Standin) -> None:
     """As google-genai 2 does when its client, closed or not, is collected on the I/O thread."""
     script = """
 import asyncio
-from gemini_embed import loop
+from gemini_embed.background import loop
 async def close():
     asyncio.create_task(asyncio.sleep(60))
 loop.before_stop(close)
@@ -125,7 +125,7 @@ def test_garbage_on_the_io_thread_is_closed() -> None:
 import asyncio, gc
 async def collect():
     embedder.close()
-from gemini_embed import loop
+from gemini_embed.background import loop
 loop.run(collect)
 print(embedder.embed(["again"], role="query").vectors.shape)
 """

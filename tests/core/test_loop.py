@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from gemini_embed import loop
+from gemini_embed.background import loop
 
 if TYPE_CHECKING:
     from collections.abc import Callable

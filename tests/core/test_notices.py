@@ -13,7 +13,7 @@ import pytest
 from langchain_core.runnables import RunnableLambda
 
 from gemini_embed import ConfigurationError, GeminiEmbedder, notices
-from gemini_embed.loop import arun, run
+from gemini_embed.background.loop import arun, run
 from gemini_embed.notices import carried, warn
 from langchain_gemini_embed import GeminiEmbeddings
 from llamaindex_gemini_embed import GeminiEmbedding

@@ -7,7 +7,7 @@ from pages import run
 
 FORKS = """
 import gc, os, warnings
-from gemini_embed import process
+from gemini_embed.background import process
 
 warnings.simplefilter("ignore")
 with process.importing(), process.importing():

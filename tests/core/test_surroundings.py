@@ -130,7 +130,7 @@ def test_the_first_call_under_a_frozen_clock(server: Standin) -> None:
 def test_the_clock_goes_on_where_time_stands_still() -> None:
     """The event loop's clock is not the one that a test freezes."""
     freezegun = pytest.importorskip("freezegun")
-    loop = import_module("gemini_embed.loop")
+    loop = import_module("gemini_embed.background.loop")
 
     with freezegun.freeze_time(datetime(2031, 1, 1, tzinfo=UTC)):
         before = loop.now(), loop.io_loop().time()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gemini_embed import process, threads
+from gemini_embed.background import process, threads
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -96,7 +96,7 @@ async def test_threads_are_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
 
 LEAVING = """
 import sys, threading, time
-from gemini_embed import threads
+from gemini_embed.background import threads
 
 def write():
     time.sleep(0.2)

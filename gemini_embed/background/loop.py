@@ -17,7 +17,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-from gemini_embed import process, threads
+from gemini_embed.background import process, threads
 from gemini_embed.errors import ConfigurationError, GeminiEmbedError
 from gemini_embed.notices import Notices, carried
 

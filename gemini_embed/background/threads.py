@@ -14,7 +14,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from gemini_embed import process
+from gemini_embed.background import process
 
 if TYPE_CHECKING:
     from collections.abc import Callable
