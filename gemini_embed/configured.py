@@ -8,15 +8,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from gemini_embed.address import service_of
 from gemini_embed.ask import Backend
-from gemini_embed.backend import choose_backend, with_location
 from gemini_embed.credentials import find_key
 from gemini_embed.errors import ConfigurationError
 from gemini_embed.fingerprint import fingerprint
 from gemini_embed.model_names import find_model
 from gemini_embed.models import check_dimension, must_normalize, warn_of_status
 from gemini_embed.options import Options
+from gemini_embed.service.access import service_of
+from gemini_embed.service.backend import choose_backend, with_location
 from gemini_embed.service_address import (
     address_of_client,
     gateway_of,

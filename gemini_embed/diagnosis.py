@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from gemini_embed.inquiry import Blame, Inquiry
 from gemini_embed.learned import forget, limits_of
-from gemini_embed.refusals import has_too_many_tokens, is_too_long, limit_named_in
+from gemini_embed.service.refusals import has_too_many_tokens, is_too_long, limit_named_in
 
 if TYPE_CHECKING:
     from gemini_embed.ask import Ask

@@ -8,9 +8,7 @@ from dataclasses import fields, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, Self, TypeVar, get_args
 
-from gemini_embed.address import access_of
 from gemini_embed.ask import Ask
-from gemini_embed.backend import sdk_version
 from gemini_embed.background import loop, process
 from gemini_embed.checks import one_of, optional, whole
 from gemini_embed.closing import Closing
@@ -27,6 +25,8 @@ from gemini_embed.policy import CallPolicy
 from gemini_embed.redaction import forgetful
 from gemini_embed.results import Usage, Wanted, warn_of_truncated
 from gemini_embed.retry import MAX_RETRIES, Backoff
+from gemini_embed.service.access import access_of
+from gemini_embed.service.backend import sdk_version
 from gemini_embed.tasks import TITLED, Role, content_for, parse_task_type, task_for
 
 if TYPE_CHECKING:
@@ -212,8 +212,8 @@ class GeminiEmbedder(Configured, Closing):
 
     async def _ready_engine(self) -> Engine:
         from gemini_embed.engine import Engine  # noqa: PLC0415 - loads numpy
-        from gemini_embed.identity import identify  # noqa: PLC0415 - loads google-auth
-        from gemini_embed.transport import Transport  # noqa: PLC0415 - loads the SDK
+        from gemini_embed.service.identity import identify  # noqa: PLC0415 - loads google-auth
+        from gemini_embed.service.transport import Transport  # noqa: PLC0415 - loads the SDK
 
         if not self._has_engine():
             access = access_of(self, self._backend, self._elsewhere)
@@ -279,8 +279,8 @@ def _load() -> None:
     """Import, once, what a call needs and takes long to load: numpy and the SDK."""
     with process.importing():
         import gemini_embed.engine  # noqa: PLC0415 - see above
-        import gemini_embed.identity  # noqa: PLC0415 - likewise
-        import gemini_embed.transport  # noqa: F401, PLC0415 - likewise
+        import gemini_embed.service.identity  # noqa: PLC0415 - likewise
+        import gemini_embed.service.transport  # noqa: F401, PLC0415 - likewise
 
 
 _whole = optional(whole(1))

@@ -30,7 +30,6 @@ from gemini_embed.vectors import checked
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
-    from gemini_embed.answer import Answer
     from gemini_embed.ask import Ask
     from gemini_embed.cache.guard import GuardedCache
     from gemini_embed.contents import Batch, Content
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
     from gemini_embed.pacing.quota import Quota
     from gemini_embed.policy import CallPolicy
     from gemini_embed.retry import Backoff
+    from gemini_embed.service.answer import Answer
     from gemini_embed.sink import Sink
 
 

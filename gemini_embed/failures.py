@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gemini_embed.errors import GeminiEmbedError, InternalError, ModelNotFoundError, described
-from gemini_embed.refusals import model_not_served
+from gemini_embed.service.refusals import model_not_served
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

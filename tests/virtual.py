@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmarks.quotas.virtual_time import now, run
-from gemini_embed.answer import Answer
 from gemini_embed.ask import Ask, Backend
 from gemini_embed.ask import Service as AskedService
 from gemini_embed.contents import Content
@@ -22,6 +21,7 @@ from gemini_embed.pacing.quota import Quota
 from gemini_embed.policy import CallPolicy
 from gemini_embed.results import Wanted
 from gemini_embed.retry import Backoff
+from gemini_embed.service.answer import Answer
 from gemini_embed.sink import ArraySink
 
 if TYPE_CHECKING:

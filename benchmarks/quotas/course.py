@@ -17,9 +17,9 @@ from benchmarks.quotas.ideal import amount_of
 from benchmarks.quotas.scenarios import PERIOD, TOKENS, Scenario
 from benchmarks.quotas.services import Service, error_of
 from benchmarks.quotas.virtual_time import now
-from gemini_embed.answer import Answer
 from gemini_embed.contents import estimate_tokens
 from gemini_embed.errors import GeminiEmbedError, InternalError
+from gemini_embed.service.answer import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

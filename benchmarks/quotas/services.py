@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from benchmarks.quotas.counters import Bucket, Counter, Fixed, Gcra, Sliding
 from benchmarks.quotas.scenarios import BOTH_TOKENS, OUTAGE, PERIOD, Scenario
-from gemini_embed.refusals import refusal
+from gemini_embed.service.refusals import refusal
 from gemini_embed.standin import gemini_errors, google_errors, vertex_errors
 from gemini_embed.standin.model_quota import DAY, MEANINGLESS_DELAY, OverQuota, Violation
 

@@ -8,8 +8,8 @@ import pytest
 from google import genai
 
 from gemini_embed import ConfigurationError, GeminiEmbedder
-from gemini_embed.backend import choose_backend
 from gemini_embed.models import MODELS, route_of
+from gemini_embed.service.backend import choose_backend
 
 
 def chosen(**options: Any) -> Any:

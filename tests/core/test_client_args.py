@@ -17,7 +17,7 @@ from helpers import vectors_of
 from tls import tls_front, write_certificate
 
 from gemini_embed import ConfigurationError, GeminiEmbedder, RequestError
-from gemini_embed.backend import sdk_version
+from gemini_embed.service.backend import sdk_version
 from gemini_embed.standin import Standin
 
 if TYPE_CHECKING:

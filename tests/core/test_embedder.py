@@ -12,7 +12,8 @@ from helpers import joined, sent_texts, vectors_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gemini_embed import GeminiEmbedder, InvalidInputError, transport
+from gemini_embed import GeminiEmbedder, InvalidInputError
+from gemini_embed.service import transport
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -182,7 +182,7 @@ except KeyboardInterrupt:
         "'numpy' in sys.modules",
         "'google.genai' in sys.modules",
         "'aiohttp' in sys.modules",
-        "'gemini_embed.transport' in sys.modules",
+        "'gemini_embed.service.transport' in sys.modules",
         "embedder._engine",
         "embedder._engine and not time.sleep(0.2)",
     ],

@@ -27,16 +27,16 @@ from gemini_embed.errors import (
     ServiceUnavailableError,
 )
 from gemini_embed.pacing.quota import Quota
-from gemini_embed.refusals import refusal
+from gemini_embed.service.refusals import refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gemini_embed.answer import Answer
     from gemini_embed.ask import Ask
     from gemini_embed.contents import Batch
     from gemini_embed.observe.events import Retry
     from gemini_embed.results import EmbeddingResult, Usage
+    from gemini_embed.service.answer import Answer
 
 WAYS = st.tuples(st.floats(0.001, 2), st.floats(0.001, 2))
 

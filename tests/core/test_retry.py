@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from gemini_embed import errors
 from gemini_embed.observe.events import Retry
-from gemini_embed.refusals import refusal
 from gemini_embed.retry import MAX_RETRIES, VERDICTS, Backoff, Verdict, verdict
+from gemini_embed.service.refusals import refusal
 
 
 def google(status: int, message: str, name: str = "X", **detail: Any) -> errors.RequestError:

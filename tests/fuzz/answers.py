@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from gemini_embed.decoding import split_answer
 from gemini_embed.errors import BadResponseError
+from gemini_embed.service.json_vectors import split_answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -21,7 +21,7 @@ from helpers import vectors_of
 from llama_index.core.callbacks import CallbackManager, TokenCountingHandler
 from llama_index.core.schema import TextNode
 
-from gemini_embed.backend import sdk_version
+from gemini_embed.service.backend import sdk_version
 from langchain_gemini_embed import GeminiEmbeddings
 from llamaindex_gemini_embed import GeminiEmbedding
 

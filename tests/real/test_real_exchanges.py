@@ -25,11 +25,11 @@ from real.catalogue import (
 from real.recordings import FOLDER, Exchange, folder_of, quoted_refusals
 
 import gemini_embed as ge
-from gemini_embed.backend import sdk_version
-from gemini_embed.decoding import split_answer
 from gemini_embed.model_names import bare_name
 from gemini_embed.models import MODELS
-from gemini_embed.refusals import refusal
+from gemini_embed.service.backend import sdk_version
+from gemini_embed.service.json_vectors import split_answer
+from gemini_embed.service.refusals import refusal
 from langchain_gemini_embed import GeminiEmbeddings
 from llamaindex_gemini_embed import GeminiEmbedding
 

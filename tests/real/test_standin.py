@@ -24,7 +24,7 @@ from real.catalogue import (
 from real.recordings import Exchange, accepted_forms
 
 import gemini_embed as ge
-from gemini_embed.refusals import refusal
+from gemini_embed.service.refusals import refusal
 from gemini_embed.standin import Standin
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ import pytest
 from service.raw import chunk, head, raw_server
 
 from gemini_embed import BadResponseError, GeminiEmbedder, RequestError
-from gemini_embed.bounded import Body, most_bytes
+from gemini_embed.service.bounded import Body, most_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gemini_embed import GeminiEmbedder
-from gemini_embed.backend import sdk_version
-from gemini_embed.bodies import as_utf8
+from gemini_embed.service.backend import sdk_version
+from gemini_embed.service.bodies import as_utf8
 from gemini_embed.standin import Standin
 
 if TYPE_CHECKING:

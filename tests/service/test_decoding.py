@@ -20,9 +20,10 @@ from helpers import vectors_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gemini_embed import BadResponseError, GeminiEmbedder, decoding
-from gemini_embed.backend import sdk_version
-from gemini_embed.decoding import split_answer
+from gemini_embed import BadResponseError, GeminiEmbedder
+from gemini_embed.service import json_vectors
+from gemini_embed.service.backend import sdk_version
+from gemini_embed.service.json_vectors import split_answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -174,7 +175,7 @@ def test_pysimdjson_need_not_be_installed() -> None:
     program = """
 import sys
 sys.modules["simdjson"] = None
-from gemini_embed.decoding import split_answer
+from gemini_embed.service.json_vectors import split_answer
 print([row.tolist() for row in split_answer(b'{"embeddings":[{"values":[0.5,1]}]}').rows])
 """
     done = subprocess.run(  # noqa: S603 - our own interpreter and script
@@ -311,7 +312,7 @@ def test_no_answer_outlives_its_call(server: Standin, maker: Maker) -> None:
         tracemalloc.stop()
 
     assert len(server.log) == 10
-    ours = held.filter_traces([tracemalloc.Filter(True, decoding.__file__)])
+    ours = held.filter_traces([tracemalloc.Filter(True, json_vectors.__file__)])
     assert sum(trace.size for trace in ours.traces) < 50 * 3072 * 4  # one request's vectors
 
 

@@ -12,7 +12,7 @@ from helpers import vectors_of
 from tls import tls_front
 
 from gemini_embed import GeminiEmbedder, RequestError, ServiceUnavailableError
-from gemini_embed.redirects import check_redirect
+from gemini_embed.service.redirects import check_redirect
 from gemini_embed.standin import Standin
 
 if TYPE_CHECKING:

@@ -21,8 +21,8 @@ from gemini_embed.errors import (
 )
 from gemini_embed.model_names import find_model
 from gemini_embed.models import MODELS
-from gemini_embed.refusals import limit_named_in, model_not_served, refusal
 from gemini_embed.retry import Verdict, verdict
+from gemini_embed.service.refusals import limit_named_in, model_not_served, refusal
 
 
 def body(message: str = "said", status: str = "X", *details: dict[str, Any]) -> dict[str, Any]:

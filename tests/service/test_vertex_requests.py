@@ -9,7 +9,7 @@ from helpers import joined, vectors_of
 from service.vertex import TOKEN, credentials, texts_of
 
 from gemini_embed import GeminiEmbedder, ModelNotFoundError, RequestError
-from gemini_embed.backend import sdk_version
+from gemini_embed.service.backend import sdk_version
 from gemini_embed.standin import Standin
 
 if TYPE_CHECKING:

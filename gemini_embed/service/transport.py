@@ -14,31 +14,31 @@ from typing import TYPE_CHECKING, Any
 from google.auth import exceptions as google_auth_errors
 from google.genai import errors as genai_errors
 
-from gemini_embed.answer import Answer
 from gemini_embed.background import loop, process
-from gemini_embed.bodies import as_json, body_of, is_certain
-from gemini_embed.bounded import most_bytes
-from gemini_embed.connection import connect, meets_tls
 from gemini_embed.errors import (
     AuthenticationError,
     BadResponseError,
     GeminiEmbedError,
     ServiceUnavailableError,
 )
-from gemini_embed.faults import broke_off, hopeless, unsendable, wrong_scheme
-from gemini_embed.interception import reading
 from gemini_embed.redaction import Secrets, of_sdk_client, shown_url
-from gemini_embed.refusals import refusal
-from gemini_embed.sdk_errors import as_sdk_error
+from gemini_embed.service.answer import Answer
+from gemini_embed.service.bodies import as_json, body_of, is_certain
+from gemini_embed.service.bounded import most_bytes
+from gemini_embed.service.connection import connect, meets_tls
+from gemini_embed.service.fast_decode import reading
+from gemini_embed.service.faults import broke_off, hopeless, unsendable, wrong_scheme
+from gemini_embed.service.refusals import refusal
+from gemini_embed.service.sdk_errors import as_sdk_error
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gemini_embed.address import Access
     from gemini_embed.ask import Ask
-    from gemini_embed.connection import Connection
     from gemini_embed.contents import Batch
-    from gemini_embed.decoding import Row
+    from gemini_embed.service.access import Access
+    from gemini_embed.service.connection import Connection
+    from gemini_embed.service.json_vectors import Row
 
 _CONNECTION_LIBRARIES = frozenset({"aiohttp", "anyio", "httpcore", "httpcore2", "httpx", "httpx2"})
 """What the SDK sends through; which of them depends on its version and on what is installed."""

@@ -21,12 +21,12 @@ from urllib.request import getproxies
 
 from google import genai
 
-from gemini_embed import interception
-from gemini_embed.backend import sdk_version
 from gemini_embed.background import loop, process
-from gemini_embed.bounded import ACCEPTED
 from gemini_embed.errors import ConfigurationError
 from gemini_embed.redaction import Secrets, revealed
+from gemini_embed.service import fast_decode
+from gemini_embed.service.backend import sdk_version
+from gemini_embed.service.bounded import ACCEPTED
 from gemini_embed.version import __version__
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from aiohttp import ClientSession
 
-    from gemini_embed.address import Access
+    from gemini_embed.service.access import Access
 
 _HTTPX = ("httpx", "httpx2")
 
@@ -122,10 +122,10 @@ def _made(access: Access, identity: dict[str, Any]) -> Connection:
     }
     client_args = dict(access.client_args or {})
     session = client = None
-    if not interception.HAS_AIOHTTP or client_args or _names_proxy():
+    if not fast_decode.HAS_AIOHTTP or client_args or _names_proxy():
         options["httpx_async_client"] = client = _httpx_client(access, client_args)
     else:
-        options["aiohttp_client"] = session = interception.new_session(_of_netrc(access))
+        options["aiohttp_client"] = session = fast_decode.new_session(_of_netrc(access))
         options["async_client_args"] = _UNUSED
     try:
         sdk = genai.Client(
@@ -185,7 +185,7 @@ def _httpx_client(access: Access, client_args: dict[str, Any]) -> Any:
             "timeout": None,
             **client_args,
             **_tls(library, client_args),
-            "event_hooks": interception.hooks(given),
+            "event_hooks": fast_decode.hooks(given),
         }
     )
     if "accept-encoding" not in library.Headers(client_args.get("headers")):
@@ -207,7 +207,7 @@ def _timing(timeout: Any) -> Any:
     """Return a hook that sets the caller's timeout: the SDK sets its own on each request."""
 
     def hook(request: Any) -> None:
-        if interception.is_the_sdks(request):
+        if fast_decode.is_the_sdks(request):
             request.extensions = {**request.extensions, "timeout": timeout.as_dict()}
 
     return hook

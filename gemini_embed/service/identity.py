@@ -20,8 +20,8 @@ from gemini_embed.errors import ConfigurationError
 from gemini_embed.redaction import Secrets
 
 if TYPE_CHECKING:
-    from gemini_embed.address import Access
     from gemini_embed.ask import Backend
+    from gemini_embed.service.access import Access
 
 _SCOPES = ["https://www.googleapis.com/auth/cloud-platform"]
 

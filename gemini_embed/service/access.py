@@ -7,10 +7,10 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from gemini_embed.ask import Service
-from gemini_embed.backend import names_location, own_address
 from gemini_embed.credentials import find_key
 from gemini_embed.model_names import bare_name, former_name, is_path_of_google
 from gemini_embed.redaction import Url, of_client_args, of_credentials, of_headers, of_url
+from gemini_embed.service.backend import names_location, own_address
 from gemini_embed.service_address import gateway_of, normal_name, sent_to
 
 if TYPE_CHECKING:

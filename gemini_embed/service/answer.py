@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from gemini_embed.contents import Batch
-    from gemini_embed.decoding import Row
+    from gemini_embed.service.json_vectors import Row
 
 
 class Answer(NamedTuple):

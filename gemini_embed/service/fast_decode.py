@@ -22,11 +22,11 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from gemini_embed.background.loop import give_way
-from gemini_embed.bodies import as_utf8
-from gemini_embed.bounded import ACCEPTED, MOST_BESIDES, Body
-from gemini_embed.decoding import Row, split_answer
 from gemini_embed.errors import BadResponseError
-from gemini_embed.redirects import KEEPING, REDIRECTS, check_redirect
+from gemini_embed.service.bodies import as_utf8
+from gemini_embed.service.bounded import ACCEPTED, MOST_BESIDES, Body
+from gemini_embed.service.json_vectors import Row, split_answer
+from gemini_embed.service.redirects import KEEPING, REDIRECTS, check_redirect
 
 if TYPE_CHECKING:
     import aiohttp

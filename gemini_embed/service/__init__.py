@@ -1,0 +1,1 @@
+"""All that knows Google: its API, addresses, credentials and errors, and its SDK."""
