@@ -8,10 +8,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from gemini_embed.cache.lookup import Lookup
 from gemini_embed.errors import InternalError, ServiceUnavailableError
 from gemini_embed.failures import all_rejected, with_batch, with_outcome
 from gemini_embed.inquiry import Blame
-from gemini_embed.memory import Lookup
 from gemini_embed.observe.events import Ended, Placed, Recalled, Retry, Waiting
 from gemini_embed.outbox import Outbox
 from gemini_embed.plan import places_of

@@ -14,7 +14,7 @@ from weakref import WeakSet
 
 from gemini_embed.background import process
 from gemini_embed.background.threads import begin
-from gemini_embed.cache.handle import BRIEFLY, Handle, Past
+from gemini_embed.cache.file import BRIEFLY, Handle, Past
 from gemini_embed.cache.paths import absolute, default_path
 from gemini_embed.errors import ConfigurationError
 

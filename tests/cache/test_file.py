@@ -347,8 +347,8 @@ def test_a_file_that_stays_locked_is_not_waited_for_at_length_again(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All who wait hear of it when the first does; the next wait is a short one."""
-    monkeypatch.setattr("gemini_embed.cache.handle._PATIENCE", 0.2)
-    monkeypatch.setattr("gemini_embed.cache.handle.BRIEFLY", 0.01)
+    monkeypatch.setattr("gemini_embed.cache.file._PATIENCE", 0.2)
+    monkeypatch.setattr("gemini_embed.cache.file.BRIEFLY", 0.01)
     cache = SQLiteCache(path)
     cache.set_many([("aa", b"value")])
     with closing(hold(path)), ThreadPoolExecutor(8) as pool:
