@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, get_args
 
 from gemini_embed.ask import Ask
 from gemini_embed.background import loop, process
+from gemini_embed.calls.policy import CallPolicy
 from gemini_embed.checks import one_of, optional, whole
 from gemini_embed.closing import Closing
 from gemini_embed.configured import Configured
@@ -21,7 +22,6 @@ from gemini_embed.notices import warn
 from gemini_embed.observe.watch import RetryHook
 from gemini_embed.options import check_picklable, meant_by_first_release
 from gemini_embed.pacing.quota import Quota
-from gemini_embed.policy import CallPolicy
 from gemini_embed.redaction import forgetful
 from gemini_embed.results import Usage, Wanted, warn_of_truncated
 from gemini_embed.retry import MAX_RETRIES, Backoff
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
     from typing import Unpack
 
-    from gemini_embed.engine import Engine
+    from gemini_embed.calls.engine import Engine
     from gemini_embed.options import CallOptions
     from gemini_embed.results import EmbeddingResult, ListedResult
 
@@ -190,7 +190,7 @@ class GeminiEmbedder(Configured, Closing):
     ) -> EmbeddingResult | ListedResult:
         """Runs on the I/O thread, where numpy and the SDK load at the first call."""
         _load()
-        from gemini_embed.sink import sink_for  # noqa: PLC0415 - loads numpy
+        from gemini_embed.calls.sink import sink_for  # noqa: PLC0415 - loads numpy
 
         sink = sink_for(len(contents), wanted, ask.model)
         if not contents:
@@ -211,7 +211,7 @@ class GeminiEmbedder(Configured, Closing):
         return await engine.embed(contents, ask, sink, rest)
 
     async def _ready_engine(self) -> Engine:
-        from gemini_embed.engine import Engine  # noqa: PLC0415 - loads numpy
+        from gemini_embed.calls.engine import Engine  # noqa: PLC0415 - loads numpy
         from gemini_embed.service.identity import identify  # noqa: PLC0415 - loads google-auth
         from gemini_embed.service.transport import Transport  # noqa: PLC0415 - loads the SDK
 
@@ -278,7 +278,7 @@ class GeminiEmbedder(Configured, Closing):
 def _load() -> None:
     """Import, once, what a call needs and takes long to load: numpy and the SDK."""
     with process.importing():
-        import gemini_embed.engine  # noqa: PLC0415 - see above
+        import gemini_embed.calls.engine  # noqa: PLC0415 - see above
         import gemini_embed.service.identity  # noqa: PLC0415 - likewise
         import gemini_embed.service.transport  # noqa: F401, PLC0415 - likewise
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gemini_embed import GeminiEmbedder, learned
+from gemini_embed import GeminiEmbedder
+from gemini_embed.calls import limits
 from gemini_embed.standin import Standin
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def nothing_learned_elsewhere() -> None:
-    learned._limits.clear()
+    limits._limits.clear()
 
 
 @pytest.fixture

@@ -12,17 +12,17 @@ import numpy as np
 from benchmarks.quotas.virtual_time import now, run
 from gemini_embed.ask import Ask, Backend
 from gemini_embed.ask import Service as AskedService
+from gemini_embed.calls.engine import Engine
+from gemini_embed.calls.policy import CallPolicy
+from gemini_embed.calls.sink import ArraySink
 from gemini_embed.contents import Content
-from gemini_embed.engine import Engine
 from gemini_embed.errors import QuotaExceededError
 from gemini_embed.models import BATCH, MODELS
 from gemini_embed.observe.watch import RetryHook
 from gemini_embed.pacing.quota import Quota
-from gemini_embed.policy import CallPolicy
 from gemini_embed.results import Wanted
 from gemini_embed.retry import Backoff
 from gemini_embed.service.answer import Answer
-from gemini_embed.sink import ArraySink
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

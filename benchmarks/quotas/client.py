@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 from benchmarks.quotas.scenarios import BATCH, WIDTH
 from gemini_embed.ask import Ask, Backend, Service
+from gemini_embed.calls.engine import Engine
+from gemini_embed.calls.policy import CallPolicy
+from gemini_embed.calls.sink import ArraySink
 from gemini_embed.contents import Content
-from gemini_embed.engine import Engine
 from gemini_embed.models import BATCH as ROUTE
 from gemini_embed.models import MODELS
 from gemini_embed.observe.watch import RetryHook
 from gemini_embed.pacing.quota import Quota
-from gemini_embed.policy import CallPolicy
 from gemini_embed.results import Wanted
 from gemini_embed.retry import MAX_RETRIES, Backoff
-from gemini_embed.sink import ArraySink
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from gemini_embed.engine import Sender
+    from gemini_embed.calls.engine import Sender
     from gemini_embed.observe.events import Retry
     from gemini_embed.tasks import Role
 

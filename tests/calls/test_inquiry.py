@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gemini_embed.calls.inquiry import Blame, Inquiry
+from gemini_embed.calls.limits import Limits
+from gemini_embed.calls.plan import Bounds, Plan, places_of
 from gemini_embed.contents import Batch, Content
-from gemini_embed.inquiry import Blame, Inquiry
-from gemini_embed.learned import Limits
-from gemini_embed.plan import Bounds, Plan, places_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,8 +6,8 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gemini_embed.calls.plan import Bounds, Plan, places_of
 from gemini_embed.contents import Batch, Content, Refused, estimate_tokens
-from gemini_embed.plan import Bounds, Plan, places_of
 
 CONTENTS = st.lists(
     st.builds(

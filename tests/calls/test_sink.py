@@ -9,9 +9,9 @@ import tracemalloc
 import numpy as np
 import pytest
 
+from gemini_embed.calls.sink import Sink, sink_for
 from gemini_embed.models import MODELS
 from gemini_embed.results import EmbeddingResult, ListedResult, Usage, Wanted
-from gemini_embed.sink import Sink, sink_for
 
 MODEL = MODELS["gemini-embedding-2"]
 USAGE = Usage(0, None)

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from virtual import Service, assert_right, engine, now, request
 
-from gemini_embed import learned
+from gemini_embed.calls import limits
 from gemini_embed.errors import (
     AuthenticationError,
     BadResponseError,
@@ -461,7 +461,7 @@ def test_whatever_is_refused_every_text_ends(  # noqa: PLR0917 - hypothesis
     message: str,
 ) -> None:
     """Bad texts, few texts a request, lies, 503s and quotas at once: no text is lost."""
-    learned._limits.clear()
+    limits._limits.clear()
     bad = {f"{i:x}" for i in data.draw(st.sets(st.integers(0, count - 1), max_size=3))}
     busy = iter(data.draw(st.lists(st.booleans(), max_size=20)))
     service = Service(limit=limit, named=True)

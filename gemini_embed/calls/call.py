@@ -9,12 +9,12 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from gemini_embed.cache.lookup import Lookup
+from gemini_embed.calls.failures import all_rejected, with_batch, with_outcome
+from gemini_embed.calls.inquiry import Blame
+from gemini_embed.calls.outbox import Outbox
+from gemini_embed.calls.plan import places_of
 from gemini_embed.errors import InternalError, ServiceUnavailableError
-from gemini_embed.failures import all_rejected, with_batch, with_outcome
-from gemini_embed.inquiry import Blame
 from gemini_embed.observe.events import Ended, Placed, Recalled, Retry, Waiting
-from gemini_embed.outbox import Outbox
-from gemini_embed.plan import places_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
     from gemini_embed.ask import Ask
     from gemini_embed.cache.guard import GuardedCache
+    from gemini_embed.calls.policy import CallPolicy
+    from gemini_embed.calls.sink import Sink
     from gemini_embed.contents import Batch, Content
     from gemini_embed.errors import GeminiEmbedError, RequestError
     from gemini_embed.observe.watch import Watch
     from gemini_embed.pacing.quota import Quota
-    from gemini_embed.policy import CallPolicy
-    from gemini_embed.sink import Sink
 
 
 class Call:

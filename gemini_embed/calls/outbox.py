@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from gemini_embed.diagnosis import Diagnosis
-from gemini_embed.plan import Bounds, Plan
+from gemini_embed.calls.diagnosis import Diagnosis
+from gemini_embed.calls.plan import Bounds, Plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from gemini_embed.ask import Ask
+    from gemini_embed.calls.inquiry import Blame
     from gemini_embed.contents import Batch, Content
     from gemini_embed.errors import RequestError
-    from gemini_embed.inquiry import Blame
     from gemini_embed.pacing.quota import Quota, Room
 
 

@@ -10,7 +10,8 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
-from gemini_embed.call import Call
+from gemini_embed.calls.call import Call
+from gemini_embed.calls.failures import ours
 from gemini_embed.errors import (
     GeminiEmbedError,
     HookError,
@@ -19,7 +20,6 @@ from gemini_embed.errors import (
     RequestError,
     described,
 )
-from gemini_embed.failures import ours
 from gemini_embed.observe.logs import WaitLog
 from gemini_embed.observe.progress import Progress
 from gemini_embed.observe.watch import Watch
@@ -32,14 +32,14 @@ if TYPE_CHECKING:
 
     from gemini_embed.ask import Ask
     from gemini_embed.cache.guard import GuardedCache
+    from gemini_embed.calls.policy import CallPolicy
+    from gemini_embed.calls.sink import Sink
     from gemini_embed.contents import Batch, Content
     from gemini_embed.observe.watch import Observer
     from gemini_embed.pacing.gate import Pass
     from gemini_embed.pacing.quota import Quota
-    from gemini_embed.policy import CallPolicy
     from gemini_embed.retry import Backoff
     from gemini_embed.service.answer import Answer
-    from gemini_embed.sink import Sink
 
 
 R = TypeVar("R")

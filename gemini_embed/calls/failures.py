@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gemini_embed.ask import Ask
+    from gemini_embed.calls.sink import Sink
     from gemini_embed.contents import Batch
-    from gemini_embed.sink import Sink
 
 
 def all_rejected(rejected: Sequence[GeminiEmbedError]) -> GeminiEmbedError | None:

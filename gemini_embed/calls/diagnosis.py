@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gemini_embed.inquiry import Blame, Inquiry
-from gemini_embed.learned import forget, limits_of
+from gemini_embed.calls.inquiry import Blame, Inquiry
+from gemini_embed.calls.limits import forget, limits_of
 from gemini_embed.service.refusals import has_too_many_tokens, is_too_long, limit_named_in
 
 if TYPE_CHECKING:
     from gemini_embed.ask import Ask
+    from gemini_embed.calls.plan import Plan
     from gemini_embed.contents import Batch
     from gemini_embed.errors import RequestError
-    from gemini_embed.plan import Plan
 
 
 class Diagnosis:

@@ -1,0 +1,1 @@
+"""One call, from contents to placed vectors."""
