@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypedDict
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, SecretStr
 from pydantic.json_schema import SkipJsonSchema  # noqa: TC002 - likewise
 
-from gemini_embed.checks import number, refuse_unknown, whole
 from gemini_embed.closing import Closing
 from gemini_embed.embedder import GeminiEmbedder
 from gemini_embed.errors import ConfigurationError
@@ -23,6 +22,7 @@ from gemini_embed.inputs import OnBlank, OnSurrogate, as_list
 from gemini_embed.models import NEWEST, TEXTS_PER_REQUEST, Normalize
 from gemini_embed.observe.events import Retry  # noqa: TC001 - likewise
 from gemini_embed.options import CallOptions, Options, check_picklable, meant_by_first_release
+from gemini_embed.options.checks import number, refuse_unknown, whole
 from gemini_embed.pacing.quota import Quota  # noqa: TC001 - likewise
 from gemini_embed.redaction import ShownUrl, forgetful, shown_url
 

@@ -12,8 +12,8 @@ from pydantic import SecretStr
 
 from gemini_embed import ConfigurationError, GeminiEmbedder, Quota
 from gemini_embed.adapter import one_value_each
-from gemini_embed.checks import refuse_unknown
 from gemini_embed.options import Options
+from gemini_embed.options.checks import refuse_unknown
 from langchain_gemini_embed import GeminiEmbeddings
 from llamaindex_gemini_embed import GeminiEmbedding
 

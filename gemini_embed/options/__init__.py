@@ -9,15 +9,15 @@ from dataclasses import dataclass, field, fields
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Required, TypedDict, get_args
 
-from gemini_embed import checks
-from gemini_embed.checks import optional, whole
-from gemini_embed.client_args import check_client_args
 from gemini_embed.credentials import find_key
 from gemini_embed.errors import ConfigurationError
 from gemini_embed.inputs import OnBlank, OnSurrogate
 from gemini_embed.model_names import known_id
 from gemini_embed.models import NEWEST
 from gemini_embed.notices import warn
+from gemini_embed.options import checks
+from gemini_embed.options.checks import optional, whole
+from gemini_embed.options.client_args import check_client_args
 from gemini_embed.pacing.quota import Quota
 from gemini_embed.redaction import Url, forgetful
 from gemini_embed.service_address import read_address, sent_to
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from gemini_embed.cache import Cache
-    from gemini_embed.checks import Check
     from gemini_embed.models import Normalize
     from gemini_embed.observe.events import Retry
+    from gemini_embed.options.checks import Check
 
     AnyCache: TypeAlias = bool | str | PathLike[str] | Cache | None
     AnyClient: TypeAlias = genai.Client | None

@@ -10,12 +10,12 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from gemini_embed import checks
-from gemini_embed.checks import flag, has, optional, path_or, refuse_unknown, whole
 from gemini_embed.errors import ConfigurationError
+from gemini_embed.options import checks
+from gemini_embed.options.checks import flag, has, optional, path_or, refuse_unknown, whole
 
 if TYPE_CHECKING:
-    from gemini_embed.checks import Check
+    from gemini_embed.options.checks import Check
 
 _PROXY_SCHEMES = ("http://", "https://", "socks5://", "socks5h://")
 
