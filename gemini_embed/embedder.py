@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, get_args
 
 from gemini_embed.ask import Ask
 from gemini_embed.background import loop, process
-from gemini_embed.calls.policy import CallPolicy
+from gemini_embed.calls.policy import MAX_RETRIES, CallPolicy
 from gemini_embed.closing import Closing
 from gemini_embed.configured import Configured
 from gemini_embed.contents import Content, TaskType
@@ -21,10 +21,10 @@ from gemini_embed.notices import warn
 from gemini_embed.observe.watch import RetryHook
 from gemini_embed.options import check_picklable, meant_by_first_release
 from gemini_embed.options.checks import one_of, optional, whole
+from gemini_embed.pacing.backoff import Backoff
 from gemini_embed.pacing.quota import Quota
 from gemini_embed.redaction import forgetful
 from gemini_embed.results import Usage, Wanted, warn_of_truncated
-from gemini_embed.retry import MAX_RETRIES, Backoff
 from gemini_embed.service.access import access_of
 from gemini_embed.service.backend import sdk_version
 from gemini_embed.tasks import TITLED, Role, content_for, parse_task_type, task_for

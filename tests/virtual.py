@@ -19,9 +19,9 @@ from gemini_embed.contents import Content
 from gemini_embed.errors import QuotaExceededError
 from gemini_embed.models import BATCH, MODELS
 from gemini_embed.observe.watch import RetryHook
+from gemini_embed.pacing.backoff import Backoff
 from gemini_embed.pacing.quota import Quota
 from gemini_embed.results import Wanted
-from gemini_embed.retry import Backoff
 from gemini_embed.service.answer import Answer
 
 if TYPE_CHECKING:

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 from benchmarks.quotas.scenarios import BATCH, WIDTH
 from gemini_embed.ask import Ask, Backend, Service
 from gemini_embed.calls.engine import Engine
-from gemini_embed.calls.policy import CallPolicy
+from gemini_embed.calls.policy import MAX_RETRIES, CallPolicy
 from gemini_embed.calls.sink import ArraySink
 from gemini_embed.contents import Content
 from gemini_embed.models import BATCH as ROUTE
 from gemini_embed.models import MODELS
 from gemini_embed.observe.watch import RetryHook
+from gemini_embed.pacing.backoff import Backoff
 from gemini_embed.pacing.quota import Quota
 from gemini_embed.results import Wanted
-from gemini_embed.retry import MAX_RETRIES, Backoff
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
 from gemini_embed.calls.call import Call
-from gemini_embed.calls.failures import ours
+from gemini_embed.calls.failures import Verdict, is_hopeless, is_too_long, ours, verdict
 from gemini_embed.errors import (
     GeminiEmbedError,
     HookError,
@@ -24,7 +24,6 @@ from gemini_embed.observe.logs import WaitLog
 from gemini_embed.observe.progress import Progress
 from gemini_embed.observe.watch import Watch
 from gemini_embed.pacing.gate import Lane, gate_of
-from gemini_embed.retry import Verdict, is_hopeless, is_too_long, verdict
 from gemini_embed.vectors import checked
 
 if TYPE_CHECKING:
@@ -36,9 +35,9 @@ if TYPE_CHECKING:
     from gemini_embed.calls.sink import Sink
     from gemini_embed.contents import Batch, Content
     from gemini_embed.observe.watch import Observer
+    from gemini_embed.pacing.backoff import Backoff
     from gemini_embed.pacing.gate import Pass
     from gemini_embed.pacing.quota import Quota
-    from gemini_embed.retry import Backoff
     from gemini_embed.service.answer import Answer
 
 

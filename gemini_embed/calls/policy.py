@@ -10,6 +10,9 @@ if TYPE_CHECKING:
 
     from gemini_embed.tasks import Role
 
+MAX_RETRIES: dict[Role, int] = {"document": 6, "query": 2}
+"""Further attempts where the caller does not say: somebody waits for the answer to a query."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallPolicy:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gemini_embed.ask import Backend
+from gemini_embed.calls.failures import Verdict, verdict
 from gemini_embed.errors import (
     AuthenticationError,
     DailyQuotaError,
@@ -21,7 +22,6 @@ from gemini_embed.errors import (
 )
 from gemini_embed.model_names import find_model
 from gemini_embed.models import MODELS
-from gemini_embed.retry import Verdict, verdict
 from gemini_embed.service.refusals import limit_named_in, model_not_served, refusal
 
 

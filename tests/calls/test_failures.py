@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gemini_embed import errors
+from gemini_embed.calls.failures import VERDICTS, Verdict, verdict
+from gemini_embed.calls.policy import MAX_RETRIES
 from gemini_embed.observe.events import Retry
-from gemini_embed.retry import MAX_RETRIES, VERDICTS, Backoff, Verdict, verdict
+from gemini_embed.pacing.backoff import Backoff
 from gemini_embed.service.refusals import refusal
 
 
