@@ -1,4 +1,4 @@
-"""The arithmetic of quotas, on a clock that is a number; its behaviour in time is test_engine's."""
+"""The arithmetic of quotas, on a clock that is a number; tests/calls has what they do in time."""
 
 from __future__ import annotations
 
