@@ -55,6 +55,9 @@ _SPREAD_SECONDS = 2.5
 _BELIEVED = 12.0
 """Periods for which a limit that a refusal named is believed: people are moved to a higher tier."""
 
+_PROBE = 0.05
+"""The share of such a limit that is tried at once, beyond it."""
+
 _SURELY_MORE = 1.25
 """So much of a limit that was named, accepted, shows that it holds no longer."""
 
@@ -117,6 +120,8 @@ class Quota:
         self._queried_at = -math.inf
         self._named_at = math.inf
         self._is_probing = False  # whether more is sent than was named
+        self._fits_at = math.inf  # when the service said that there is room, whatever it named
+        self._believes = True  # in what refusals name
 
     def __repr__(self) -> str:
         return f"Quota(requests={self.requests}, tokens={self.tokens}, period={self.period})"
@@ -205,6 +210,8 @@ class Quota:
         """Count a request that leaves now."""
         self._under_way += 1
         self._learning.note_sent(texts, now)
+        if not self._is_probing:
+            self._fits_at = math.inf  # there was room without it
         if is_query:
             self._queried_at = now
         else:
@@ -251,7 +258,7 @@ class Quota:
                 self._learn(sent, error, now, used=used)
             self._refused_at = now
         if self._is_probing:
-            self._is_probing, self._named_at = False, now
+            self._is_probing, self._named_at, self._fits_at = False, now, math.inf
         grown = min(_LONGEST_GROWN, _SHORTEST_WAIT * _GROWTH ** min(self._in_vain - 1, 100))
         delay = max(grown, backoff if told is None else told)
         self._at_once = 1 if told is None else _AT_ONCE
@@ -268,6 +275,7 @@ class Quota:
         value, told = error.quota_value, error.retry_after
         is_of_tokens = "Token" in (error.quota_id or "")
         if value and self._believe(value, is_of_tokens=is_of_tokens, now=now):
+            self._fits_at = math.inf if told is None else now + told
             return
         soon = told is not None and told <= _SLIGHTLY_LATE * self.period
         if used >= _FULL and soon and self._window.stretch(told or 0.0):
@@ -281,7 +289,7 @@ class Quota:
         window = self._window
         known = (self.tokens if is_of_tokens else self.requests) or math.inf
         before = window.tokens_limit if is_of_tokens else window.texts_limit
-        if value < known:
+        if value < known and self._believes:
             self._named_at = now
             known = value
         if is_of_tokens:
@@ -291,17 +299,20 @@ class Quota:
         return known != before
 
     def _forget_what_was_named(self) -> None:
-        self._named_at, self._is_probing = math.inf, False
+        self._believes = self._fits_at == math.inf  # else it is no limit of a minute
+        self._named_at, self._is_probing, self._fits_at = math.inf, False, math.inf
         self._window.texts_limit = self.requests or math.inf
         self._window.tokens_limit = self.tokens or math.inf
 
     def _room(self, now: float, wanted: float, reserve: float) -> tuple[float, float]:
         """Return the room in the window, and now and then more than a refusal has named."""
         texts, tokens = self._window.room(now, reserve=reserve)
-        due = self._is_probing or now - self._named_at > _BELIEVED * PERIOD
+        is_old = now - self._named_at > _BELIEVED * PERIOD
+        fits = now >= self._fits_at and self._window.wait(now) > _SLIGHTLY_LATE * self.period
+        due = self._is_probing or is_old or fits
         if due and (texts < 1 or tokens < 1) and not self._under_way:
             self._is_probing = True
-            return wanted, math.inf
+            return max(1.0, min(wanted / 4, _PROBE * self._window.texts_limit)), math.inf
         return texts, tokens
 
     def _used(self, sent: Sent) -> float:

@@ -139,9 +139,9 @@ def test_without_queries_a_load_takes_all_at_once() -> None:
 def test_a_named_limit_is_tried_again_after_a_while() -> None:
     """Someone who is moved to a higher tier need not restart."""
     quota = Quota()
-    named = refusal(1, quota_id="RequestsPerMinute", value=100)
+    named = refusal(60, quota_id="RequestsPerMinute", value=100)
     quota.refuse(quota.send(100, 0, now=0), named, 0, backoff=1)
-    now = 1.0
+    now = 60.0
     passed = 0
     while now < 1000:
         if (room := quota.room(now, wanted=100)) is None:
@@ -152,8 +152,31 @@ def test_a_named_limit_is_tried_again_after_a_while() -> None:
         if passed > 2000:
             break
 
-    assert 600 < now < 1000
+    assert 700 < now < 1000
     assert quota.room(now, wanted=1000) == Room(1000, math.inf)
+
+
+def test_a_named_limit_of_another_window_is_learned() -> None:
+    """A gateway that names 100 and counts in fifths of a second is not taken for Google."""
+    quota = Quota()
+    now, passed = 0.0, 0
+    window: list[tuple[float, int]] = []
+    while now < 20:
+        if (room := quota.room(now, wanted=50)) is None:
+            now += min(max(0.001, quota.wait(now, wanted=50)), 60)
+            continue
+        texts = int(min(50, room.texts))
+        sent = quota.send(texts, 0, now=now)
+        window = [one for one in window if one[0] > now - 0.2]
+        if sum(n for _, n in window) + texts <= 100:
+            window.append((now, texts))
+            passed += texts
+            quota.accept(sent, now=now)
+        else:
+            named = refusal(0.2, quota_id="RequestsPerMinute", value=100)
+            quota.refuse(sent, named, now, backoff=1)
+
+    assert passed > 0.7 * 20 * 500
 
 
 def test_a_limit_of_the_users_is_never_exceeded() -> None:
