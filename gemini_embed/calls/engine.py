@@ -139,6 +139,7 @@ class Engine:
                 raise
             call.stop(ours(error))
             self._gate.dismiss(call.outbox)
+            self._gate.wake()
 
     async def _work(self, call: Call) -> None:
         urgent = call.policy.role == "query"

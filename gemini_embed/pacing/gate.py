@@ -111,6 +111,8 @@ class Gate:
         except asyncio.CancelledError:
             if not waiter.admitted.cancelled() and (admitted := waiter.admitted.result()):
                 self.unsent(admitted)
+            else:
+                self.wake()
             raise
         finally:
             self._waiting[source].remove(waiter)

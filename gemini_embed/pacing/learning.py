@@ -8,7 +8,7 @@ The constants were found with the bench of services (`python -m benchmarks.quota
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gemini_embed.pacing.pacer import Pacer
 from gemini_embed.pacing.size import Size
@@ -214,7 +214,7 @@ class Learning:
 
     def _learn_period(self, full_for: float) -> None:
         if full_for > _LONGEST_FULL:
-            self._first = self._last
+            self._first = self._last and replace(self._last)
             return
         full_for = min(PERIOD, max(_SHORTEST, full_for))
         if not self._has_period:
@@ -222,7 +222,7 @@ class Learning:
         elif full_for > _LONGER * self.period:
             self.period = full_for
             self.pacer.free()
-            self._first = self._last
+            self._first = self._last and replace(self._last)
         elif self.pacer.pace == math.inf:
             self.period = max(self.period, full_for)
 
@@ -240,7 +240,7 @@ class Learning:
         if first is None or not self._has_period:
             return
         seconds, accepted = new.at - first.at, new.accepted - first.accepted
-        if seconds < _MEASURED * self.period or not accepted:
+        if seconds < _MEASURED * self.period or accepted <= 0:
             return
         pace = accepted / (seconds if seconds > 1.1 * self.period else self.period)
         self._burst = pace * self.period  # as much as went at once

@@ -236,6 +236,8 @@ class Quota:
         self._learning.accept(sent.texts, sent.at, now)
         if tokens is not None and sent.tokens:
             self._ratio.report(sent.tokens / sent.tokens_per_estimate, tokens)
+        elif sent.tokens and self._used(sent) >= _FULL:
+            self._ratio.fit()
         self._window.settle(sent, now, tokens=tokens if sent.tokens else None)
         self._end(now)
 
@@ -310,9 +312,13 @@ class Quota:
         is_old = now - self._named_at > _BELIEVED * PERIOD
         fits = now >= self._fits_at and self._window.wait(now) > _SLIGHTLY_LATE * self.period
         due = self._is_probing or is_old or fits
-        if due and (texts < 1 or tokens < 1) and not self._under_way:
+        own_texts = texts + self.requests - self._window.texts_limit if self.requests else math.inf
+        own_tokens = tokens + self.tokens - self._window.tokens_limit if self.tokens else math.inf
+        is_full = (texts < 1 or tokens < 1) and own_texts >= 1 and own_tokens >= 1
+        if due and is_full and not self._under_way:
             self._is_probing = True
-            return max(1.0, min(wanted / 4, _PROBE * self._window.texts_limit)), math.inf
+            probe = max(1.0, min(wanted / 4, _PROBE * self._window.texts_limit))
+            return min(probe, own_texts), own_tokens
         return texts, tokens
 
     def _used(self, sent: Sent) -> float:
@@ -333,12 +339,11 @@ class Quota:
 
     def _keep_spread(self, now: float, reserve: float) -> None:
         """Spread a load over the window while queries come, so that each finds some room."""
-        if now - self._queried_at > self._remembered:
+        limit, is_old = self._window.texts_limit, now - self._named_at > _BELIEVED * PERIOD
+        if now - self._queried_at > self._remembered or limit == math.inf or is_old:
             self._spread.free()
-        elif self._spread.pace == math.inf and reserve:
-            pace = (self._window.texts_limit - reserve) / self._window.period
-            chunk = pace * _SPREAD_SECONDS
-            self._spread.set(pace, now, chunk=chunk)
+        elif reserve and (pace := (limit - reserve) / self._window.period) != self._spread.pace:
+            self._spread.set(pace, now, chunk=pace * _SPREAD_SECONDS)
 
     @property
     def _remembered(self) -> float:

@@ -10,6 +10,9 @@ _RAISED = 1.5
 _RAISED_A_LITTLE = 1.1
 """What a refused estimate is multiplied by: the second where answers tell tokens."""
 
+_EASED = 0.98
+"""What it becomes when a request passed in a full window: others may have been refused for."""
+
 _WEIGHT = 0.25
 """Of the last answer, beside all before."""
 
@@ -30,6 +33,11 @@ class TokenRatio:
         self._is_reported = True
         ratio = self.value + _WEIGHT * (tokens / estimated - self.value)
         self.value = max(1 / MOST_TOKENS, min(MOST_TOKENS, ratio))
+
+    def fit(self) -> None:
+        """Note that a full window passed of which no answer reported its tokens."""
+        if not self._is_reported:
+            self.value = max(1.0, _EASED * self.value)
 
     def refuse(self) -> bool:
         """Learn from a refusal for tokens for which there was room; tell whether that can be."""

@@ -177,3 +177,20 @@ def test_a_vector_too_many_that_was_cut_off_is_a_wrong_answer() -> None:
     result = virtual.run(main())
     assert_right(result, ["a", "b"])
     assert (result.usage.requests, result.usage.truncated) == (2, (0,))
+
+
+def test_who_waits_behind_a_cancelled_load_goes_at_once() -> None:
+    """What was in the way is gone: nobody waits for its timer."""
+
+    async def main() -> float:
+        made = engine(Service(), quota=Quota(tokens=1000))
+        await made.embed(*request(["x" * 3200]))
+        large = asyncio.create_task(made.embed(*request(["y" * 3200])))
+        await asyncio.sleep(0.5)
+        small = asyncio.create_task(made.embed(*request(["small"])))
+        await asyncio.sleep(0.5)
+        large.cancel()
+        await small
+        return now()
+
+    assert virtual.run(main()) < 5

@@ -76,3 +76,19 @@ def test_a_refused_pace_comes_down() -> None:
         refused(learning, now, told=0.5, texts=texts)
 
     assert 0 < learning.pacer.pace < before
+
+
+def test_late_answers_make_no_pace_of_nothing() -> None:
+    """An answer that took longer than everything else is counted once."""
+    learning = Learning()
+    accepted(learning, 0.0, 10)
+    learning.note_sent(100, 0.5)
+    refused(learning, 1.0, told=100.0)
+    accepted(learning, 101.0, 1)
+    refused(learning, 102.0, told=59.0)
+    learning.accept(100, 0.5, 103.0)
+    accepted(learning, 161.0, 1)
+    refused(learning, 163.0, told=59.0)
+    learning.conclude(163.0)
+
+    assert learning.pacer.pace > 0

@@ -179,6 +179,68 @@ def test_a_named_limit_of_another_window_is_learned() -> None:
     assert passed > 0.7 * 20 * 500
 
 
+def test_a_raised_limit_is_found_beside_queries() -> None:
+    """A load that leaves room for queries tries a named limit again, too."""
+    quota = Quota()
+    named = refusal(60, quota_id="RequestsPerMinute", value=100)
+    quota.refuse(quota.send(100, 0, now=0), named, 0, backoff=1)
+    now, passed = 60.0, 0
+    while now < 1800:
+        if quota.room(now, is_query=True, wanted=1) is not None and now % 20 < 1:
+            quota.accept(quota.send(1, 0, now=now, is_query=True), now=now)
+        room = quota.room(now, wanted=100)
+        if room is not None:
+            passed += (texts := int(min(100, room.texts)))
+            quota.accept(quota.send(texts, 0, now=now), now=now)
+        now += 0.25
+
+    assert passed > 10 * 3000
+
+
+@pytest.mark.parametrize(
+    ("limits", "quota_id", "value"),
+    [
+        ({"requests": 100}, "TokensPerMinute", 1_000_000),
+        ({"tokens": 10_000}, "RequestsPerMinute", 5),
+    ],
+)
+def test_trying_a_named_limit_keeps_to_what_the_user_said(
+    limits: dict[str, int], quota_id: str, value: int
+) -> None:
+    """Of the other kind, too: what the user gives is never exceeded."""
+    quota = Quota(**limits)
+    quota.refuse(
+        quota.send(1, 100, now=0), refusal(60, quota_id=quota_id, value=value), 0, backoff=1
+    )
+    sent: list[tuple[float, int]] = []
+    now = 60.0
+    while now < 1200:
+        if room := quota.room(now, wanted=20, least_tokens=100):
+            texts = int(min(20, room.texts, room.tokens // 100))
+            quota.accept(quota.send(texts, 100 * texts, now=now), now=now)
+            sent.append((now, texts))
+        now += 0.5
+
+    most = max(sum(n for at, n in sent if start <= at < start + 60) for start, _ in sent)
+    assert most <= 100
+
+
+def test_an_estimate_of_tokens_that_was_too_high_comes_down() -> None:
+    """A refusal may have been another process's: it does not cost a load its quota for good."""
+    quota = Quota(tokens=1000)
+    for _ in range(5):
+        quota.refuse(
+            quota.send(1, 100, now=0), refusal(60, quota_id="Tokens", value=2000), 0, backoff=1
+        )
+        quota.accept(quota.send(1, 100, now=0), now=0)
+    assert quota.tokens_per_estimate >= 1
+
+    for minute in range(2, 400):
+        quota.accept(quota.send(10, 990, now=60.0 * minute), now=60.0 * minute)
+
+    assert quota.tokens_per_estimate == 1
+
+
 def test_a_limit_of_the_users_is_never_exceeded() -> None:
     """What the user says holds, whatever a refusal names beside it."""
     quota = Quota(requests=100)
