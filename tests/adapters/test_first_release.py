@@ -15,7 +15,13 @@ import pytest
 from helpers import vectors_of
 from langchain_core.load import loads
 
-from gemini_embed import FingerprintMismatchError, GeminiEmbedder, check_fingerprint
+from gemini_embed import (
+    FingerprintMismatchError,
+    GeminiEmbedder,
+    Retry,
+    ServiceUnavailableError,
+    check_fingerprint,
+)
 from gemini_embed.cache import SQLiteCache, cache_keys
 from gemini_embed.contents import Content
 from langchain_gemini_embed import GeminiEmbeddings
@@ -83,6 +89,12 @@ PICKLES = {
     ),
 }
 
+RETRY = (
+    "c-m`VnR=4}0(ykfQ*$%(GUHQolTuUkic(98DyQ_Y27&3xQ#2c=#7@!Z5k^szT2z!@R6M0eJUF$eEHgPZG%v9%F"
+    "*7GIDJRtxBn8yhBV}q}tPtww80P5d<LKn$YNY@)P$4I=B(-Qt>y)4=wLnwZGxJhXD^iQ6X!fudBo>uqCguRed)"
+    "SIg5=%;pr}%zn>|rZPO)SpOo6^ILWY&}(_T1Fs;>7gSDLo8RN|U^q+#R6a>GWpyW@(#}nxqE+wr5g9"
+)
+
 LANGCHAIN_DUMP: dict[str, Any] = {
     "lc": 1,
     "type": "constructor",
@@ -123,15 +135,15 @@ LLAMAINDEX_DUMP: dict[str, Any] = {
 }
 
 
-def restored(name: str) -> Any:
-    return pickle.loads(zlib.decompress(base64.b85decode(PICKLES[name])))  # noqa: S301 - our own
+def restored(pickled: str) -> Any:
+    return pickle.loads(zlib.decompress(base64.b85decode(pickled)))  # noqa: S301 - our own
 
 
 @pytest.mark.parametrize("name", sorted(PICKLES))
 def test_a_pickle_with_a_gateways_own_model_is_read_as_before(name: str) -> None:
     """With a warning that says what to add; the same settings, named so, have its fingerprint."""
     with pytest.warns(UserWarning, match='anew with behaves_like="gemini-embedding-2"'):
-        back = restored(name)
+        back = restored(PICKLES[name])
 
     named = GeminiEmbedder(model="team/ours", behaves_like="gemini-embedding-2", **OPTIONS)
     assert back.fingerprint == named.fingerprint
@@ -142,6 +154,16 @@ def test_a_pickle_with_a_gateways_own_model_is_read_as_before(name: str) -> None
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # what is pickled today is told no more
         assert pickle.loads(pickle.dumps(back)).fingerprint == back.fingerprint  # noqa: S301 - likewise
+
+
+def test_a_pickled_retry_is_read() -> None:
+    """A program that keeps what `on_retry` was called with reads it after an upgrade, too."""
+    back = restored(RETRY)
+
+    assert isinstance(back, Retry)
+    assert (back.attempt, back.wait, back.quota, back.indexes) == (2, 2.0, False, (3, 4))
+    assert isinstance(back.error, ServiceUnavailableError)
+    assert (str(back.error), back.error.status) == ("503 UNAVAILABLE: try later", 503)
 
 
 def langchain_loads() -> GeminiEmbeddings:
