@@ -8,7 +8,6 @@ closing.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping  # noqa: TC003 - pydantic reads the annotations
-from dataclasses import fields
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypedDict
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, SecretStr
@@ -21,7 +20,7 @@ from gemini_embed.fingerprint import HasFingerprint
 from gemini_embed.inputs import OnBlank, OnSurrogate, as_list
 from gemini_embed.models import NEWEST, TEXTS_PER_REQUEST, Normalize
 from gemini_embed.observe.events import Retry  # noqa: TC001 - likewise
-from gemini_embed.options import CallOptions, Options, check_picklable, meant_by_first_release
+from gemini_embed.options import OPTIONS, CallOptions, check_picklable, meant_by_first_release
 from gemini_embed.options.checks import number, refuse_unknown, whole
 from gemini_embed.pacing.quota import Quota  # noqa: TC001 - likewise
 from gemini_embed.redaction import ShownUrl, forgetful, shown_url
@@ -256,24 +255,20 @@ class Adapted(Closing):
     def _options(self) -> dict[str, Any]:
         """The core's options, by its names for them."""
         held, spellings = self.__dict__, self._spellings
-        return {name: held[spellings.get(name, name)] for name in _OPTIONS}
+        return {name: held[spellings.get(name, name)] for name in OPTIONS}
 
     @property
     @forgetful
     def _embedder(self) -> GeminiEmbedder:
         """The embedder of the core for the fields as they are now: they may be assigned any time.
 
-        A new one uses the quota of the last one, if the options of the quota are the same.
+        A new one uses the quota of the last one, as `dataclasses.replace` would have it.
         """
         last, options = self._core, self._options
         if last is not None and last._given == options:
             return last
-        made = GeminiEmbedder(**options)
+        made = GeminiEmbedder(**options | {"_shared": last and last._shared})
         made._given = options
-        if last is not None and all(
-            getattr(last, name) == getattr(made, name) for name in _OF_THE_QUOTA
-        ):
-            made._quota = last._quota
         self._core = made
         return made
 
@@ -341,8 +336,3 @@ class Adapted(Closing):
         """Close the connections; the async twin of `close`."""
         if self._core is not None:
             await self._core.aclose()
-
-
-_OPTIONS = tuple(field.name for field in fields(Options))
-
-_OF_THE_QUOTA = ("quota", "requests_per_minute", "tokens_per_minute")

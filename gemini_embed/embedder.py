@@ -44,7 +44,8 @@ class GeminiEmbedder(Configured, Closing):
     Building one needs no network, and no key yet. Any number of threads and event loops may use it
     at once; its limits hold for all of them together. It can be pickled (with its key in clear
     text), copied and used after a fork. A copy has the options, and shares the quota: a limit holds
-    for both together. So does a pickle that is loaded in the same process.
+    for both together. So does a pickle that is loaded in the same process, and what
+    `dataclasses.replace` makes, unless it asks another model or service or has another limit.
 
     Every option stands, with its default and its meaning, in `gemini_embed.options.Options`.
 
@@ -55,9 +56,16 @@ class GeminiEmbedder(Configured, Closing):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._quota = self.quota or Quota(self.requests_per_minute, self.tokens_per_minute)
+        drawn_by = [getattr(self, name) for name in _OF_THE_QUOTA]
+        if self._shared is None or self._shared[0] != drawn_by:
+            quota = self.quota or Quota(self.requests_per_minute, self.tokens_per_minute)
+            self._shared: tuple[list[Any], Quota] = drawn_by, quota
         self._engine: Engine | None = None
         self._given: dict[str, Any] | None = None  # what an adapter made it of
+
+    @property
+    def _quota(self) -> Quota:
+        return self._shared[1]
 
     def embed(
         self,
@@ -260,18 +268,15 @@ class GeminiEmbedder(Configured, Closing):
             await engine.aclose()
 
     def __copy__(self) -> Self:
-        return _restored(type(self), self._options, self._quota)
+        return replace(self)
 
     def __deepcopy__(self, memo: object) -> Self:
         return copy(self)  # what options hold is shared: a client, a cache, a quota
 
     def __reduce__(self) -> tuple[Any, ...]:
         check_picklable(self.client)
-        return _restored, (type(self), self._options, self._quota)
-
-    @property
-    def _options(self) -> dict[str, Any]:
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        options = {field.name: getattr(self, field.name) for field in fields(self)}
+        return _restored, (type(self), options)
 
 
 @cache
@@ -285,6 +290,12 @@ def _load() -> None:
 
 _whole = optional(whole(1))
 
+_OF_THE_QUOTA = (
+    *("model", "behaves_like", "api_key", "vertexai", "project", "location", "credentials"),
+    *("base_url", "client", "quota", "requests_per_minute", "tokens_per_minute"),
+)
+"""The options that say which quota it is: Google has one for each model and project."""
+
 _Call = tuple[list[Content], Ask, Wanted, CallPolicy]
 """One checked call, as the engine takes it."""
 
@@ -293,9 +304,10 @@ T = TypeVar("T", bound=GeminiEmbedder)
 
 @forgetful
 def _restored(cls: type[T], options: dict[str, Any], quota: Quota | None = None) -> T:
+    """Read a pickle; those of release 0.2 have the quota beside the options."""
     made = cls(**options)
     if quota is not None:
-        made._quota = quota
+        made._shared = made._shared[0], quota
     return made
 
 

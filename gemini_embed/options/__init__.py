@@ -226,11 +226,18 @@ class Options:
     """A ready `google.genai.Client`, used as it is: it reads its answers itself, and takes `true`
     for 1 and `"0.5"` for 0.5. It cannot be pickled."""
 
+    if not TYPE_CHECKING:  # no option: what `dataclasses.replace` hands on of an embedder's own
+        _shared: Any = field(default=None, metadata=_is(lambda _, value: value))
+
     def __post_init__(self) -> None:
         for option in fields(Options):  # a subclass, as a dataclass, may have more
             check: Check = option.metadata["check"]
             setattr(self, option.name, check(option.name, getattr(self, option.name)))
         _check_combinations(self)
+
+
+OPTIONS = tuple(one.name for one in fields(Options) if not one.name.startswith("_"))
+"""The names of all options."""
 
 
 class CallOptions(TypedDict, total=False):

@@ -13,7 +13,7 @@ from pages import README, ROOT
 
 from gemini_embed import GeminiEmbedder
 from gemini_embed.adapter import OptionArgs
-from gemini_embed.options import CallOptions, Options
+from gemini_embed.options import OPTIONS, CallOptions, Options
 from langchain_gemini_embed import GeminiEmbeddings
 from llamaindex_gemini_embed import GeminiEmbedding
 from llamaindex_gemini_embed.spellings import MoreArgs
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     Adapter = type[GeminiEmbeddings | GeminiEmbedding]
 
-CORE = {field.name: field for field in fields(Options)}
+CORE = {field.name: field for field in fields(Options) if field.name in OPTIONS}
 
 NEEDED = "LlamaIndex's base class has a name or a number there, and never None"
 SECRET = "made a SecretStr by validation, so that no view of the model shows it"  # noqa: S105 - no secret

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gemini_embed import ConfigurationError, GeminiEmbedder, __version__
+from gemini_embed import ConfigurationError, GeminiEmbedder, Quota, __version__
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,9 +80,29 @@ def test_copies_and_pickles_share_a_limit(embedder: Maker) -> None:
         made = embedder(**options)
         pickled = pickle.loads(pickle.dumps(made))  # noqa: S301 - our own bytes
 
-        for one in (copy.copy(made), copy.deepcopy(made), pickled, copy.copy(pickled)):
+        copies = [copy.copy(made), copy.deepcopy(made), dataclasses.replace(made, timeout=5.0)]
+        for one in (*copies, pickled, copy.copy(pickled), dataclasses.replace(pickled)):
             assert one._quota is made._quota
         assert embedder(**options)._quota is not made._quota
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"requests_per_minute": 200},
+        {"requests_per_minute": None},
+        {"quota": Quota(200), "requests_per_minute": None},
+        {"model": "gemini-embedding-001"},
+        {"api_key": "of another project"},
+    ],
+)
+def test_another_limit_model_or_key_has_another_quota(
+    other: dict[str, Any], embedder: Maker
+) -> None:
+    """Two keys have two quotas, and the use of one takes nothing of the other."""
+    made = embedder(requests_per_minute=100)
+
+    assert dataclasses.replace(made, **other)._quota is not made._quota
 
 
 def test_an_embedder_stays_what_it_is(embedder: Maker) -> None:

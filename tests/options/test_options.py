@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pickle
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from gemini_embed import ConfigurationError, GeminiEmbedder, Quota
 from gemini_embed.adapter import one_value_each
-from gemini_embed.options import Options
+from gemini_embed.options import OPTIONS
 from gemini_embed.options.checks import refuse_unknown
 from langchain_gemini_embed import GeminiEmbeddings
 from llamaindex_gemini_embed import GeminiEmbedding
@@ -93,7 +93,7 @@ ODD: list[Any] = [
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
-@pytest.mark.parametrize("name", [field.name for field in fields(Options)])
+@pytest.mark.parametrize("name", OPTIONS)
 def test_an_option_of_a_wrong_type_is_named(name: str) -> None:
     """Whatever is given, an embedder is built, or a ConfigurationError tells of this option."""
     context: dict[str, dict[str, Any]] = {
