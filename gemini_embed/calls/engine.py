@@ -20,7 +20,7 @@ from gemini_embed.errors import (
     RequestError,
     described,
 )
-from gemini_embed.observe.logs import WaitLog
+from gemini_embed.observe.logs import logs
 from gemini_embed.observe.progress import Progress
 from gemini_embed.observe.watch import Watch
 from gemini_embed.pacing.gate import Lane, gate_of
@@ -108,7 +108,7 @@ class Engine:
 
     def _watch(self, policy: CallPolicy, total: int) -> Watch:
         bars = [Progress(total)] if policy.show_progress else []
-        return Watch([WaitLog(), *bars, *self._observers])
+        return Watch([*logs(), *bars, *self._observers])
 
     async def _embed(self, call: Call) -> None:
         try:
@@ -194,11 +194,17 @@ class Engine:
 
     async def _send(self, batch: Batch, call: Call) -> Answer:
         call.watch.sent(batch)
-        answer = await self._transport.send(batch, call.ask)
+        sent_at = self.loop.time()
+        try:
+            answer = await self._transport.send(batch, call.ask)
+        except BaseException as error:
+            call.watch.failed(batch, error, seconds=self.loop.time() - sent_at)
+            raise
+        seconds = self.loop.time() - sent_at
         if answer.prompt_tokens is not None and not batch.can_have(answer.prompt_tokens):
             answer = answer._replace(prompt_tokens=None)
         cut_off = answer.cut_off(batch, max_input_tokens=call.ask.model.max_input_tokens)
-        call.watch.answered(batch, tokens=answer.prompt_tokens, truncated=cut_off)
+        call.watch.answered(batch, seconds=seconds, tokens=answer.prompt_tokens, truncated=cut_off)
         return answer
 
     def _wait_for_quota(self, admitted: Pass, error: QuotaExceededError, call: Call) -> None:

@@ -28,11 +28,32 @@ class Answered:
 
     Attributes:
         texts: How many it held.
+        attempt: How often it was tried with this, from 1.
+        seconds: How long the answer took.
         tokens: What the service counted for all of them; None where it does not say.
     """
 
     texts: int
+    attempt: int
+    seconds: float
     tokens: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A request came to nothing: refused, lost, unreadable, or given up by the call.
+
+    Attributes:
+        texts: How many it held.
+        attempt: How often it was tried with this, from 1.
+        seconds: How long that took.
+        error: What it ended in; `asyncio.CancelledError` where the call did not wait for it.
+    """
+
+    texts: int
+    attempt: int
+    seconds: float
+    error: BaseException
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,4 +121,4 @@ class Ended:
     """The call is over, one way or another; nothing follows."""
 
 
-Event = Sent | Answered | Retry | Waiting | Recalled | Placed | Ended
+Event = Sent | Answered | Failed | Retry | Waiting | Recalled | Placed | Ended

@@ -1,11 +1,18 @@
-"""The logger `gemini_embed`: what takes long, so that nobody takes it for a hang."""
+"""The logger `gemini_embed`: what takes long, so that nobody takes it for a hang; each request.
+
+No text and no key is written, nor what the service says, since that may quote them.
+"""
 
 from __future__ import annotations
 
 import logging
 import math
+from typing import TYPE_CHECKING
 
-from gemini_embed.observe.events import Waiting
+from gemini_embed.observe.events import Answered, Failed, Waiting
+
+if TYPE_CHECKING:
+    from gemini_embed.observe.watch import Observer
 
 logger = logging.getLogger("gemini_embed")
 
@@ -38,3 +45,32 @@ class WaitLog:
             f"{event.done:,}",
             f"{event.total:,}",
         )
+
+
+class RequestLog:
+    """Tells of each request when it is over: how it ended, and how long that took."""
+
+    sees = (Answered, Failed)
+
+    def __call__(self, event: Answered | Failed) -> None:
+        """Tell how a request ended."""
+        match event:
+            case Answered(tokens=tokens):
+                outcome = "answered, " + (
+                    "no tokens told" if tokens is None else f"{tokens:,} tokens"
+                )
+            case Failed(error=error):
+                outcome = kind_of(error)
+        texts, attempt, seconds = event.texts, event.attempt, event.seconds
+        logger.debug("%s texts, attempt %s, %.2f s: %s", texts, attempt, seconds, outcome)
+
+
+def kind_of(error: BaseException) -> str:
+    """Return the class of an error and its HTTP status: what it says may quote a text."""
+    status = getattr(error, "status", None)
+    return type(error).__name__ + ("" if status is None else f" {status}")
+
+
+def logs() -> list[Observer]:
+    """Return what logs a call: lines of DEBUG only where somebody takes them."""
+    return [WaitLog(), RequestLog()] if logger.isEnabledFor(logging.DEBUG) else [WaitLog()]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol
 
 from gemini_embed.errors import HookError, described
-from gemini_embed.observe.events import Answered, Event, Retry, Sent
+from gemini_embed.observe.events import Answered, Event, Failed, Retry, Sent
 from gemini_embed.results import Usage
 
 if TYPE_CHECKING:
@@ -64,13 +64,19 @@ class Watch:
         self._requests += 1
         self.tell(Sent, len(batch), batch.attempts + 1)
 
-    def answered(self, batch: Batch, *, tokens: int | None, truncated: Iterable[int]) -> None:
+    def answered(
+        self, batch: Batch, *, seconds: float, tokens: int | None, truncated: Iterable[int]
+    ) -> None:
         """Note an answer: its tokens, if they are known, and which rows the service cut off."""
         if tokens is not None:
             self._prompt_tokens = (self._prompt_tokens or 0) + tokens
         for row in truncated:
             self._truncated.update(batch.positions[row])
-        self.tell(Answered, len(batch), tokens)
+        self.tell(Answered, len(batch), batch.attempts + 1, seconds, tokens)
+
+    def failed(self, batch: Batch, error: BaseException, *, seconds: float) -> None:
+        """Note that a request came to nothing."""
+        self.tell(Failed, len(batch), batch.attempts + 1, seconds, error)
 
     def tell(self, kind: Callable[P, Event], *args: P.args, **kwargs: P.kwargs) -> None:
         """Tell who sees this kind; its fields follow."""

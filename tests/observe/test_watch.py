@@ -14,6 +14,7 @@ from gemini_embed.observe.events import (
     Answered,
     Ended,
     Event,
+    Failed,
     Placed,
     Recalled,
     Retry,
@@ -41,7 +42,7 @@ class Notes(list[Event]):
 
 
 def watched(service: Service, texts: list[str], **options: Any) -> Notes:
-    notes = Notes(Sent, Answered, Retry, Waiting, Recalled, Placed, Ended)
+    notes = Notes(Sent, Answered, Failed, Retry, Waiting, Recalled, Placed, Ended)
 
     async def main() -> None:
         await engine(service, observers=[notes], **options).embed(*request(texts))
@@ -62,18 +63,24 @@ def test_each_request_is_told_once_and_never_each_text() -> None:
 def test_what_went_wrong_and_what_was_waited_for_is_told() -> None:
     """In the order in which it happened, with the attempt and the seconds."""
     outcomes = iter([ServiceUnavailableError("503", retry_after=7.0)])
-    service = Service(trouble=lambda _: next(outcomes, (0.1, 0.1)))
+    service = Service(trouble=lambda _: next(outcomes, (0.25, 0.25)))
 
     notes = watched(service, ["a", "b", "a"])
 
-    assert [type(note) for note in notes] == [Sent, Retry, Waiting, Sent, Answered, Placed, Ended]
-    sent, retry, waiting, again, answered, placed, _ = notes
+    assert [type(note) for note in notes] == [
+        *(Sent, Failed, Retry, Waiting),
+        *(Sent, Answered, Placed, Ended),
+    ]
+    sent, failed, retry, waiting, again, answered, placed, _ = notes
     assert (sent, again) == (Sent(2, 1), Sent(2, 2))
+    assert isinstance(failed, Failed)
+    assert (failed.texts, failed.attempt) == (2, 1)
+    assert isinstance(failed.error, ServiceUnavailableError)
     assert isinstance(retry, Retry)
     assert (retry.wait, retry.indexes) == (7.0, (0, 1, 2))
     assert isinstance(waiting, Waiting)
     assert (waiting.seconds, waiting.done, waiting.total) == (7.0, 0, 3)
-    assert (answered, placed) == (Answered(2, None), Placed(3))
+    assert (answered, placed) == (Answered(2, 2, 0.5, None), Placed(3))
 
 
 def test_the_end_is_told_where_a_call_fails_too() -> None:

@@ -1,0 +1,99 @@
+"""What the logger `gemini_embed` writes, and what it never writes."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+import virtual
+from virtual import Service, engine, request
+
+from gemini_embed.errors import RequestError, ServiceUnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gemini_embed import GeminiEmbedder
+    from gemini_embed.standin import Standin
+
+
+def embed(service: Service, texts: list[str], **policy: object) -> None:
+    async def main() -> None:
+        await engine(service).embed(*request(texts, **policy))
+
+    virtual.run(main())
+
+
+def test_each_request_has_a_line_of_debug(caplog: pytest.LogCaptureFixture) -> None:
+    """It says how many texts, which attempt, how long, and how it ended: also of a failed one."""
+    caplog.set_level("DEBUG", "gemini_embed")
+    outcomes = iter([ServiceUnavailableError("x", status=503)])
+    service = Service(trouble=lambda _: next(outcomes, (0.25, 0.25)))
+
+    embed(service, ["a", "b", "a"])
+
+    lines = [record.getMessage() for record in caplog.records if record.levelname == "DEBUG"]
+    assert lines == [
+        "2 texts, attempt 1, 0.05 s: ServiceUnavailableError 503",
+        "2 texts, attempt 2, 0.50 s: answered, no tokens told",
+    ]
+
+
+def test_tokens_are_in_the_line_where_the_service_tells_them(
+    embedder: Callable[..., GeminiEmbedder], caplog: pytest.LogCaptureFixture
+) -> None:
+    """As they are reported for the whole request."""
+    caplog.set_level("DEBUG", "gemini_embed")
+
+    usage = embedder().embed(["one text", "another"], role="document").usage
+
+    assert caplog.messages[-1].endswith(f"answered, {usage.prompt_tokens} tokens")
+
+
+def test_no_line_holds_a_text_or_a_key(
+    server: Standin,
+    embedder: Callable[..., GeminiEmbedder],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Not even where the service quotes them in what it refuses."""
+    caplog.set_level("DEBUG", "gemini_embed")
+    error = {"code": 400, "message": "secret-text a-key", "status": "secret-text"}
+    server.script.append((400, {"error": error}, {}))
+    made = embedder()
+
+    with pytest.raises(RequestError):
+        made.embed(["secret-text"], role="query")
+    made.embed(["secret-text"], role="query")
+
+    assert len(caplog.messages) >= 2
+    assert not [line for line in caplog.messages if "secret-text" in line or "a-key" in line]
+
+
+def test_nothing_is_made_for_lines_that_nobody_takes(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the usual level no record of a request is made."""
+    caplog.set_level(logging.WARNING, "gemini_embed")
+    monkeypatch.setattr("gemini_embed.observe.watch.Answered", None)  # could not be called
+
+    embed(Service(), ["a"])
+
+
+def test_a_program_that_sets_nothing_up_sees_warnings_only() -> None:
+    """Python shows a warning of a logger on standard error, and no line of a lower level."""
+    program = """
+from gemini_embed.observe.events import Answered, Waiting
+from gemini_embed.observe.logs import logs
+for log in logs():
+    for event in (Waiting(61.0, "for the quota", 1, 2, 0.0), Answered(1, 1, 0.1, None)):
+        if type(event) in log.sees:
+            log(event)
+"""
+    ran = subprocess.run(  # noqa: S603 - our own interpreter
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
+    )
+
+    assert ran.stderr == "waiting 61 s for the quota; 1 of 2 texts done\n"
