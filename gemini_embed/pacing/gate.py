@@ -168,7 +168,10 @@ class Gate:
 
     def _next(self) -> tuple[Lane, _Waiter] | None:
         """Return who is next: the first urgent waiter, or else the first, of a lane with room."""
-        for kind in ("urgent", "patient"):
+        kinds = ("urgent", "patient")
+        if self.quota.is_starved(self.loop.time()):
+            kinds = ("patient", "urgent")
+        for kind in kinds:
             first: tuple[Lane, _Waiter] | None = None
             for lane in self._lanes:
                 queue: deque[_Waiter] = getattr(lane, kind)

@@ -49,6 +49,9 @@ _SLIGHTLY_LATE = 0.1
 _QUERIES_REMEMBERED = 2.0
 """Periods for which a load leaves room for queries that came."""
 
+_STARVED = 1.5
+"""Periods that a load's text waits for tokens which queries take, until it goes before them."""
+
 _SPREAD_SECONDS = 2.5
 """Between two requests of such a load."""
 
@@ -118,10 +121,10 @@ class Quota:
         self._in_vain = 0
         self._at_once = _AT_ONCE
         self._queried_at = -math.inf
+        self._hungry_since = math.inf  # a load's text finds too few tokens
         self._named_at = math.inf
         self._is_probing = False  # whether more is sent than was named
         self._fits_at = math.inf  # when the service said that there is room, whatever it named
-        self._believes = True  # in what refusals name
 
     def __repr__(self) -> str:
         return f"Quota(requests={self.requests}, tokens={self.tokens}, period={self.period})"
@@ -152,6 +155,10 @@ class Quota:
     def counts_tokens(self) -> bool:
         """Whether tokens are limited, so that they must be estimated."""
         return self._window.tokens_limit < math.inf
+
+    def is_starved(self, now: float) -> bool:
+        """Tell whether queries should wait until a load's text, which needs much, has gone."""
+        return now - self._hungry_since > _STARVED * self._window.period
 
     def adopt(self, now: float) -> None:
         """Give up waiting for requests of another event loop, as after a fork."""
@@ -200,7 +207,10 @@ class Quota:
         reserve = self._reserve(now, is_query=is_query)
         self._keep_spread(now, reserve)
         texts, tokens = self._room(now, wanted, reserve)
-        if texts < 1 or (tokens < least_tokens and not self._window.is_empty):
+        lacks_tokens = tokens < least_tokens and not self._window.is_empty
+        if lacks_tokens and not is_query:
+            self._hungry_since = min(self._hungry_since, now)
+        if texts < 1 or lacks_tokens:
             return self._window.wait(now)
         texts = min(texts, wanted, self._learning.size.largest)
         wait = self._learning.pacer.wait(texts, now)
@@ -215,6 +225,7 @@ class Quota:
         if is_query:
             self._queried_at = now
         else:
+            self._hungry_since = math.inf
             self._spread.spend(texts, now)
         return self._window.take(texts, tokens, now, tokens_per_estimate=self._ratio.value)
 
@@ -231,8 +242,8 @@ class Quota:
     def accept(self, sent: Sent, now: float, *, tokens: int | None = None) -> None:
         """Note that a request was answered, with the tokens that the service reported."""
         self._in_vain = 0
-        if self._is_probing and self._used(sent) > _SURELY_MORE:
-            self._forget_what_was_named()
+        if self._is_probing:
+            self._note_probe(sent)
         self._learning.accept(sent.texts, sent.at, now)
         if tokens is not None and sent.tokens:
             self._ratio.report(sent.tokens / sent.tokens_per_estimate, tokens)
@@ -280,7 +291,8 @@ class Quota:
             self._fits_at = math.inf if told is None else now + told
             return
         soon = told is not None and told <= _SLIGHTLY_LATE * self.period
-        if used >= _FULL and soon and self._window.stretch(told or 0.0):
+        is_short = self._window.period < self.period
+        if used >= _FULL and (soon or is_short) and self._window.stretch(told or 0.0):
             return
         if is_of_tokens and self._ratio.refuse():
             return
@@ -291,7 +303,7 @@ class Quota:
         window = self._window
         known = (self.tokens if is_of_tokens else self.requests) or math.inf
         before = window.tokens_limit if is_of_tokens else window.texts_limit
-        if value < known and self._believes:
+        if value < known:
             self._named_at = now
             known = value
         if is_of_tokens:
@@ -300,11 +312,15 @@ class Quota:
             window.texts_limit = known
         return known != before
 
-    def _forget_what_was_named(self) -> None:
-        self._believes = self._fits_at == math.inf  # else it is no limit of a minute
-        self._named_at, self._is_probing, self._fits_at = math.inf, False, math.inf
-        self._window.texts_limit = self.requests or math.inf
-        self._window.tokens_limit = self.tokens or math.inf
+    def _note_probe(self, sent: Sent) -> None:
+        """Learn from more than was named, which passed: a shorter period, or a larger limit."""
+        if self._used(sent) <= _SURELY_MORE:
+            return
+        if self._fits_at < math.inf:
+            self._window.shorten(self._fits_at)
+        else:
+            self._window.raise_limits(texts=self.requests, tokens=self.tokens)
+        self._is_probing, self._fits_at = False, math.inf
 
     def _room(self, now: float, wanted: float, reserve: float) -> tuple[float, float]:
         """Return the room in the window, and now and then more than a refusal has named."""

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 _LONGER = 1.002
 """What a period is stretched by beyond what a refusal shows of it."""
 
+_SHORTEST = 0.1
+"""Seconds: a shorter period cannot be told from the way there and back."""
+
 _LONGEST = 1.1
 """More than this is no clock that runs otherwise: there is less room than was said."""
 
@@ -96,12 +99,25 @@ class Window:
         """Whether nothing is counted."""
         return not self._sent
 
-    def stretch(self, early: float) -> bool:
-        """Take a refusal that came `early` seconds too soon for a clock that runs otherwise.
+    def raise_limits(self, *, texts: float | None, tokens: float | None) -> None:
+        """Take it that twice as much fits, but not more than this."""
+        self.texts_limit = min(2 * self.texts_limit, texts or math.inf)
+        self.tokens_limit = min(2 * self.tokens_limit, tokens or math.inf)
 
-        Tell whether it may be that: the service's minute is not much longer than ours.
+    def shorten(self, at: float) -> None:
+        """Take it that what was counted first did not count any more at a moment."""
+        first = next(iter(self._ended), None)
+        if first is not None and first.ended is not None:
+            self.period = min(self.period, max(_SHORTEST, at - first.ended))
+
+    def stretch(self, early: float) -> bool:
+        """Take a refusal that came `early` seconds too soon for a period that is longer than ours.
+
+        Tell whether it may be that: the service's is hardly longer than what was said of it.
         """
         period = (self.period + early) * _LONGER
+        if self.period < self._told:
+            period = min(period, self._told * _LONGER)
         if period > self._told * _LONGEST:
             return False
         self.period = period

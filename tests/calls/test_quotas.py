@@ -349,3 +349,25 @@ def test_a_token_count_that_cannot_be_is_not_believed(told: int) -> None:
 
     assert virtual.run(main()).prompt_tokens is None
     assert quota.tokens_per_estimate == 1
+
+
+def test_queries_do_not_starve_a_long_text() -> None:
+    """A text that needs nearly all tokens of a minute goes, although queries take some each."""
+    service = Service()
+
+    async def main() -> float:
+        made = engine(service, quota=Quota(tokens=100))
+
+        async def ask() -> None:
+            while True:
+                await made.embed(*request(["query" * 20], role="query"))
+                await asyncio.sleep(5)
+
+        queries = asyncio.create_task(ask())
+        await asyncio.sleep(60)
+        async with asyncio.timeout(3600):
+            await made.embed(*request(["long " * 90]))
+        queries.cancel()
+        return now()
+
+    assert virtual.run(main()) < 5 * 60

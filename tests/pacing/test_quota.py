@@ -143,17 +143,16 @@ def test_a_named_limit_is_tried_again_after_a_while() -> None:
     quota.refuse(quota.send(100, 0, now=0), named, 0, backoff=1)
     now = 60.0
     passed = 0
-    while now < 1000:
+    while now < 2000:
         if (room := quota.room(now, wanted=100)) is None:
             now += min(quota.wait(now, wanted=100), 60)
             continue
         passed += (texts := int(min(100, room.texts)))
         quota.accept(quota.send(texts, 0, now=now), now=now)
-        if passed > 2000:
+        if passed > 20_000:
             break
 
-    assert 700 < now < 1000
-    assert quota.room(now, wanted=1000) == Room(1000, math.inf)
+    assert 700 < now < 1500
 
 
 def test_a_named_limit_of_another_window_is_learned() -> None:
