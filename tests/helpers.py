@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 
+TEXTS = [f"text number {i}" for i in range(250)]
+"""More than two full requests."""
+
+
 def sent_texts(server: Standin) -> list[list[str]]:
     """Return the texts of each request that reached the stand-in, as they were sent."""
     return [
@@ -34,3 +38,8 @@ def joined(lists: Iterable[Iterable[T]]) -> list[T]:
 def vectors_of(server: Standin, as_sent: list[str], **of: Any) -> NDArray[np.float32]:
     """Return what the stand-in answers for texts as sent: float32, shape (texts, dimension)."""
     return np.array([server.vector(text, **of) for text in as_sent], np.float32)
+
+
+def floats(server: Standin, text: str, **of: Any) -> list[float]:
+    """Return the same of one text, as both frameworks want it: plain floats."""
+    return [float(number) for number in vectors_of(server, [text], **of)[0]]

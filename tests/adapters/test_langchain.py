@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import cloudpickle
 import numpy as np
 import pytest
-from helpers import sent_texts, vectors_of
+from helpers import TEXTS, floats, sent_texts
 from langchain_core.load import dumps
 from langchain_core.vectorstores import InMemoryVectorStore
 from pydantic import SecretStr
@@ -25,23 +25,6 @@ if TYPE_CHECKING:
     from gemini_embed.standin import Standin
 
     Maker = Callable[..., GeminiEmbeddings]
-
-TEXTS = [f"text number {i}" for i in range(250)]
-
-
-@pytest.fixture
-def embeddings(server: Standin) -> Maker:
-    def make(**options: Any) -> GeminiEmbeddings:
-        quick = {"retry_min_seconds": 0.001, "retry_max_seconds": 0.002}
-        named = {"google_api_key": "a-key"} if "api_key" not in options else {}
-        given: dict[str, Any] = {"base_url": server.url, **quick, **named, **options}
-        return GeminiEmbeddings(**given)
-
-    return make
-
-
-def floats(server: Standin, text: str, **of: Any) -> list[float]:
-    return [float(number) for number in vectors_of(server, [text], **of)[0]]
 
 
 @pytest.mark.parametrize("model", ["gemini-embedding-001", "gemini-embedding-2"])
