@@ -28,7 +28,7 @@ from gemini_embed.errors import (
 from gemini_embed.fingerprint import FingerprintMismatchError, check_fingerprint
 from gemini_embed.observe.events import Retry
 from gemini_embed.pacing.quota import Quota
-from gemini_embed.results import EmbeddingResult, Usage
+from gemini_embed.results import EmbeddingResult, Estimate, Usage
 from gemini_embed.version import __version__
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ __all__ = [
     "ConfigurationError",
     "DailyQuotaError",
     "EmbeddingResult",
+    "Estimate",
     "FingerprintMismatchError",
     "GeminiEmbedError",
     "GeminiEmbedder",

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, get_args
 
 from gemini_embed.ask import Ask
 from gemini_embed.background import loop, process
+from gemini_embed.calls.forecast import beginning, forecast
+from gemini_embed.calls.plan import places_of
 from gemini_embed.calls.policy import MAX_RETRIES, CallPolicy
 from gemini_embed.closing import Closing
 from gemini_embed.configured import Configured
@@ -23,6 +25,7 @@ from gemini_embed.options import check_picklable, meant_by_first_release
 from gemini_embed.options.checks import one_of, optional, whole
 from gemini_embed.pacing.backoff import Backoff
 from gemini_embed.pacing.quota import Quota
+from gemini_embed.prices import price_of
 from gemini_embed.redaction import forgetful
 from gemini_embed.results import Usage, Wanted, warn_of_truncated
 from gemini_embed.service.access import access_of
@@ -35,7 +38,7 @@ if TYPE_CHECKING:
 
     from gemini_embed.calls.engine import Engine
     from gemini_embed.options import CallOptions
-    from gemini_embed.results import EmbeddingResult, ListedResult
+    from gemini_embed.results import EmbeddingResult, Estimate, ListedResult
 
 
 class GeminiEmbedder(Configured, Closing):
@@ -120,6 +123,38 @@ class GeminiEmbedder(Configured, Closing):
         """Embed texts; the async twin of `embed`, for any event loop. Cancelling stops it."""
         result: EmbeddingResult = await self._arun(self._checked(texts, **call))
         return result
+
+    def estimate(
+        self,
+        texts: Iterable[str],
+        *,
+        role: Role,
+        task_type: str | None = None,
+        titles: Sequence[str | None] | None = None,
+        output_dimensionality: int | None = None,
+        batch_size: int | None = None,
+    ) -> Estimate:
+        """Return what `embed` would take for the same arguments: requests, tokens, money, time.
+
+        It sends nothing and needs no key. What the cache has is looked up there. The quota is the
+        embedder's as it is now, with what was sent and learned of it.
+
+        Raises:
+            ConfigurationError: An option of this call that cannot work.
+            InvalidInputError: A text that cannot be embedded; says which and why.
+        """
+        contents, ask, wanted, policy = self._checked(
+            texts,
+            role=role,
+            task_type=task_type,
+            titles=titles,
+            output_dimensionality=output_dimensionality,
+            batch_size=batch_size,
+        )
+        unique = list(places_of(contents))
+        begin = loop.run(beginning, unique, ask, wanted.dimension, self._quota, self._cache)
+        price = price_of(ask.model.name, ask.backend.name)
+        return forecast(begin, ask, policy, price, texts=len(contents), width=self.max_concurrency)
 
     def _run(self, call: _Call) -> Any:
         """Return the result in the form that the call wants."""

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from gemini_embed.notices import warn
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from numpy import float32
     from numpy.typing import NDArray
 
@@ -45,6 +47,37 @@ class Usage:
     requests: int
     prompt_tokens: int | None
     truncated: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """What a call would take: a forecast. It is for a call in which nothing fails.
+
+    Attributes:
+        texts: How many there are.
+        unique: Without those that repeat within the call, which are sent once.
+        cached: Those of them that the cache has.
+        to_send: Those that are sent.
+        requests: HTTP requests.
+        tokens: Input tokens of what is sent, likely.
+        tokens_at_most: The same, at most.
+        cost: What Google asks for those tokens, in US dollars; None where the price is not known.
+            With a key of the free tier it is nothing.
+        batch_cost: The same at the price of the Batch API.
+        seconds: From the first request to the last answer, as the quota that is told or learned
+            allows, at half a second for each request there and back.
+    """
+
+    texts: int
+    unique: int
+    cached: int
+    to_send: int
+    requests: int
+    tokens: int
+    tokens_at_most: int
+    cost: Decimal | None
+    batch_cost: Decimal | None
+    seconds: float
 
 
 def warn_of_truncated(usage: Usage) -> None:

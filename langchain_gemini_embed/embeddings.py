@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Unpack
 
+    from gemini_embed import Estimate
+
 
 class DocumentOptions(TypedDict, total=False):
     """The options of one `aembed_documents`; `embed_documents` says what each means."""
@@ -160,6 +162,10 @@ class GeminiEmbeddings(Adapted, Serializable, Embeddings, OptionFields):
     ) -> list[list[float]]:
         """Return one vector per text, in order; the async twin of `embed_documents`."""
         return await self._alists(texts, role="document", show_progress=self.show_progress, **call)
+
+    def estimate(self, texts: list[str], **call: Unpack[DocumentOptions]) -> Estimate:
+        """Return what `embed_documents` would take for the same arguments, and send nothing."""
+        return self._embedder.estimate(texts, role="document", **call)
 
     def embed_query(
         self,

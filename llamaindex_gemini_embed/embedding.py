@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from pydantic import Field, SerializationInfo, SerializerFunctionWrapHandler, model_serializer
 
-from gemini_embed import ConfigurationError
+from gemini_embed import ConfigurationError, Estimate
 from gemini_embed.adapter import (
     NEWEST,
     TEXTS_PER_REQUEST,
@@ -20,6 +20,7 @@ from gemini_embed.adapter import (
 )
 from llamaindex_gemini_embed.dumps import in_order
 from llamaindex_gemini_embed.limiters import before_each, before_repeats
+from llamaindex_gemini_embed.nodes import texts_of, titles_of
 from llamaindex_gemini_embed.observers import observed
 from llamaindex_gemini_embed.spellings import APART, REFUSED, SPELLINGS, held_in
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from llamaindex_gemini_embed.limiters import Ask
+    from llamaindex_gemini_embed.nodes import Titles
     from llamaindex_gemini_embed.spellings import MoreArgs
 
 _NOT_GIVEN: Any = object()  # for `timeout`, where None has a meaning of its own
@@ -181,7 +183,7 @@ class GeminiEmbedding(Adapted, BaseEmbedding, OptionFields):
         texts: list[str],
         show_progress: bool = False,
         *,
-        titles: Sequence[str | None] | None = None,
+        titles: Titles = None,
         **kwargs: Any,  # noqa: ARG002 - the base class takes, and ignores, what pipelines pass
     ) -> list[list[float]]:
         """Return one vector per text, in order, from one call into the core.
@@ -207,7 +209,7 @@ class GeminiEmbedding(Adapted, BaseEmbedding, OptionFields):
         texts: list[str],
         show_progress: bool = False,
         *,
-        titles: Sequence[str | None] | None = None,
+        titles: Titles = None,
         **kwargs: Any,  # noqa: ARG002 - see get_text_embedding_batch
     ) -> list[list[float]]:
         """Return one vector per text, in order; the async twin of `get_text_embedding_batch`."""
@@ -217,33 +219,32 @@ class GeminiEmbedding(Adapted, BaseEmbedding, OptionFields):
             embeddings.extend(await self._alists(texts, **call))
         return embeddings
 
+    def estimate(self, texts: Sequence[str | BaseNode], titles: Titles = None) -> Estimate:
+        """Return what embedding texts or nodes would take, and send nothing."""
+        titles = self._titles(texts) if titles is None else titles
+        return self._embedder.estimate(texts_of(texts), role="document", titles=titles)
+
     def __call__(self, nodes: Sequence[BaseNode], **kwargs: Any) -> Sequence[BaseNode]:
         """Embed nodes, each with its own title where `title_metadata_key` names it."""
-        return super().__call__(nodes, **{**self._titled(nodes), **kwargs})
+        return super().__call__(nodes, **{"titles": self._titles(nodes), **kwargs})
 
     async def acall(self, nodes: Sequence[BaseNode], **kwargs: Any) -> Sequence[BaseNode]:
         """Embed nodes; the async twin of calling the model."""
-        return await super().acall(nodes, **{**self._titled(nodes), **kwargs})
+        return await super().acall(nodes, **{"titles": self._titles(nodes), **kwargs})
 
-    def _titled(self, nodes: Sequence[BaseNode]) -> dict[str, Any]:
-        if (key := self.title_metadata_key) is None:
-            return {}
-        default = (self.embedding_config or {}).get("title")
-        titles = [node.metadata.get(key, default) for node in nodes]
-        return {"titles": [None if title is None else str(title) for title in titles]}
+    def _titles(self, texts: Sequence[str | BaseNode]) -> Titles:
+        return titles_of(texts, self.title_metadata_key, (self.embedding_config or {}).get("title"))
 
     def _call(
         self,
         texts: Sequence[str],
-        titles: Sequence[str | None] | None = None,
+        titles: Titles = None,
         *,
         ask: Ask | None,
         show_progress: bool = False,
     ) -> CallOptions:
         """Return the options of a call for documents; the configured title is every text's."""
-        title = (self.embedding_config or {}).get("title")
-        if titles is None and title is not None:
-            titles = [title] * len(texts)
+        titles = self._titles(texts) if titles is None else titles
         return CallOptions(
             role="document", titles=titles, rate_limiter=ask, show_progress=show_progress
         )

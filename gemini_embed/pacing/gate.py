@@ -10,7 +10,7 @@ import asyncio
 import math
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 from weakref import WeakValueDictionary
 
 if TYPE_CHECKING:
@@ -69,6 +69,27 @@ class Pass:
     lane: Lane
     sent: Sent
     handed_back: bool = False
+
+
+class Admitted(NamedTuple):
+    """A batch that may leave now, and what the quota counts for it."""
+
+    batch: Batch
+    sent: Sent
+
+
+def admit(source: Source, quota: Quota, now: float, *, is_query: bool) -> Admitted | float:
+    """Take the next batch of a source that is not empty, and count it.
+
+    Where there is no room, return the seconds until there may be: infinite until an answer.
+    """
+    wanted, least_tokens = source.wanted(), source.estimate_next()
+    room = quota.room(now, wanted=wanted, least_tokens=least_tokens, is_query=is_query)
+    if room is None:
+        return quota.wait(now, wanted=wanted, least_tokens=least_tokens, is_query=is_query)
+    batch = source.take(room)
+    tokens = source.estimate(batch)
+    return Admitted(batch, quota.send(len(batch), tokens, now, is_query=is_query))
 
 
 @dataclass(slots=True, eq=False)
@@ -186,24 +207,15 @@ class Gate:
         return None
 
     def _admit(self, waiter: _Waiter, lane: Lane) -> Pass | None:
-        source, now = waiter.source, self.loop.time()
-        asked: dict[str, Any] = {
-            "wanted": source.wanted(),
-            "least_tokens": source.estimate_next(),
-            "is_query": waiter.urgent,
-        }
-        room = self.quota.room(now, **asked)
-        if room is None:
-            wait = self.quota.wait(now, **asked)
-            if wait < math.inf:
-                source.note_wait(wait)
-                self._timer = self.loop.call_later(min(wait, _LONGEST_TIMER), self.wake)
+        now = self.loop.time()
+        admitted = admit(waiter.source, self.quota, now, is_query=waiter.urgent)
+        if not isinstance(admitted, Admitted):
+            if admitted < math.inf:
+                waiter.source.note_wait(admitted)
+                self._timer = self.loop.call_later(min(admitted, _LONGEST_TIMER), self.wake)
             return None
-        batch = source.take(room)
-        tokens = source.estimate(batch)
-        sent = self.quota.send(len(batch), tokens, now, is_query=waiter.urgent)
         lane.under_way += 1
-        return Pass(batch, lane, sent)
+        return Pass(admitted.batch, lane, admitted.sent)
 
     def _part(self, admitted: Pass) -> None:
         admitted.handed_back = True

@@ -1,0 +1,140 @@
+"""`estimate` says what a call will take, and sends nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from llama_index.core.schema import TextNode
+
+from gemini_embed import Estimate, GeminiEmbedder, InvalidInputError, Quota
+from langchain_gemini_embed import GeminiEmbeddings
+from llamaindex_gemini_embed import GeminiEmbedding
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from gemini_embed.standin import Standin
+
+TEXTS = [f"text {i % 230}" for i in range(260)]  # the last thirty were there before
+
+
+def test_a_free_key_takes_six_days_for_5500_chunks() -> None:
+    """Who has a free key learns before the run how long it takes, and needs no key for that."""
+    chunks = [f"chunk {i}: " + "some words of a paragraph. " * 20 for i in range(5_500)]
+
+    said = GeminiEmbedder(requests_per_minute=100).estimate(chunks, role="document")
+
+    assert (said.texts, said.unique, said.cached, said.to_send) == (5_500, 5_500, 0, 5_500)
+    assert said.requests == 55
+    assert said.seconds == pytest.approx(54 * 60, rel=0.02)
+    assert 0 < said.tokens < said.tokens_at_most
+    assert said.cost is not None
+    assert said.batch_cost == said.cost / 2
+
+
+def test_it_says_what_the_stand_in_counts(
+    server: Standin, embedder: Callable[..., GeminiEmbedder], tmp_path: Path
+) -> None:
+    """Texts, requests and what the cache has are those of the call, of a part of a corpus too."""
+    made = embedder(cache=tmp_path / "cache.sqlite3", output_dimensionality=256)
+    made.embed(TEXTS[:50], role="document")
+    server.log.clear()
+
+    said = made.estimate(TEXTS, role="document")
+    assert server.log == []
+    result = made.embed(TEXTS, role="document")
+
+    sent = sum(len(one.body["requests"]) for one in server.log if one.body)
+    assert (said.texts, said.unique, said.cached) == (260, 230, 50)
+    assert said.to_send == sent == 180
+    assert said.requests == result.usage.requests == len(server.log) == 2
+    assert made.estimate(TEXTS, role="document").to_send == 0
+    assert made.estimate(TEXTS, role="query").cached == 0
+    assert made.estimate(TEXTS, role="document", output_dimensionality=128).cached == 0
+
+
+@pytest.mark.parametrize("limits", [{"requests": 100}, {"requests": 70, "tokens": 400}], ids=str)
+def test_under_a_quota_of_the_stand_in(
+    limits: dict[str, int], embedder: Callable[..., GeminiEmbedder], server: Standin
+) -> None:
+    """With real connections, too, there are as many requests as were forecast."""
+    made = embedder(quota=Quota(**limits, period=0.3), model="gemini-embedding-001")
+
+    said = made.estimate(TEXTS, role="document")
+    result = made.embed(TEXTS, role="document")
+
+    assert said.requests == result.usage.requests == len(server.log)
+
+
+def test_it_needs_no_key_and_loads_no_sdk() -> None:
+    """A forecast is ready at once, on a machine that cannot reach Google."""
+    program = """
+import sys
+from gemini_embed import GeminiEmbedder
+said = GeminiEmbedder().estimate(["a", "b", "a"], role="document")
+assert said.unique == 2, said
+assert not {"google.genai", "numpy", "aiohttp"} & set(sys.modules), sorted(sys.modules)
+"""
+    done = subprocess.run(  # noqa: S603 - our own interpreter and text
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_what_cannot_be_embedded_is_found_before_the_run() -> None:
+    """The forecast checks what the call would check, and says which text it is."""
+    with pytest.raises(InvalidInputError, match="text 1 is blank"):
+        GeminiEmbedder().estimate(["a", " "], role="document")
+
+
+def test_no_texts_take_nothing() -> None:
+    """An empty corpus is no error."""
+    said = GeminiEmbedder(cache=False).estimate([], role="document")
+
+    assert (said.requests, said.tokens, said.seconds) == (0, 0, 0)
+
+
+def test_prefix_and_title_count() -> None:
+    """What is sent beside a text is paid for, so it is in the forecast."""
+    bare = GeminiEmbedder(task_prefix=False).estimate(["a text"], role="document")
+    prefixed = GeminiEmbedder().estimate(["a text"], role="document")
+    titled = GeminiEmbedder().estimate(["a text"], role="document", titles=["A long title of it"])
+
+    assert bare.tokens < prefixed.tokens < titled.tokens
+
+
+async def test_it_works_where_a_loop_runs() -> None:
+    """In a notebook, and on a thread beside one's own loop."""
+    embedder = GeminiEmbedder()
+
+    assert embedder.estimate(["a"], role="query").requests == 1
+    said = await asyncio.to_thread(embedder.estimate, ["a"], role="query")
+    assert said.requests == 1
+
+
+def test_both_adapters_have_it() -> None:
+    """The forecast is that of the core, for documents; of nodes it sees what the model sees."""
+    texts = ["a text", "another", "a text"]
+    core = GeminiEmbedder().estimate(texts, role="document")
+
+    assert GeminiEmbeddings().estimate(texts) == core
+    assert GeminiEmbedding().estimate(texts) == core
+    assert GeminiEmbedding().estimate([TextNode(text=text) for text in texts]) == core
+    assert GeminiEmbeddings().estimate(texts, batch_size=1).requests == 2
+    assert isinstance(core, Estimate)
+
+
+def test_titles_of_nodes_count_in_the_forecast() -> None:
+    """A title that reaches the model reaches the forecast."""
+    node = TextNode(text="a text", metadata={"title": "A long title of it"})
+    node.excluded_embed_metadata_keys = ["title"]
+    titled = GeminiEmbedder().estimate(["a text"], role="document", titles=["A long title of it"])
+
+    assert GeminiEmbedding(title_metadata_key="title").estimate([node]) == titled
+    assert GeminiEmbedding().estimate(["a text"], titles=["A long title of it"]) == titled
