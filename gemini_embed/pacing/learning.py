@@ -326,7 +326,7 @@ class Learning:
         return self.period < min(seconds, PERIOD) and not self.pacer.recent(now)
 
     def _set(self, pace: float, now: float) -> None:
-        least = max(_LEAST_SPREAD, self._way / 2)  # so that some requests are always on their way
+        least = max(_LEAST_SPREAD, self._way / 6)  # so that some requests are always on their way
         spread = max(least, min(_MOST_SPREAD, _SPREAD * self.period))
         chunk = min(pace * spread, max(self._chunk, pace * least))
         if self._burst:

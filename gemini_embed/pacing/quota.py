@@ -247,8 +247,6 @@ class Quota:
         self._learning.accept(sent.texts, sent.at, now)
         if tokens is not None and sent.tokens:
             self._ratio.report(sent.tokens / sent.tokens_per_estimate, tokens)
-        elif sent.tokens and self._used(sent) >= _FULL:
-            self._ratio.fit()
         self._window.settle(sent, now, tokens=tokens if sent.tokens else None)
         self._end(now)
 
@@ -293,8 +291,6 @@ class Quota:
         soon = told is not None and told <= _SLIGHTLY_LATE * self.period
         is_short = self._window.period < self.period
         if used >= _FULL and (soon or is_short) and self._window.stretch(told or 0.0):
-            return
-        if is_of_tokens and self._ratio.refuse():
             return
         self._learning.refuse(sent.texts, told, now)
 

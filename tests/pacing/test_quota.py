@@ -224,18 +224,13 @@ def test_trying_a_named_limit_keeps_to_what_the_user_said(
     assert most <= 100
 
 
-def test_an_estimate_of_tokens_that_was_too_high_comes_down() -> None:
-    """A refusal may have been another process's: it does not cost a load its quota for good."""
+def test_a_refusal_for_tokens_is_no_verdict_on_the_estimate() -> None:
+    """It may have been another process's: it does not cost a load its quota for good."""
     quota = Quota(tokens=1000)
-    for _ in range(5):
-        quota.refuse(
-            quota.send(1, 100, now=0), refusal(60, quota_id="Tokens", value=2000), 0, backoff=1
-        )
-        quota.accept(quota.send(1, 100, now=0), now=0)
-    assert quota.tokens_per_estimate >= 1
 
-    for minute in range(2, 400):
-        quota.accept(quota.send(10, 990, now=60.0 * minute), now=60.0 * minute)
+    for at in range(5):
+        refused = refusal(60, quota_id="Tokens", value=2000)
+        quota.refuse(quota.send(1, 100, now=at), refused, at, backoff=1)
 
     assert quota.tokens_per_estimate == 1
 
