@@ -15,8 +15,8 @@ from gemini_embed.fingerprint import fingerprint
 from gemini_embed.model_names import find_model
 from gemini_embed.models import check_dimension, must_normalize, warn_of_status
 from gemini_embed.options import Options
-from gemini_embed.service.access import service_of
-from gemini_embed.service.backend import choose_backend, with_location
+from gemini_embed.service.access import access_of, service_of
+from gemini_embed.service.backend import choose_backend, own_address, with_location
 from gemini_embed.service_address import (
     address_of_client,
     gateway_of,
@@ -103,6 +103,15 @@ class Configured(Options):
                 self._elsewhere = self._find_address(self._backend)
             self._settled = service_of(self, self._row, self._elsewhere, self._backend.name)
         return self._settled
+
+    @property
+    def _address(self) -> str | None:
+        """The address that is asked, as far as it is known before anything is sent."""
+        if self._elsewhere is not None:
+            return self._elsewhere.normal
+        if self.client is not None:
+            return None
+        return own_address(access_of(self, self._backend, None).backend)
 
     def _chosen_backend(self) -> Backend:
         if self.client is not None:

@@ -7,6 +7,7 @@ from copy import copy
 from dataclasses import fields, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, Self, TypeVar, get_args
+from urllib.parse import urlsplit
 
 from gemini_embed.ask import Ask
 from gemini_embed.background import loop, process
@@ -20,6 +21,7 @@ from gemini_embed.errors import ServiceUnavailableError
 from gemini_embed.inputs import check_texts, check_titles
 from gemini_embed.models import TEXTS_PER_REQUEST, check_dimension, must_normalize, route_of
 from gemini_embed.notices import warn
+from gemini_embed.observe.tracing import Operation, traced, within
 from gemini_embed.observe.watch import RetryHook
 from gemini_embed.options import check_picklable, meant_by_first_release
 from gemini_embed.options.checks import one_of, optional, whole
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from gemini_embed.calls.engine import Engine
+    from gemini_embed.observe.tracing import Trace
     from gemini_embed.options import CallOptions
     from gemini_embed.results import EmbeddingResult, Estimate, ListedResult
 
@@ -160,12 +163,14 @@ class GeminiEmbedder(Configured, Closing):
         """Return the result in the form that the call wants."""
         if process.has_greenlets():
             _load()  # what is imported may start processes, which gevent lets this thread only
-        result = loop.run(self._embed, *call)
+        with traced(lambda: self._operation(call)) as traces:
+            result = loop.run(self._embed, *call, traces)
         warn_of_truncated(result.usage)
         return result
 
     async def _arun(self, call: _Call) -> Any:
-        result = await loop.arun(self._embed, *call)
+        with traced(lambda: self._operation(call)) as traces:
+            result = await loop.arun(self._embed, *call, traces)
         warn_of_truncated(result.usage)
         return result
 
@@ -228,10 +233,39 @@ class GeminiEmbedder(Configured, Closing):
             for text, title in zip(checked, named, strict=True)
         ]
 
+    def _operation(self, call: _Call) -> Operation:
+        """Return what a trace says of a call from its beginning."""
+        contents, ask, wanted, _ = call
+        where = urlsplit(self._address or "")
+        return Operation(
+            model=ask.service.sent_model,
+            backend=ask.backend.name,
+            texts=len(contents),
+            dimension=wanted.dimension,
+            address=where.hostname,
+            port=where.port or {"http": 80, "https": 443}.get(where.scheme),
+        )
+
     async def _embed(
-        self, contents: list[Content], ask: Ask, wanted: Wanted, policy: CallPolicy
+        self,
+        contents: list[Content],
+        ask: Ask,
+        wanted: Wanted,
+        policy: CallPolicy,
+        traces: Sequence[Trace] = (),
     ) -> EmbeddingResult | ListedResult:
         """Runs on the I/O thread, where numpy and the SDK load at the first call."""
+        with within(traces):
+            return await self._embed_within(contents, ask, wanted, policy, traces)
+
+    async def _embed_within(
+        self,
+        contents: list[Content],
+        ask: Ask,
+        wanted: Wanted,
+        policy: CallPolicy,
+        traces: Sequence[Trace],
+    ) -> EmbeddingResult | ListedResult:
         _load()
         from gemini_embed.calls.sink import sink_for  # noqa: PLC0415 - loads numpy
 
@@ -251,7 +285,7 @@ class GeminiEmbedder(Configured, Closing):
                 deadline_passed=True,
             ) from None
         rest = replace(policy, deadline=policy.seconds_left(loop.now()))
-        return await engine.embed(contents, ask, sink, rest)
+        return await engine.embed(contents, ask, sink, rest, observers=traces)
 
     async def _ready_engine(self) -> Engine:
         from gemini_embed.calls.engine import Engine  # noqa: PLC0415 - loads numpy

@@ -81,9 +81,17 @@ class Engine:
         self._is_closing = False
 
     async def embed(
-        self, contents: Sequence[Content], ask: Ask, sink: Sink[R], policy: CallPolicy
+        self,
+        contents: Sequence[Content],
+        ask: Ask,
+        sink: Sink[R],
+        policy: CallPolicy,
+        *,
+        observers: Sequence[Observer] = (),
     ) -> R:
         """Embed contents; return what the sink makes of their vectors.
+
+        `observers` are those of this call only.
 
         Raises:
             GeminiEmbedError: With what was finished by then in `partial`.
@@ -93,7 +101,7 @@ class Engine:
             ask,
             policy,
             sink=sink,
-            watch=self._watch(policy, len(contents)),
+            watch=self._watch(policy, len(contents), observers),
             quota=self._gate.quota,
             cache=self._cache,
         )
@@ -106,9 +114,9 @@ class Engine:
             if self._is_closing:
                 await self.aclose()
 
-    def _watch(self, policy: CallPolicy, total: int) -> Watch:
+    def _watch(self, policy: CallPolicy, total: int, observers: Sequence[Observer]) -> Watch:
         bars = [Progress(total)] if policy.show_progress else []
-        return Watch([*logs(), *bars, *self._observers])
+        return Watch([*logs(), *bars, *self._observers, *observers])
 
     async def _embed(self, call: Call) -> None:
         try:

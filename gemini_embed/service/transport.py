@@ -21,6 +21,7 @@ from gemini_embed.errors import (
     GeminiEmbedError,
     ServiceUnavailableError,
 )
+from gemini_embed.observe.tracing import quiet
 from gemini_embed.redaction import Secrets, of_sdk_client, shown_url
 from gemini_embed.service.answer import Answer
 from gemini_embed.service.bodies import as_json, body_of, is_certain
@@ -93,7 +94,7 @@ class Transport:
         failure = None
         most = most_bytes(len(batch), ask.dimension)
         try:
-            with reading(most, fast=self._access.fast_decode) as read:
+            with quiet(), reading(most, fast=self._access.fast_decode) as read:
                 async with asyncio.timeout(self._access.timeout):
                     response = await self._client.aio.models.embed_content(
                         model=ask.service.sent_model,

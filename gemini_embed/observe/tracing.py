@@ -1,0 +1,191 @@
+"""One trace for each call of the caller's, in what the program traces with. No I/O of its own.
+
+That is OpenTelemetry, where the program has set up a provider, and LangSmith, where its tracing is
+on. Neither is imported before the program has done so. Texts, vectors and keys go to none of them,
+nor what the service says of an error, since that may quote them.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Protocol
+
+from gemini_embed.errors import described
+from gemini_embed.observe.events import Answered, Recalled, Sent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Sequence
+    from contextlib import AbstractContextManager
+
+    from gemini_embed.observe.events import Event
+
+logger = logging.getLogger("gemini_embed")
+
+_NOTHING = nullcontext()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """What is known of a call when it begins.
+
+    Attributes:
+        model: The model's name, as it is sent.
+        backend: `"gemini"` or `"vertex"`, whoever offers it.
+        texts: How many texts the caller gave.
+        dimension: Numbers in each vector that the caller gets.
+        address: The host that is asked; None where it is not known.
+        port: Its port.
+    """
+
+    model: str
+    backend: str
+    texts: int
+    dimension: int
+    address: str | None
+    port: int | None
+
+    @property
+    def name(self) -> str:
+        """What the call is called in a trace."""
+        return f"embeddings {self.model}"
+
+
+class Trace(Protocol):
+    """One call in one of the systems. What it does wrong costs no vector."""
+
+    @property
+    def sees(self) -> Sequence[type[Event]]:
+        """The records that it takes: it is an observer of the call."""
+        ...
+
+    def __call__(self, event: Any, /) -> None:
+        """Take note of what happens, on the I/O thread."""
+        ...
+
+    def within(self) -> AbstractContextManager[object]:
+        """Return what makes it the parent of what others trace meanwhile, on the I/O thread."""
+        ...
+
+    def end(self, error: BaseException | None) -> None:
+        """Finish it, in the caller's thread."""
+        ...
+
+
+class Sums:
+    """What a trace tells of a call at its end.
+
+    Attributes:
+        requests: How many were sent.
+        cached: How many different texts the cache had.
+        tokens: What the service counted; None where it never said.
+    """
+
+    sees = (Sent, Answered, Recalled)
+
+    def __init__(self) -> None:
+        self.requests = 0
+        self.cached = 0
+        self.tokens: int | None = None
+
+    def __call__(self, event: Sent | Answered | Recalled) -> None:
+        """Count it."""
+        match event:
+            case Sent():
+                self.requests += 1
+            case Answered(tokens=int(tokens)):
+                self.tokens = (self.tokens or 0) + tokens
+            case Recalled(texts):
+                self.cached += texts
+
+
+@contextmanager
+def traced(describe: Callable[[], Operation]) -> Generator[Sequence[Trace]]:
+    """Trace a block, from the caller's thread: its context says what the parent is.
+
+    Args:
+        describe: Returns what is known of the call; called only where somebody traces.
+    """
+    traces = _begun(describe)
+    try:
+        yield traces
+    except BaseException as error:
+        _end(traces, error)
+        raise
+    _end(traces, None)
+
+
+@contextmanager
+def within(traces: Sequence[Trace]) -> Generator[None]:
+    """Make traces the parents of what a block on the I/O thread traces: a caller's cache, say."""
+    with ExitStack() as stack:
+        for trace in traces:
+            with harmless():
+                stack.enter_context(trace.within())
+        yield
+
+
+def quiet() -> AbstractContextManager[object]:
+    """Return what keeps others from tracing a block, which the trace of its call holds already."""
+    spans = _wanted_spans()
+    return _NOTHING if spans is None else spans.quiet()
+
+
+@contextmanager
+def harmless() -> Generator[None]:
+    """Go on where a trace fails, and say so."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - providers, exporters and samplers are anybody's
+        logger.warning("a call could not be traced as a whole: %s", described(error))
+
+
+def _begun(describe: Callable[[], Operation]) -> list[Trace]:
+    makers: list[Callable[[Operation], Trace]] = []
+    if (spans := _wanted_spans()) is not None:
+        makers.append(spans.CallSpan)
+    if (runs := _wanted_runs()) is not None:
+        makers.append(runs.CallRun)
+    traces: list[Trace] = []
+    if makers:
+        operation = describe()
+        for make in makers:
+            with harmless():
+                traces.append(make(operation))
+    return traces
+
+
+def _end(traces: Sequence[Trace], error: BaseException | None) -> None:
+    for trace in traces:
+        with harmless():
+            trace.end(error)
+
+
+def _wanted_spans() -> Any:
+    """Return our part for OpenTelemetry, if the program has set OpenTelemetry up."""
+    if "opentelemetry.trace" in sys.modules or "opentelemetry.metrics" in sys.modules:
+        spans = _loaded("spans")
+        if spans is not None and spans.are_wanted():
+            return spans
+    return None
+
+
+def _wanted_runs() -> Any:
+    """Return our part for LangSmith, if its tracing is on here."""
+    if "langsmith" in sys.modules:
+        runs = _loaded("runs")
+        if runs is not None and runs.are_wanted():
+            return runs
+    return None
+
+
+@cache
+def _loaded(name: str) -> Any:
+    """Import a part of ours, once; None where the library does not have what it needs."""
+    with harmless():
+        return import_module(f"gemini_embed.observe.{name}")
+    return None
