@@ -201,6 +201,19 @@ class Adapted(Closing):
 
     _core: GeminiEmbedder | None
     model_fields: ClassVar[Any]  # pydantic's
+    model_rebuild: ClassVar[Any]  # likewise
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        """Keep the key a secret, and out of dumps, where a subclass says that it is a string."""
+        super().__pydantic_init_subclass__(**kwargs)  # type: ignore[misc] # pydantic's
+        name = cls._field("api_key")
+        own = cls.model_fields[name]
+        bases = (getattr(base, "model_fields", {}) for base in cls.__mro__[1:])
+        ours = next((fields[name] for fields in bases if name in fields), own)
+        if own.annotation != ours.annotation:
+            own.annotation, own.metadata, own.exclude = ours.annotation, ours.metadata, ours.exclude
+            cls.model_rebuild(force=True)
 
     @classmethod
     def _field(cls, option: str) -> str:

@@ -80,7 +80,8 @@ def test_a_subclass_may_hold_its_key_as_a_string(server: Standin) -> None:
     for exchange in server.log:
         assert exchange.headers["x-goog-api-key"] == "the-classs-own"
     views = f"{llama!r} {llama.api_key!r} {lang!r} {lang.google_api_key!r} {vars(lang)}"
-    assert "the-classs-own" not in views
+    dumps = f"{llama.to_dict()} {llama.to_json()} {lang.model_dump()} {lang.model_dump_json()}"
+    assert "the-classs-own" not in views + dumps
 
 
 def test_what_is_given_beats_the_subclass() -> None:
