@@ -29,8 +29,8 @@ class Backend:
         if self.name == "gemini":
             return f"the Gemini API ({self.why})"
         where = {"project": self.project, "location": self.location}
-        told = "".join(f", {name} {value}" for name, value in where.items() if value)
-        return f"Vertex AI{told} ({self.why})"
+        place = "".join(f", {name} {value}" for name, value in where.items() if value)
+        return f"Vertex AI{place} ({self.why})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Self
 
 
-class Closing:
+class Closing(ABC):
     """What can be closed, and is at the end of a `with` block."""
 
+    @abstractmethod
     def close(self) -> None:
         """Close the connections."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def aclose(self) -> None:
         """Close the connections; the async twin of `close`."""
-        raise NotImplementedError
 
     def __enter__(self) -> Self:
         return self

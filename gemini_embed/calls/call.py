@@ -169,7 +169,9 @@ class Call:
             raise with_outcome(error, self.sink)
 
     def _wait_for_quota(self, seconds: float) -> None:
-        self._tell_wait(seconds, f"for the quota of {self.ask.model.name}: {self._quota.told}")
+        self._tell_wait(
+            seconds, f"for the quota of {self.ask.model.name}: {self._quota.description}"
+        )
 
     def _tell_wait(self, seconds: float, reason: str) -> None:
         now = asyncio.get_running_loop().time()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from gemini_embed.calls.inquiry import Blame, Inquiry
 from gemini_embed.calls.limits import forget, limits_of
-from gemini_embed.service.refusals import has_too_many_tokens, is_too_long, limit_named_in
+from gemini_embed.service.refusals import has_too_many_tokens, is_too_large, limit_named_in
 
 if TYPE_CHECKING:
     from gemini_embed.ask import Ask
@@ -75,7 +75,7 @@ class Diagnosis:
         """Learn from words that we know; tell whether that can be. Else they decide nothing."""
         if len(batch) == 1:
             return False
-        if is_too_long(error):
+        if is_too_large(error):
             return self._limits.refuse_size(batch.count_bytes())
         named = limit_named_in(error)
         return named is not None and self._limits.refuse_texts(len(batch), named)

@@ -1,6 +1,6 @@
 """Drives a plan to its end: sends its batches, several at once, and puts every vector in its place.
 
-Runs on the I/O thread only. What it decides is decided in `plan`, `quota`, `retry` and
+Runs on the I/O thread only. What it decides is decided in `plan`, `quota`, `failures` and
 `vectors`; it waits in `gate`, and what it sends goes through `transport`.
 """
 
@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
 from gemini_embed.calls.call import Call
-from gemini_embed.calls.failures import Verdict, is_hopeless, is_too_long, ours, verdict
+from gemini_embed.calls.failures import Verdict, exceeds, is_hopeless, ours, verdict
 from gemini_embed.errors import (
     GeminiEmbedError,
     HookError,
@@ -219,7 +219,7 @@ class Engine:
         """Send the batch again when the quota, which every caller shares, has room for it."""
         batch, policy = admitted.batch, call.policy
         call.refusals += 1
-        if is_too_long(error.retry_after, policy.max_wait):
+        if exceeds(error.retry_after, policy.max_wait):
             raise call.about(batch, error) from error.__cause__
         wait = self._gate.refused(admitted, error, backoff=self._backoff.wait(call.refusals))
         attempts = batch.attempts + (error.retry_after is None)
@@ -242,10 +242,10 @@ class Engine:
         match verdict(error):
             case Verdict.RETRY if batch.attempts < call.policy.max_retries:
                 attempt = batch.attempts + 1
-                told = getattr(error, "retry_after", None)
-                if is_too_long(told, call.policy.max_wait):
+                asked = getattr(error, "retry_after", None)
+                if exceeds(asked, call.policy.max_wait):
                     raise call.about(batch, error) from error.__cause__
-                wait = self._backoff.wait(attempt) if told is None else told
+                wait = self._backoff.wait(attempt) if asked is None else asked
                 call.note_retry(batch, error, wait, quota=False)
                 await call.pause(wait)
                 call.outbox.put_back(replace(batch, attempts=attempt))

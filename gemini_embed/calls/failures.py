@@ -89,9 +89,9 @@ def is_hopeless(
     return attempts > max_retries and (must_answer or idle > LONGEST_IDLE)
 
 
-def is_too_long(told: float | None, max_wait: float | None) -> bool:
+def exceeds(wait: float | None, max_wait: float | None) -> bool:
     """Tell whether the service asks for a longer wait than the caller allows."""
-    return told is not None and max_wait is not None and told > max_wait
+    return wait is not None and max_wait is not None and wait > max_wait
 
 
 def all_rejected(rejected: Sequence[GeminiEmbedError]) -> GeminiEmbedError | None:

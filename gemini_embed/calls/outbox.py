@@ -57,7 +57,7 @@ class Outbox:
         return min(self._diagnosis.most_texts, max(1, self._plan.next_size))
 
     def note_wait(self, seconds: float) -> None:
-        """Tell that the next request waits for the quota."""
+        """Pass on that the next request waits for the quota."""
         self._on_wait(seconds)
 
     def estimate_next(self) -> int:

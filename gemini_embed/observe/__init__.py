@@ -1,1 +1,1 @@
-"""What happens while texts are embedded, as records, and who is told of them."""
+"""What happens while texts are embedded, as records, and who sees them."""

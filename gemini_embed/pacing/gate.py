@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 _LONGEST_TIMER = 60.0
-"""Seconds after which a wait that goes on is told again."""
+"""Seconds after which a wait that goes on is reported again."""
 
 
 @dataclass(slots=True, eq=False)
@@ -46,7 +46,7 @@ class Source(Protocol):
         ...
 
     def note_wait(self, seconds: float) -> None:
-        """Be told that its next request waits so long."""
+        """Take note of how long its next request waits."""
 
     def estimate_next(self) -> int:
         """Return about how many tokens the next text has."""
@@ -63,7 +63,7 @@ class Source(Protocol):
 
 @dataclass(slots=True, eq=False)
 class Pass:
-    """Leave to send one batch. Hand it back, whatever happens: see `Gate`."""
+    """Permission to send one batch. Hand it back, whatever happens: see `Gate`."""
 
     batch: Batch
     lane: Lane
@@ -116,7 +116,7 @@ class Gate:
         self._timer: asyncio.TimerHandle | None = None
 
     async def enter(self, source: Source, lane: Lane, *, urgent: bool) -> Pass | None:
-        """Wait for leave to send; None when the source has nothing to send any more.
+        """Wait for permission to send; None when the source has nothing to send any more.
 
         An urgent request goes before every patient one that still waits.
         """

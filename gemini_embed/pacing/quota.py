@@ -137,14 +137,14 @@ class Quota:
         return self  # a copied embedder draws on the same quota
 
     @property
-    def told(self) -> str:
+    def description(self) -> str:
         """What is known of the limit, in words."""
         limits = [(self._window.texts_limit, "texts"), (self._window.tokens_limit, "tokens")]
         known = [f"{limit:,.0f} {what}" for limit, what in limits if limit < math.inf]
         said = f"{' and '.join(known)} in {self._window.period:.0f} s" if known else ""
         pace = self._learning.pacer.pace
         learned = f"{PERIOD * pace:,.0f} texts in 60 s, learned" if pace < math.inf else ""
-        return "; ".join(filter(None, (said, learned))) or "of a size that nobody has told"
+        return "; ".join(filter(None, (said, learned))) or "of unknown size"
 
     @property
     def tokens_per_estimate(self) -> float:

@@ -229,7 +229,7 @@ def limit_named_in(error: RequestError) -> int | None:
     return next((int(match[1]) for match in found if match), None)
 
 
-def is_too_long(error: RequestError) -> bool:
+def is_too_large(error: RequestError) -> bool:
     """Tell whether a request was refused for its bytes, by status or in words that we know."""
     too_large = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     return error.status == too_large or _TOO_LONG.search(error.message) is not None

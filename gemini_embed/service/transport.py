@@ -125,13 +125,13 @@ class Transport:
         response = getattr(error, "response", None)
         secrets = Secrets(chain(self._access.secrets(), of_sdk_client(self._client)))
         clean = secrets.cleaned(error)
-        if isinstance(clean, GeminiEmbedError):  # from `interception`
+        if isinstance(clean, GeminiEmbedError):  # from `fast_decode`
             return clean.with_traceback(None)
         if isinstance(error, genai_errors.APIError):
             translated = self._refusal(error, response)
         else:
-            told = f"{type(error).__name__}: {clean}"
-            translated = self._meaning(error, told=told, answered=answered)
+            description = f"{type(error).__name__}: {clean}"
+            translated = self._meaning(error, description, answered=answered)
         translated.__cause__ = clean
         return translated
 
@@ -148,22 +148,22 @@ class Transport:
         )
         return as_sdk_error(refused, error.with_traceback(None))
 
-    def _meaning(self, error: Exception, *, told: str, answered: bool) -> GeminiEmbedError:
+    def _meaning(self, error: Exception, description: str, *, answered: bool) -> GeminiEmbedError:
         if isinstance(error, TimeoutError):
             return ServiceUnavailableError(f"no answer within {self._access.timeout} s")
         return (
-            hopeless(error, told)
-            or self._of_token(error, told)
-            or _of_connection(error, told, answered=answered)
+            hopeless(error, description)
+            or self._of_token(error, description)
+            or _of_connection(error, description, answered=answered)
         )
 
-    def _of_token(self, error: Exception, told: str) -> GeminiEmbedError | None:
+    def _of_token(self, error: Exception, description: str) -> GeminiEmbedError | None:
         """Return our error for a fault of google-auth, which fetches access tokens."""
         transport_failed = isinstance(error, google_auth_errors.TransportError)
         if transport_failed or getattr(error, "retryable", False):
-            return ServiceUnavailableError(f"no access token could be fetched: {told}")
+            return ServiceUnavailableError(f"no access token could be fetched: {description}")
         if isinstance(error, google_auth_errors.GoogleAuthError):
-            return AuthenticationError(f"no access token ({self._access.identity}): {told}")
+            return AuthenticationError(f"no access token ({self._access.identity}): {description}")
         return None
 
     async def aclose(self) -> None:
@@ -172,14 +172,14 @@ class Transport:
             await _close(self._connection)
 
 
-def _of_connection(error: Exception, told: str, *, answered: bool) -> GeminiEmbedError:
+def _of_connection(error: Exception, description: str, *, answered: bool) -> GeminiEmbedError:
     """Return our error for a broken connection, or for an answer that nobody could read."""
     library = type(error).__module__.partition(".")[0]
     if isinstance(error, OSError) or library in _CONNECTION_LIBRARIES:
-        return ServiceUnavailableError(f"the connection failed: {told}")
+        return ServiceUnavailableError(f"the connection failed: {description}")
     if not answered:
-        return unsendable(error, told)
-    return BadResponseError(f"the answer could not be read: {told[:_LONGEST_SHOWN]}")
+        return unsendable(error, description)
+    return BadResponseError(f"the answer could not be read: {description[:_LONGEST_SHOWN]}")
 
 
 def _is_googles(body: object) -> bool:
@@ -191,12 +191,12 @@ def _is_googles(body: object) -> bool:
 
 
 def _prompt_tokens(usage: Any, statistics: Sequence[Any]) -> int | None:
-    """Return the tokens of a batch: told of it as a whole, or of each text, or not at all."""
+    """Return the tokens of a batch, which may be reported for all of it, for each text or never."""
     if usage is not None and usage.prompt_token_count is not None:
         return int(usage.prompt_token_count)
     counts = [one.token_count if one else None for one in statistics]
-    told = [int(count) for count in counts if count is not None]
-    return sum(told) if told and len(told) == len(counts) else None
+    reported = [int(count) for count in counts if count is not None]
+    return sum(reported) if reported and len(reported) == len(counts) else None
 
 
 _open: set[Connection] = set()
