@@ -1,0 +1,46 @@
+"""`python -m gemini_embed estimate|doctor`: what a corpus would take, and whether it all works."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import warnings
+from typing import TYPE_CHECKING
+
+from gemini_embed.command import doctor, estimate
+from gemini_embed.version import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if reconfigure := getattr(stream, "reconfigure", None):
+            reconfigure(errors="backslashreplace")  # a console may have few letters
+    given = _parser().parse_args(arguments)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", UserWarning)
+        warnings.showwarning = lambda message, *_, **__: print(
+            f"warning: {message}", file=sys.stderr
+        )
+        code: int = given.run(given)
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m gemini_embed",
+        description="Google's Gemini Embedding models, from the command line.",
+        epilog="See also: python -m gemini_embed.cache, python -m gemini_embed.standin",
+    )
+    parser.add_argument("--version", action="version", version=f"gemini-embed {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for command in (estimate, doctor):
+        command.add_to(commands)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,124 @@
+"""Reads texts from a file or a folder; an error says in which line."""
+
+from __future__ import annotations
+
+import csv
+import json
+from io import StringIO
+from typing import TYPE_CHECKING, NamedTuple
+
+from gemini_embed.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_TEXT_FILES = frozenset({".txt", ".md", ".rst"})
+"""Of a folder, what is read."""
+
+_LONGEST_FIELD = 2**31 - 1
+"""Letters in a field of a .csv; what is allowed without it, 131,072, is less than a long text."""
+
+
+class Passage(NamedTuple):
+    """A text, and where it stands."""
+
+    text: str
+    place: str
+
+
+def read(path: Path, field: str) -> list[Passage]:
+    """Return the texts of a corpus, and where each of them stands.
+
+    Args:
+        path: A .txt with a text in each line, of which blank ones are none; a .jsonl whose lines
+            are objects, or strings; a .csv with names in its first line; a folder with text files,
+            each of which is a text.
+        field: The name of what holds the text, in an object or a .csv.
+
+    Raises:
+        ConfigurationError: There is no such file, or it holds something else; says in which line.
+    """
+    if path.is_dir():
+        return list(_of_folder(path))
+    readers = {".txt": _of_lines, ".jsonl": _of_objects, ".csv": _of_table}
+    reader = readers.get(path.suffix.lower())
+    if not path.exists():
+        raise ConfigurationError(f"{path}: there is no such file or folder")
+    if reader is None:
+        raise ConfigurationError(
+            f"{path}: known are files that end in {', '.join(readers)}, and folders of text files"
+        )
+    return list(reader(path, field))
+
+
+def _of_folder(folder: Path) -> Iterator[Passage]:
+    files = sorted(
+        path for path in folder.rglob("*") if path.suffix.lower() in _TEXT_FILES and path.is_file()
+    )
+    if not files:
+        raise ConfigurationError(f"{folder}: no {', '.join(sorted(_TEXT_FILES))} in this folder")
+    for path in files:
+        yield Passage(_content(path), str(path))
+
+
+def _of_lines(path: Path, _: str) -> Iterator[Passage]:
+    return _lines(path)
+
+
+def _of_objects(path: Path, field: str) -> Iterator[Passage]:
+    for line, place in _lines(path):
+        try:
+            value = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise ConfigurationError(f"{place}: no JSON ({error})") from None
+        if isinstance(value, dict):
+            if field not in value:
+                raise ConfigurationError(_lacks(place, field, list(map(str, value))))
+            value = value[field]
+        if not isinstance(value, str):
+            raise ConfigurationError(f"{place}: the text is no string but {type(value).__name__}")
+        yield Passage(value, place)
+
+
+def _of_table(path: Path, field: str) -> Iterator[Passage]:
+    before = csv.field_size_limit(_LONGEST_FIELD)
+    rows = csv.reader(StringIO(_content(path), newline=""), strict=True)
+    try:
+        names = next(rows, [])
+        if field not in names:
+            raise ConfigurationError(_lacks(f"{path}:1", field, names))
+        column = names.index(field)
+        for row in filter(None, rows):
+            place = f"{path}:{rows.line_num}"
+            if column >= len(row):
+                raise ConfigurationError(f"{place}: no column {field!r} in this line")
+            yield Passage(row[column], place)
+    except csv.Error as error:
+        raise ConfigurationError(f"{path}:{rows.line_num}: {error}") from None
+    finally:
+        csv.field_size_limit(before)
+
+
+def _lacks(place: str, field: str, names: list[str]) -> str:
+    return f"{place}: no field {field!r}; there are: {', '.join(names)}. Name one with --field"
+
+
+def _lines(path: Path) -> Iterator[Passage]:
+    """Yield the lines that are not blank."""
+    for number, line in enumerate(_content(path).split("\n"), 1):
+        if line.strip():
+            yield Passage(line.rstrip("\r"), f"{path}:{number}")
+
+
+def _content(path: Path) -> str:
+    """Return what a file holds; without the mark that some editors begin it with."""
+    try:
+        held = path.read_bytes()
+    except OSError as error:
+        raise ConfigurationError(f"{path}: {error.strerror}") from None
+    try:
+        return held.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = held.count(b"\n", 0, error.start) + 1
+        raise ConfigurationError(f"{path}:{line}: no UTF-8") from None

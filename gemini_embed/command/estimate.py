@@ -1,0 +1,124 @@
+"""`python -m gemini_embed estimate`: what it takes to embed a corpus. Sends nothing."""
+
+from __future__ import annotations
+
+import sys
+from argparse import RawDescriptionHelpFormatter
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gemini_embed.command.corpus import read
+from gemini_embed.command.table import as_json, duration, table
+from gemini_embed.embedder import GeminiEmbedder
+from gemini_embed.errors import GeminiEmbedError, InvalidInputError
+from gemini_embed.models import NEWEST
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace, _SubParsersAction
+    from collections.abc import Sequence
+    from decimal import Decimal
+
+    from gemini_embed.command.corpus import Passage
+    from gemini_embed.results import Estimate
+
+_ABOUT = """\
+Say what it takes to embed a corpus of documents: requests, tokens, dollars, time. Nothing is sent,
+and no key is needed.
+
+FILE is one of
+  a .txt, of which each line that is not blank is a text
+  a .jsonl, with a string or an object in each line
+  a .csv, with the names of the columns in its first line
+  a folder, of which each .txt, .md and .rst file is a text
+"""
+
+
+def add_to(commands: _SubParsersAction[ArgumentParser]) -> None:
+    """Add the command to those of a parser."""
+    parser = commands.add_parser(
+        "estimate",
+        help="what it takes to embed a corpus",
+        description=_ABOUT,
+        formatter_class=RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("file", type=Path, metavar="FILE")
+    add("--field", default="text", help="of an object or a .csv, what holds the text: %(default)s")
+    add("--model", default=NEWEST, help="default: %(default)s")
+    add("--dimension", type=int, metavar="N", help="numbers per vector; default: the model's own")
+    add("--task-type", metavar="TASK", help="what the index is for; default: retrieval")
+    add("--rpm", type=int, metavar="N", help="the quota: texts per minute")
+    add("--tpm", type=int, metavar="N", help="the quota: tokens per minute")
+    add("--cache", type=Path, metavar="FILE", help="where vectors are that were paid for already")
+    add("--json", action="store_true", help="print JSON")
+    parser.set_defaults(run=run)
+
+
+def run(given: Namespace) -> int:
+    """Print the forecast; return the exit code."""
+    passages: list[Passage] = []
+    try:
+        passages = read(given.file, given.field)
+        embedder = _embedder(given)
+        said = embedder.estimate((passage.text for passage in passages), role="document")
+    except InvalidInputError as error:
+        print(_placed(error, passages), file=sys.stderr)
+        return 1
+    except (GeminiEmbedError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(as_json(asdict(said)) if given.json else table(_rows(said, embedder, given)))
+    return 0
+
+
+def _embedder(given: Namespace) -> GeminiEmbedder:
+    """Return the embedder that would do it; a cache that is not there yet is not made."""
+    return GeminiEmbedder(
+        model=given.model,
+        output_dimensionality=given.dimension,
+        task_type=given.task_type,
+        requests_per_minute=given.rpm,
+        tokens_per_minute=given.tpm,
+        cache=given.cache if given.cache and given.cache.exists() else None,
+    )
+
+
+def _placed(error: InvalidInputError, passages: Sequence[Passage]) -> str:
+    """Return what is wrong with a text, and in which line it stands."""
+    return str(error) if error.index is None else f"{passages[error.index].place}: {error}"
+
+
+def _rows(said: Estimate, embedder: GeminiEmbedder, given: Namespace) -> list[tuple[str, str]]:
+    cached = f"{said.cached:,}"
+    if given.cache is not None and not given.cache.exists():
+        cached += f" ({given.cache}: there is no such file yet)"
+    return [
+        ("model", f"{embedder.model}, {embedder._backend}"),
+        ("texts", f"{said.texts:,}"),
+        ("unique", f"{said.unique:,}"),
+        ("cached", cached),
+        ("to send", f"{said.to_send:,}"),
+        ("requests", f"{said.requests:,}"),
+        ("tokens", f"about {said.tokens:,}, at most {said.tokens_at_most:,}"),
+        ("cost", _cost(said, on_gemini=embedder._backend.name == "gemini")),
+        ("time", duration(said.seconds) + _under(given)),
+    ]
+
+
+def _cost(said: Estimate, *, on_gemini: bool) -> str:
+    free = "$0 with a key of the free tier, else " if on_gemini else ""
+    if said.cost is None:
+        return f"{free}not known"
+    batch = "" if said.batch_cost is None else f", by the Batch API {_dollars(said.batch_cost)}"
+    return f"{free}{_dollars(said.cost)}{batch}"
+
+
+def _dollars(amount: Decimal) -> str:
+    return f"${amount:,.2f}" if amount >= 1 or not amount else f"${amount:.4f}"
+
+
+def _under(given: Namespace) -> str:
+    limits = [(given.rpm, "texts"), (given.tpm, "tokens")]
+    known = [f"{limit:,} {what}" for limit, what in limits if limit is not None]
+    return f", at {' and '.join(known)} a minute" if known else ", if no quota slows it down"

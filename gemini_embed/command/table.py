@@ -1,0 +1,29 @@
+"""How commands print what they know: in lines for a reader, or as JSON for a program."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+def table(rows: Sequence[tuple[str, str]]) -> str:
+    """Return rows of a name and what is said of it, below each other."""
+    width = max(len(name) for name, _ in rows) + 2
+    return "\n".join(f"{name:{width}}{said}".rstrip() for name, said in rows)
+
+
+def as_json(values: Mapping[str, Any]) -> str:
+    """Return values as JSON; what has no form there becomes text."""
+    return json.dumps(values, indent=2, default=str)
+
+
+def duration(seconds: float) -> str:
+    """Return seconds in the words of a reader."""
+    whole = round(seconds)
+    hours, minutes = divmod(whole // 60, 60)
+    if hours:
+        return f"{hours:,} h {minutes} min"
+    return f"{minutes} min {whole % 60} s" if minutes else f"{seconds:.1f} s"

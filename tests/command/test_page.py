@@ -1,0 +1,47 @@
+"""What the page on the commands shows, run as a reader types it."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from typing import TYPE_CHECKING
+
+import pytest
+from pages import ROOT
+
+from gemini_embed.__main__ import main
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from gemini_embed.standin import Standin
+
+PAGE = (ROOT / "docs/commands.md").read_text(encoding="utf-8")
+SHOWN = re.findall(r"^python -m gemini_embed (.+)$", PAGE, re.MULTILINE)
+
+
+@pytest.mark.parametrize("command", SHOWN)
+def test_each_command_of_the_page_works(
+    command: str, server: Standin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reader with a corpus and a key types it, and it ends well."""
+    files = {
+        "corpus.txt": "one\ntwo\n",
+        "corpus.jsonl": '{"body": "one"}\n',
+        "corpus.csv": "id,text\n1,one\n",
+        "folder/one.txt": "one",
+    }
+    (tmp_path / "folder").mkdir()
+    for name, held in files.items():
+        (tmp_path / name).write_text(held, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    for name, value in {
+        "GEMINI_API_KEY": "a-key",
+        "GOOGLE_GEMINI_BASE_URL": server.url,
+        "XDG_CACHE_HOME": str(tmp_path / "home"),
+        "LOCALAPPDATA": str(tmp_path / "home"),
+    }.items():
+        monkeypatch.setenv(name, value)
+
+    assert main(shlex.split(command)) == 0
+    assert server.log == [] or command.startswith("doctor")
