@@ -33,9 +33,14 @@ class Telemetry:
         monkeypatch.setattr(metrics, "get_meter_provider", lambda: self.meters)
 
     @property
+    def all_spans(self) -> list[Any]:
+        """The spans that have ended."""
+        return list(self._exporter.get_finished_spans())
+
+    @property
     def spans(self) -> list[Any]:
-        """The spans that have ended, but for those of the program itself."""
-        return [s for s in self._exporter.get_finished_spans() if s.kind.name == "CLIENT"]
+        """Those of gemini-embed."""
+        return [s for s in self.all_spans if s.instrumentation_scope.name == "gemini_embed"]
 
     @property
     def span(self) -> Any:
@@ -45,15 +50,17 @@ class Telemetry:
 
     def points(self, name: str) -> list[Any]:
         """Return what was measured under a name: a point for each set of attributes."""
+        return [point for m in self._metrics() if m.name == name for point in m.data.data_points]
+
+    @property
+    def measured(self) -> set[str]:
+        """The names under which something was measured."""
+        return {metric.name for metric in self._metrics()}
+
+    def _metrics(self) -> list[Any]:
         data = self._reader.get_metrics_data()
-        return [
-            point
-            for resource in (data.resource_metrics if data else ())
-            for scope in resource.scope_metrics
-            for metric in scope.metrics
-            if metric.name == name
-            for point in metric.data.data_points
-        ]
+        scopes = [s for r in (data.resource_metrics if data else ()) for s in r.scope_metrics]
+        return [metric for scope in scopes for metric in scope.metrics]
 
     def __str__(self) -> str:
         """All of it as it would be exported."""
