@@ -6,6 +6,7 @@ Sends nothing.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from gemini_embed.ask import Backend
@@ -104,7 +105,7 @@ class Configured(Options):
             self._settled = service_of(self, self._row, self._elsewhere, self._backend.name)
         return self._settled
 
-    @property
+    @cached_property
     def _address(self) -> str | None:
         """The address that is asked, as far as it is known before anything is sent."""
         if self._elsewhere is not None:
