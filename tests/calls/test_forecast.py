@@ -37,14 +37,22 @@ class Line:
         self.texts = self.tokens = self.requests = 0
         self.ended_at = 0.0
 
-    async def send(self, batch: Batch, _: Ask) -> Answer:
+    async def send(self, batch: Batch, ask: Ask) -> Answer:
+        assert ask.dimension == DIMENSION
         self.requests += 1
         tokens = round(self._ratio * batch.tokens)
         await asyncio.sleep(self._latency / 2)
         over = self._quota.take(len(batch), tokens, now())
         await asyncio.sleep(self._latency / 2)
         if over is not None:
-            raise QuotaExceededError("429", status=429, retry_after=over.delay)
+            (broken, *_) = over.violations
+            raise QuotaExceededError(
+                "429",
+                status=429,
+                retry_after=over.delay,
+                quota_id=broken.quota_id,
+                quota_value=broken.limit,
+            )
         self.texts += len(batch)
         self.tokens += tokens
         self.ended_at = now()
@@ -125,4 +133,16 @@ def test_what_was_sent_a_moment_ago_counts() -> None:
     said, result, seconds = both(texts, line, before=before, quota=Quota(100))
 
     assert said.requests == result.usage.requests == 6  # 40, 60, 40, ...
+    assert said.seconds == pytest.approx(seconds, rel=0.1)
+
+
+@pytest.mark.parametrize("limits", [(100, None), (None, 1_000)], ids=str)
+def test_a_limit_that_was_learned_counts(limits: tuple[int | None, int | None]) -> None:
+    """After a refusal that named the limit, a forecast knows it, too."""
+    texts = [f"text {i:04}" for i in range(500)]
+    line = Line(QuotaLimits(requests=limits[0], tokens=limits[1]))
+
+    said, result, seconds = both(texts, line, before=[f"other {i}" for i in range(300)])
+
+    assert said.requests == result.usage.requests
     assert said.seconds == pytest.approx(seconds, rel=0.1)
