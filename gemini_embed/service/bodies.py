@@ -7,15 +7,17 @@ costs more than reading the answer does, and knows one task and one title a requ
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from gemini_embed.contents import Content
 from gemini_embed.models import MODELS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from gemini_embed.ask import Ask
-    from gemini_embed.contents import Content
+    from gemini_embed.contents import TaskType
 
 
 def is_certain(ask: Ask) -> bool:
@@ -28,8 +30,13 @@ def is_certain(ask: Ask) -> bool:
 
 def body_of(contents: Iterable[Content], ask: Ask) -> dict[str, Any]:
     """Return what differs from text to text: the SDK adds what a body holds beside it."""
-    name, entry = _ENTRIES[ask.backend.name, ask.route.method]
-    return {name: [_without_none(entry(content, ask)) for content in contents]}
+    name, entry, written = _ENTRIES[ask.backend.name, ask.route.method]
+
+    @cache  # most contents of a batch differ in their text alone
+    def like(task_type: TaskType | None, title: str | None) -> dict[str, Any]:
+        return _without_none(entry(Content.of("", task_type, title), ask))
+
+    return {name: [{**like(c.task_type, c.title), "content": written(c)} for c in contents]}
 
 
 def as_json(content: Content) -> dict[str, Any]:
@@ -74,11 +81,19 @@ def _predicted(content: Content, _: Ask) -> dict[str, Any]:
     return {"content": content.text, "task_type": content.task_type, "title": content.title}
 
 
-_ENTRIES: dict[tuple[str, str], tuple[str, Callable[[Content, Ask], dict[str, Any]]]] = {
-    ("gemini", "batchEmbedContents"): ("requests", _on_gemini),
-    ("vertex", "batchEmbedContents"): ("requests", _on_vertex),
-    ("vertex", "predict"): ("instances", _predicted),
+def _text(content: Content) -> str:
+    return content.text
+
+
+_ENTRIES: dict[
+    tuple[str, str],
+    tuple[str, Callable[[Content, Ask], dict[str, Any]], Callable[[Content], Any]],
+] = {
+    ("gemini", "batchEmbedContents"): ("requests", _on_gemini, as_json),
+    ("vertex", "batchEmbedContents"): ("requests", _on_vertex, as_json),
+    ("vertex", "predict"): ("instances", _predicted, _text),
 }
+"""How a body names its entries, an entry, and what it holds as `content`."""
 
 
 def _without_none(fields: dict[str, Any]) -> dict[str, Any]:
