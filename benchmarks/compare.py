@@ -15,7 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import cached, environments, plot, report, speed, trouble
+from benchmarks import cached, environments, plot, report, speed, traced, trouble
 from benchmarks.field import Bench, Crew
 from benchmarks.quotas.section import quotas
 from benchmarks.results import Section
@@ -36,6 +36,7 @@ SECTIONS: dict[str, Callable[[Bench], Section]] = {
     "quotas": quotas,
     "storm": trouble.storm,
     "cache": cached.cache,
+    "traces": traced.traces,
     "import": speed.imports,
     "first-call": speed.first_call,
 }

@@ -87,13 +87,16 @@ class CallSpan:
 
     def _finish(self, error: BaseException | None) -> None:
         sums = self._sums
-        self._span.set_attribute("gemini_embed.requests", sums.requests)
-        self._span.set_attribute("gemini_embed.cached", sums.cached)
+        told: dict[str, AttributeValue] = {
+            "gemini_embed.requests": sums.requests,
+            "gemini_embed.cached": sums.cached,
+        }
         if sums.tokens is not None:
-            self._span.set_attribute("gen_ai.usage.input_tokens", sums.tokens)
+            told["gen_ai.usage.input_tokens"] = sums.tokens
         if error is not None:
-            self._span.set_attribute("error.type", _type_of(error))
+            told["error.type"] = _type_of(error)
             self._span.set_status(Status(StatusCode.ERROR, kind_of(error)))
+        self._span.set_attributes(told)
 
 
 def are_wanted() -> bool:

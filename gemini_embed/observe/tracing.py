@@ -168,18 +168,21 @@ def _end(traces: Sequence[Trace], error: BaseException | None) -> None:
 def _wanted_spans() -> Any:
     """Return our part for OpenTelemetry, if the program has set OpenTelemetry up."""
     if "opentelemetry.trace" in sys.modules or "opentelemetry.metrics" in sys.modules:
-        spans = _loaded("spans")
-        if spans is not None and spans.are_wanted():
-            return spans
+        return _wanted("spans")
     return None
 
 
 def _wanted_runs() -> Any:
     """Return our part for LangSmith, if its tracing is on here."""
-    if "langsmith" in sys.modules:
-        runs = _loaded("runs")
-        if runs is not None and runs.are_wanted():
-            return runs
+    return _wanted("runs") if "langsmith" in sys.modules else None
+
+
+def _wanted(name: str) -> Any:
+    """Return a part of ours, if the library that it is for is in use."""
+    with harmless():
+        part = _loaded(name)
+        if part is not None and part.are_wanted():
+            return part
     return None
 
 

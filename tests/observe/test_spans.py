@@ -363,11 +363,19 @@ class Broken(TracerProvider):
         raise RuntimeError("a provider that does not work")
 
 
+def none_at_all() -> Any:
+    raise RuntimeError("a provider that does not work")
+
+
+@pytest.mark.parametrize("provider", [Broken, none_at_all])
 def test_what_is_wrong_with_a_provider_costs_no_vector(
-    embedder: Maker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    embedder: Maker,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    provider: Callable[[], Any],
 ) -> None:
     """The call goes on without a trace, and a warning says so."""
-    monkeypatch.setattr(trace, "get_tracer_provider", Broken)
+    monkeypatch.setattr(trace, "get_tracer_provider", provider)
 
     result = embedder().embed(["a"], role="query")
 
