@@ -22,6 +22,7 @@ from gemini_embed.models import NEWEST, TEXTS_PER_REQUEST, Normalize
 from gemini_embed.observe.events import Retry  # noqa: TC001 - likewise
 from gemini_embed.options import OPTIONS, CallOptions, check_picklable, meant_by_first_release
 from gemini_embed.options.checks import number, refuse_unknown, whole
+from gemini_embed.pacing.day import OnDailyQuota  # noqa: TC001 - likewise
 from gemini_embed.pacing.quota import Quota  # noqa: TC001 - likewise
 from gemini_embed.redaction import ShownUrl, forgetful, shown_url
 
@@ -83,6 +84,7 @@ class OptionFields(BaseModel):
     deadline: float | None = None
     max_retries: int | None = None
     max_wait: float | None = 300.0
+    on_daily_quota: OnDailyQuota = "error"
     retry_min_seconds: float = 1.0
     retry_max_seconds: float = 60.0
     retry_exponential_base: float = 2.0
@@ -90,6 +92,7 @@ class OptionFields(BaseModel):
     quota: SkipJsonSchema[Quota | None] = Field(default=None, exclude=True)
     requests_per_minute: int | None = None
     tokens_per_minute: int | None = None
+    requests_per_day: int | None = None
     cache: AnyCache = Field(default=None, exclude=True)
     cache_full_dimension: bool = False
     base_url: ShownUrl | None = None
@@ -128,10 +131,12 @@ class OptionArgs(TypedDict, total=False):
     deadline: float | None
     max_retries: int | None
     max_wait: float | None
+    on_daily_quota: OnDailyQuota
     on_retry: Callable[[Retry], None] | None
     quota: Quota | None
     requests_per_minute: int | None
     tokens_per_minute: int | None
+    requests_per_day: int | None
     cache: AnyCache
     cache_full_dimension: bool
     base_url: str | None

@@ -30,7 +30,7 @@ from gemini_embed.pacing.quota import Quota
 from gemini_embed.prices import price_of
 from gemini_embed.redaction import forgetful
 from gemini_embed.results import Usage, Wanted, warn_of_truncated
-from gemini_embed.service.access import access_of
+from gemini_embed.service.access import access_of, account_of
 from gemini_embed.service.backend import sdk_version
 from gemini_embed.tasks import TITLED, Role, content_for, parse_task_type, task_for
 
@@ -64,7 +64,11 @@ class GeminiEmbedder(Configured, Closing):
         super().__post_init__()
         drawn_by = [getattr(self, name) for name in _OF_THE_QUOTA]
         if self._shared is None or self._shared[0] != drawn_by:
-            quota = self.quota or Quota(self.requests_per_minute, self.tokens_per_minute)
+            quota = self.quota or Quota(
+                self.requests_per_minute,
+                self.tokens_per_minute,
+                requests_per_day=self.requests_per_day,
+            )
             self._shared: tuple[list[Any], Quota] = drawn_by, quota
         self._engine: Engine | None = None
         self._given: dict[str, Any] | None = None  # what an adapter made it of
@@ -213,6 +217,7 @@ class GeminiEmbedder(Configured, Closing):
             batch_size=min(batch_size or self.batch_size or TEXTS_PER_REQUEST, ask.route.texts),
             max_retries=MAX_RETRIES[role] if self.max_retries is None else self.max_retries,
             max_wait=self.max_wait,
+            on_daily_quota=self.on_daily_quota,
             deadline=self.deadline,
             started_at=loop.now(),
             rate_limiter=rate_limiter,
@@ -296,6 +301,7 @@ class GeminiEmbedder(Configured, Closing):
             access = access_of(self, self._backend, self._elsewhere)
             identity = await identify(access)
         if not self._has_engine():  # others may have come first while credentials were looked for
+            cache, account = self._cache, account_of(access, identity, self._service)
             self._engine = Engine(
                 Transport(access, identity),
                 quota=self._quota,
@@ -303,8 +309,9 @@ class GeminiEmbedder(Configured, Closing):
                 backoff=Backoff(
                     self.retry_min_seconds, self.retry_max_seconds, self.retry_exponential_base
                 ),
-                cache=self._cache,
+                cache=cache,
                 observers=[] if self.on_retry is None else [RetryHook(self.on_retry)],
+                day_book=None if cache is None else cache.day_book(account),
             )
         assert self._engine is not None  # noqa: S101 - made above
         return self._engine
@@ -362,6 +369,7 @@ _whole = optional(whole(1))
 _OF_THE_QUOTA = (
     *("model", "behaves_like", "api_key", "vertexai", "project", "location", "credentials"),
     *("base_url", "client", "quota", "requests_per_minute", "tokens_per_minute"),
+    "requests_per_day",
 )
 """The options that say which quota it is: Google has one for each model and project."""
 

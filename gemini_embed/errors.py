@@ -201,6 +201,8 @@ class QuotaExceededError(RequestError):
 class DailyQuotaError(QuotaExceededError):
     """The day's quota is used up, or there is none at all.
 
+    The service said so, or it is known without asking: `status` is None then.
+
     Attributes:
         resets_at: When it resets, at midnight Pacific time; None where the quota is zero.
     """
@@ -212,6 +214,10 @@ class DailyQuotaError(QuotaExceededError):
             return super()._notes()
         reset = f"the day's quota resets at midnight Pacific, {self.resets_at:%Y-%m-%d %H:%M %Z}"
         return [reset, *super()._notes()]
+
+    def _finished(self) -> str:
+        finished = super()._finished()
+        return finished and f"{finished}, {self.total - len(self.partial)} are left"
 
 
 class ServiceUnavailableError(RequestError):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from benchmarks.quotas.virtual_time import now, run
+from benchmarks.quotas.virtual_time import MIDNIGHT, now, run, wall
 from gemini_embed.ask import Ask, Backend
 from gemini_embed.ask import Service as AskedService
 from gemini_embed.calls.engine import Engine
@@ -23,6 +25,7 @@ from gemini_embed.pacing.backoff import Backoff
 from gemini_embed.pacing.quota import Quota
 from gemini_embed.results import Wanted
 from gemini_embed.service.answer import Answer
+from gemini_embed.service.refusals import refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -32,9 +35,21 @@ if TYPE_CHECKING:
     from gemini_embed.observe.events import Retry
     from gemini_embed.results import EmbeddingResult
 
-__all__ = ["Service", "assert_right", "engine", "now", "request", "run", "vector"]
+__all__ = [
+    "MIDNIGHT",
+    "Service",
+    "assert_right",
+    "engine",
+    "now",
+    "request",
+    "run",
+    "vector",
+    "wall",
+]
 
 DIMENSION = 4
+
+PACIFIC = ZoneInfo("America/Los_Angeles")
 
 
 def vector(text: str) -> list[float]:
@@ -46,11 +61,12 @@ def vector(text: str) -> list[float]:
 class Service:
     """A service with a quota on texts in any `period` seconds, counted somewhere on the way.
 
-    It answers each text with its own vector. `trouble` may raise instead, or return how
-    long the way there and back takes.
+    And one on texts in a day, `per_day`. It answers each text with its own vector. `trouble` may
+    raise instead, or return how long the way there and back takes.
     """
 
     limit: float = float("inf")
+    per_day: float = float("inf")
     period: float = 60.0
     named: bool = False
     trouble: Callable[[Batch], tuple[float, float] | GeminiEmbedError] = lambda _: (0.05, 0.05)
@@ -59,6 +75,8 @@ class Service:
     batches: list[Batch] = field(default_factory=list)
     under_way: int = 0
     most_under_way: int = 0
+    days: Counter[str] = field(default_factory=Counter)
+    clock: Callable[[], float] = wall
     _window: deque[tuple[float, int]] = field(default_factory=deque)
 
     async def send(self, batch: Batch, ask: Ask) -> Answer:
@@ -87,7 +105,12 @@ class Service:
         while self._window and self._window[0][0] <= now() - self.period:
             self._window.popleft()
         used = sum(amount for _, amount in self._window)
+        today = f"{datetime.fromtimestamp(self.clock(), PACIFIC):%Y-%m-%d}"
+        if self.days[today] + texts > self.per_day:
+            self.refused.append((now(), texts))
+            raise refusal(429, spent(self.per_day if self.named else None))
         if used + texts <= self.limit:
+            self.days[today] += texts
             self._window.append((now(), texts))
             self.counted.append((now(), texts))
             return
@@ -114,6 +137,15 @@ class Service:
         )
 
 
+def spent(limit: float | None) -> dict[str, Any]:
+    """Return the body of a 429 for a day's quota; its delay means nothing."""
+    violation = {"quotaId": "EmbedContentRequestsPerDayPerUserPerProjectPerModel-FreeTier"}
+    if limit is not None:
+        violation["quotaValue"] = f"{limit:.0f}"
+    retry = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "18s"}
+    return {"error": {"details": [{"violations": [violation]}, retry]}}
+
+
 def engine(
     service: Service, *, on_retry: Callable[[Retry], None] | None = None, **options: Any
 ) -> Engine:
@@ -121,6 +153,7 @@ def engine(
     observers = [] if on_retry is None else [RetryHook(on_retry)]
     usual = {"quota": Quota(), "max_concurrency": 8, "backoff": Backoff(), "observers": observers}
     given: dict[str, Any] = {**usual, **options}
+    given["quota"].daily.clock = wall
     return Engine(service, **given)
 
 

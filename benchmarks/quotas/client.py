@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from benchmarks.quotas.scenarios import BATCH, WIDTH
+from benchmarks.quotas.virtual_time import wall
 from gemini_embed.ask import Ask, Backend, Service
 from gemini_embed.calls.engine import Engine
 from gemini_embed.calls.policy import MAX_RETRIES, CallPolicy
@@ -61,6 +62,7 @@ class Client:
             output_dimensionality=DIMENSION,
         )
         self.quota = Quota(requests, tokens, period)
+        self.quota.daily.clock = wall
         self._engine = Engine(
             sender,
             quota=self.quota,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import selectors
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
+from zoneinfo import ZoneInfo
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -31,6 +33,15 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
     loop.time = lambda: clock.now  # type: ignore[method-assign] # the loop's own seam
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
         return runner.run(coroutine)
+
+
+MIDNIGHT = datetime(2026, 11, 20, tzinfo=ZoneInfo("America/Los_Angeles")).timestamp()
+"""What the clock on the wall shows when virtual time begins: Google's days begin then."""
+
+
+def wall() -> float:
+    """Return seconds since the epoch, in the running loop's time."""
+    return MIDNIGHT + now()
 
 
 def now() -> float:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from gemini_embed.cache.keys import Cache
+    from gemini_embed.pacing.counting import Book
 
 T = TypeVar("T")
 
@@ -60,6 +61,11 @@ class GuardedCache:
             ConfigurationError: It can never be written as it is configured.
         """
         self._do(_WRITING, self._cache.set_many, pairs)
+
+    def day_book(self, account: str) -> Book | None:
+        """Return where texts of a day are counted; None where the cache is no file of ours."""
+        make = getattr(self._cache, "day_book", None)
+        return None if make is None else make(account)
 
     def tell_late(self, *, reading: bool) -> None:
         """Warn that the cache gave no answer before the deadline of a call."""

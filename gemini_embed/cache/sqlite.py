@@ -14,6 +14,7 @@ from weakref import WeakSet
 
 from gemini_embed.background import process
 from gemini_embed.background.threads import begin
+from gemini_embed.cache.days import DayBook
 from gemini_embed.cache.file import BRIEFLY, Handle, Past
 from gemini_embed.cache.paths import absolute, default_path
 from gemini_embed.errors import ConfigurationError
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     import sqlite3
     import threading
     from collections.abc import Callable, Generator, Iterator, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
 DEFAULT_MAX_BYTES = 4 * 2**30
@@ -250,6 +252,13 @@ class SQLiteCache:
                 "INSERT OR REPLACE INTO uses SELECT id, ? FROM vectors WHERE id = ?",
                 [(today, number) for number in numbers],
             )
+
+    def day_book(self, account: str) -> DayBook:
+        """Return where the texts that an account sends in a day are counted, in the same file."""
+        return DayBook(account, self._writing)
+
+    def _writing(self, patience: float) -> AbstractContextManager[sqlite3.Connection]:
+        return self._used(self._writer, patience)
 
     def stats(self) -> Stats:
         """Return what the file holds.

@@ -9,7 +9,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from gemini_embed.cache.lookup import Lookup
-from gemini_embed.calls.failures import all_rejected, with_batch, with_outcome
+from gemini_embed.calls.failures import all_rejected, spent_day, with_batch, with_outcome
 from gemini_embed.calls.inquiry import Blame
 from gemini_embed.calls.outbox import Outbox
 from gemini_embed.calls.plan import places_of
@@ -51,7 +51,11 @@ class Call:
         self.sink = sink
         self.watch = watch
         self.outbox = Outbox(
-            ask, batch_size=policy.batch_size, quota=quota, on_wait=self._wait_for_quota
+            ask,
+            batch_size=policy.batch_size,
+            quota=quota,
+            on_wait=self._wait_for_quota,
+            on_spent_day=self._wait_for_day,
         )
         self.error: BaseException | None = None
         self.last_failure: GeminiEmbedError | None = None
@@ -172,6 +176,18 @@ class Call:
         self._tell_wait(
             seconds, f"for the quota of {self.ask.model.name}: {self._quota.description}"
         )
+
+    def _wait_for_day(self, seconds: float) -> None:
+        """Wait until the day's quota resets, or end: as the caller chose."""
+        daily, model = self._quota.daily, self.ask.model
+        now = daily.clock()
+        error = spent_day(model, daily.described(now), daily.resets_at(now))
+        if self.policy.on_daily_quota == "error":
+            self.stop(error)
+            return
+        self.last_failure = error
+        self.accepted_at = asyncio.get_running_loop().time()  # until then it waited for others
+        self._tell_wait(seconds, f"for the daily quota of {model.name}: {daily.described(now)}")
 
     def _tell_wait(self, seconds: float, reason: str) -> None:
         now = asyncio.get_running_loop().time()

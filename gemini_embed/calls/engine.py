@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from gemini_embed.contents import Batch, Content
     from gemini_embed.observe.watch import Observer
     from gemini_embed.pacing.backoff import Backoff
+    from gemini_embed.pacing.counting import Book
     from gemini_embed.pacing.gate import Pass
     from gemini_embed.pacing.quota import Quota
     from gemini_embed.service.answer import Answer
@@ -69,10 +70,12 @@ class Engine:
         backoff: Backoff,
         cache: GuardedCache | None = None,
         observers: Sequence[Observer] = (),
+        day_book: Book | None = None,
     ) -> None:
         self.loop = asyncio.get_running_loop()
         self._transport = transport
         self._gate = gate_of(quota)
+        self._gate.day.book = self._gate.day.book or day_book
         self._lane = Lane(max_concurrency)
         self._backoff = backoff
         self._cache = cache
@@ -166,9 +169,10 @@ class Engine:
         batch = admitted.batch
         if call.policy.rate_limiter is not None:
             await self._let_pass(call.policy.rate_limiter)
-            if call.error is not None:
-                self._gate.unsent(admitted)
-                return
+        if call.error is not None or not await self._gate.day.take(admitted.taken):
+            call.outbox.put_back(batch)
+            self._gate.unsent(admitted)
+            return
         passed = call.outbox.passed
         try:
             answer = await self._send(batch, call)
@@ -180,7 +184,12 @@ class Engine:
                 used=call.sink.dimension,
             )
         except QuotaExceededError as error:
-            if verdict(error) is Verdict.STOP:
+            found = verdict(error)
+            if found is Verdict.NEXT_DAY:
+                await self._wait_for_day(admitted, error, call)
+                return
+            await self._gate.day.give_back(admitted.taken)
+            if found is Verdict.STOP:
                 raise call.about(batch, error) from error.__cause__
             self._wait_for_quota(admitted, error, call)
         except GeminiEmbedError as error:
@@ -234,6 +243,17 @@ class Engine:
         call.outbox.put_back(replace(batch, attempts=attempts))
         call.note_retry(batch, error, wait, quota=True)
         self._gate.wake()
+
+    async def _wait_for_day(self, admitted: Pass, error: QuotaExceededError, call: Call) -> None:
+        """Send the batch again on the next day, if the caller waits so long."""
+        await self._gate.day.refuse(admitted.taken, error.quota_value)
+        if call.policy.on_daily_quota == "error":
+            call.stop(error)
+        else:
+            call.outbox.put_back(admitted.batch)
+            wait = self._gate.quota.daily.wait(self._gate.quota.daily.clock())
+            call.note_retry(admitted.batch, error, wait, quota=True)
+        self._gate.unsent(admitted)
 
     async def _recover(
         self, batch: Batch, error: GeminiEmbedError, call: Call, *, passed: int

@@ -25,10 +25,12 @@ from gemini_embed.service.refusals import model_not_served
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from gemini_embed.ask import Ask
     from gemini_embed.calls.sink import Sink
     from gemini_embed.contents import Batch
+    from gemini_embed.models import Model
     from gemini_embed.tasks import Role
 
 
@@ -38,11 +40,12 @@ class Verdict(Enum):
     RETRY = "it may go well another time, and `max_retries` times is enough"
     WAIT = "a quota is full and will empty; that is not the batch's fault, nor a retry"
     ASK = "one of its texts may be to blame, or their number, or none of them"
+    NEXT_DAY = "the day's quota is used up; what happens then is the caller's choice"
     STOP = "it will not go well, for this batch or any other"
 
 
 VERDICTS: tuple[tuple[type[GeminiEmbedError], Verdict], ...] = (
-    (DailyQuotaError, Verdict.STOP),
+    (DailyQuotaError, Verdict.NEXT_DAY),
     (QuotaExceededError, Verdict.WAIT),
     (ServiceUnavailableError, Verdict.RETRY),
     (BadResponseError, Verdict.RETRY),
@@ -60,11 +63,16 @@ _OF_THE_SERVICE = "FAILED_PRECONDITION"
 def verdict(error: GeminiEmbedError) -> Verdict:
     """Return what to do about an error."""
     found = next((v for error_class, v in VERDICTS if isinstance(error, error_class)), None)
-    if found is Verdict.WAIT:
-        return Verdict.WAIT if cast("QuotaExceededError", error).can_pass else Verdict.STOP
+    if found in {Verdict.WAIT, Verdict.NEXT_DAY}:
+        return found if _can_pass(cast("QuotaExceededError", error)) else Verdict.STOP
     if found is None and isinstance(error, RequestError) and error.reason != _OF_THE_SERVICE:
         return Verdict.ASK if error.status in _OF_WHAT_IT_HOLDS else Verdict.STOP
     return found or Verdict.STOP
+
+
+def _can_pass(error: QuotaExceededError) -> bool:
+    is_none_at_all = isinstance(error, DailyQuotaError) and error.resets_at is None
+    return error.can_pass and not is_none_at_all
 
 
 LONGEST_IDLE = 600.0
@@ -87,6 +95,12 @@ def is_hopeless(
         return idle > LONGEST_IDLE
     must_answer = role == "query" or not max_retries
     return attempts > max_retries and (must_answer or idle > LONGEST_IDLE)
+
+
+def spent_day(model: Model, known: str, resets_at: datetime) -> DailyQuotaError:
+    """Return the error of a day's quota that is known to be used up; nobody was asked."""
+    summary = f"the daily quota of {model.name} is used up ({known})"
+    return DailyQuotaError(summary, resets_at=resets_at)
 
 
 def exceeds(wait: float | None, max_wait: float | None) -> bool:

@@ -96,7 +96,13 @@ def forecast(
 def _rehearsed(begin: Beginning, ask: Ask, policy: CallPolicy, width: int) -> tuple[int, float]:
     """Play the call through, and return its requests and seconds."""
     quota, now, requests = begin.quota, begin.now, 0
-    outbox = Outbox(ask, batch_size=policy.batch_size, quota=quota, on_wait=lambda _: None)
+    outbox = Outbox(
+        ask,
+        batch_size=policy.batch_size,
+        quota=quota,
+        on_wait=lambda _: None,
+        on_spent_day=lambda _: None,
+    )
     outbox.add(dict.fromkeys(begin.unknown, (0,)), is_last=True)
     under_way: deque[tuple[float, Sent]] = deque()  # when each ends, in the order of their ends
     while under_way or not outbox.is_empty():

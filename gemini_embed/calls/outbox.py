@@ -26,14 +26,22 @@ class Outbox:
         batch_size: Contents in one request, at most.
         quota: The quota of the gate.
         on_wait: Called with the seconds that the next request waits for the quota.
+        on_spent_day: Called with the seconds until the day's quota resets, when it is used up.
     """
 
     def __init__(
-        self, ask: Ask, *, batch_size: int, quota: Quota, on_wait: Callable[[float], None]
+        self,
+        ask: Ask,
+        *,
+        batch_size: int,
+        quota: Quota,
+        on_wait: Callable[[float], None],
+        on_spent_day: Callable[[float], None],
     ) -> None:
         self._route = ask.route
         self._quota = quota
         self._on_wait = on_wait
+        self._on_spent_day = on_spent_day
         self._plan = Plan()
         self._diagnosis = Diagnosis(ask, self._plan, batch_size=batch_size)
         self._is_whole = False
@@ -59,6 +67,10 @@ class Outbox:
     def note_wait(self, seconds: float) -> None:
         """Pass on that the next request waits for the quota."""
         self._on_wait(seconds)
+
+    def note_spent_day(self, seconds: float) -> None:
+        """Tell that nothing is sent before the day's quota resets."""
+        self._on_spent_day(seconds)
 
     def estimate_next(self) -> int:
         """Return about how many tokens the next content has; 0 where tokens are not limited."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from gemini_embed.pacing.day import OnDailyQuota
     from gemini_embed.tasks import Role
 
 MAX_RETRIES: dict[Role, int] = {"document": 6, "query": 2}
@@ -23,6 +24,7 @@ class CallPolicy:
         batch_size: Texts in one request, at most.
         max_retries: Further attempts at a request that failed in a way that may pass.
         max_wait: Seconds that the service may ask to wait; None for any.
+        on_daily_quota: Whether it ends where the day's quota is used up, or waits for the next.
         deadline: Seconds that the call may take from `started_at` on; None for no limit.
         started_at: When it began, by the clock of the I/O thread.
         rate_limiter: Awaited before each request.
@@ -33,6 +35,7 @@ class CallPolicy:
     batch_size: int
     max_retries: int
     max_wait: float | None = 300.0
+    on_daily_quota: OnDailyQuota = "error"
     deadline: float | None = None
     started_at: float = 0.0
     rate_limiter: Callable[[], Awaitable[None]] | None = None

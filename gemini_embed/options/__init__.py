@@ -18,6 +18,7 @@ from gemini_embed.notices import warn
 from gemini_embed.options import checks
 from gemini_embed.options.checks import optional, whole
 from gemini_embed.options.client_args import check_client_args
+from gemini_embed.pacing.day import OnDailyQuota
 from gemini_embed.pacing.quota import Quota
 from gemini_embed.redaction import Url, forgetful
 from gemini_embed.service_address import read_address, sent_to
@@ -159,6 +160,12 @@ class Options:
     max_wait: float | None = field(default=300.0, metadata=_is(optional(checks.seconds)))
     """Seconds the service may ask to wait: more is an error that says how long. None for any."""
 
+    on_daily_quota: OnDailyQuota = field(
+        default="error", metadata=_is(checks.one_of(*get_args(OnDailyQuota)))
+    )
+    """What a call does when the day's quota is used up: `"error"`, with what was finished, or
+    `"wait"` for midnight Pacific time, when it resets, whatever `max_wait` says."""
+
     retry_min_seconds: float = field(default=1.0, metadata=_is(checks.number(0)))
     """Bound of the first random wait, where the service names none."""
 
@@ -182,6 +189,10 @@ class Options:
 
     tokens_per_minute: int | None = field(default=None, metadata=_is(optional(whole(1))))
     """Short for `Quota(tokens=...)`. A limit that is not given is learned."""
+
+    requests_per_day: int | None = field(default=None, metadata=_is(optional(whole(1))))
+    """Short for `Quota(requests_per_day=...)`: texts until midnight Pacific time. With a cache in
+    a file, all processes that use the file count together, and so do later runs."""
 
     cache: AnyCache = field(default=None, metadata=_is(optional(checks.path_or(_cache))))
     """Where vectors are kept and looked up: True for a per-user file, a path for a file of that
@@ -267,6 +278,7 @@ Options.__init__ = forgetful(  # type: ignore[method-assign] # a dataclass's own
     _with_defaults_of_the_class(Options.__init__)
 )
 
+_OF_A_QUOTA = ("requests_per_minute", "tokens_per_minute", "requests_per_day")
 _OF_VERTEX = ("vertexai", "project", "location", "credentials")
 _OF_A_CLIENT = ("base_url", "api_version", "additional_headers", "client_args")
 
@@ -282,8 +294,8 @@ def _check_combinations(options: Options) -> None:
     key = find_key(options.api_key)
     if options.credentials is not None and key is not None and key.is_own:
         raise ConfigurationError("give either api_key or credentials, not both")
-    if options.quota and (options.requests_per_minute or options.tokens_per_minute):
-        raise ConfigurationError("give either quota or requests_per_minute and tokens_per_minute")
+    if options.quota and (given := _given(options, _OF_A_QUOTA)):
+        raise ConfigurationError(f"give either quota or {', '.join(given)}")
     if options.retry_min_seconds > options.retry_max_seconds:
         raise ConfigurationError(
             "retry_min_seconds must be from 0 to retry_max_seconds: "

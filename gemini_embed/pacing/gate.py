@@ -13,9 +13,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 from weakref import WeakValueDictionary
 
+from gemini_embed.pacing.counting import DayCount
+
 if TYPE_CHECKING:
     from gemini_embed.contents import Batch
     from gemini_embed.errors import QuotaExceededError
+    from gemini_embed.pacing.day import Taken
     from gemini_embed.pacing.quota import Quota, Room
     from gemini_embed.pacing.window import Sent
 
@@ -48,6 +51,9 @@ class Source(Protocol):
     def note_wait(self, seconds: float) -> None:
         """Take note of how long its next request waits."""
 
+    def note_spent_day(self, seconds: float) -> None:
+        """Be told that nothing is sent for so long: the day's quota is used up."""
+
     def estimate_next(self) -> int:
         """Return about how many tokens the next text has."""
         ...
@@ -68,6 +74,7 @@ class Pass:
     batch: Batch
     lane: Lane
     sent: Sent
+    taken: Taken
     handed_back: bool = False
 
 
@@ -78,12 +85,14 @@ class Admitted(NamedTuple):
     sent: Sent
 
 
-def admit(source: Source, quota: Quota, now: float, *, is_query: bool) -> Admitted | float:
-    """Take the next batch of a source that is not empty, and count it.
+def admit(
+    source: Source, quota: Quota, now: float, *, is_query: bool, most: float = math.inf
+) -> Admitted | float:
+    """Take the next batch of a source that is not empty, with at most so many texts, and count it.
 
     Where there is no room, return the seconds until there may be: infinite until an answer.
     """
-    wanted, least_tokens = source.wanted(), source.estimate_next()
+    wanted, least_tokens = min(source.wanted(), most), source.estimate_next()
     room = quota.room(now, wanted=wanted, least_tokens=least_tokens, is_query=is_query)
     if room is None:
         return quota.wait(now, wanted=wanted, least_tokens=least_tokens, is_query=is_query)
@@ -103,13 +112,15 @@ class _Waiter:
 class Gate:
     """The queue in front of one quota.
 
-    What `enter` returns goes back through `answered`, `refused`, `failed` or `unsent`.
+    What `enter` returns goes back through `answered`, `refused`, `failed` or `unsent`. Just before
+    it is sent, `day.take` counts it for the day.
     """
 
     def __init__(self, quota: Quota) -> None:
         self.quota = quota
         self.loop = asyncio.get_running_loop()
         quota.adopt(self.loop.time())
+        self.day = DayCount(quota.daily)
         self._lanes: list[Lane] = []
         self._waiting: dict[Source, list[_Waiter]] = {}
         self._entered = 0
@@ -142,7 +153,7 @@ class Gate:
 
     def answered(self, admitted: Pass, *, tokens: int | None) -> None:
         """Hand a pass back: the request was answered."""
-        self._part(admitted)
+        self._part(admitted, answered=True)
         self.quota.accept(admitted.sent, self.loop.time(), tokens=tokens)
         self.wake()
 
@@ -176,7 +187,7 @@ class Gate:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        while (found := self._next()) is not None:
+        while not self._is_day_spent() and (found := self._next()) is not None:
             lane, waiter = found
             if waiter.source.is_empty():
                 self.dismiss(waiter.source)
@@ -186,6 +197,19 @@ class Gate:
                 waiter.admitted.set_result(admitted)
                 if waiter.source.is_empty():
                     self.dismiss(waiter.source)
+
+    def _is_day_spent(self) -> bool:
+        """Tell whether the day has no room now; if that is so until it ends, tell all who wait."""
+        wait = self.quota.daily.wait(self.quota.daily.clock())
+        if 0 < wait < math.inf:
+            for source in list(self._waiting):
+                if not source.is_empty():
+                    source.note_spent_day(wait)
+                if source.is_empty():
+                    self.dismiss(source)
+            if self._waiting:  # not for the whole time at once: machines sleep, and clocks are set
+                self._timer = self.loop.call_later(min(wait, _LONGEST_TIMER), self.wake)
+        return wait > 0
 
     def _next(self) -> tuple[Lane, _Waiter] | None:
         """Return who is next: the first urgent waiter, or else the first, of a lane with room."""
@@ -207,18 +231,20 @@ class Gate:
         return None
 
     def _admit(self, waiter: _Waiter, lane: Lane) -> Pass | None:
-        now = self.loop.time()
-        admitted = admit(waiter.source, self.quota, now, is_query=waiter.urgent)
+        now, daily = self.loop.time(), self.quota.daily
+        most = daily.room(daily.clock())
+        admitted = admit(waiter.source, self.quota, now, is_query=waiter.urgent, most=most)
         if not isinstance(admitted, Admitted):
             if admitted < math.inf:
                 waiter.source.note_wait(admitted)
                 self._timer = self.loop.call_later(min(admitted, _LONGEST_TIMER), self.wake)
             return None
         lane.under_way += 1
-        return Pass(admitted.batch, lane, admitted.sent)
+        return Pass(admitted.batch, lane, admitted.sent, daily.begin(len(admitted.batch)))
 
-    def _part(self, admitted: Pass) -> None:
+    def _part(self, admitted: Pass, *, answered: bool = False) -> None:
         admitted.handed_back = True
+        self.day.end(admitted.taken, answered=answered)
         lane = admitted.lane
         lane.under_way -= 1
         if not (lane.under_way or lane.urgent or lane.patient):

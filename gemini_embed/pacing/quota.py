@@ -9,24 +9,19 @@ from __future__ import annotations
 
 import math
 import os
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakValueDictionary
-from zoneinfo import ZoneInfo
 
 from gemini_embed.errors import ConfigurationError
+from gemini_embed.pacing.day import DailyLimit
 from gemini_embed.pacing.learning import PERIOD, Learning
 from gemini_embed.pacing.pacer import Pacer
 from gemini_embed.pacing.tokens import TokenRatio
 from gemini_embed.pacing.window import Window
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from gemini_embed.errors import QuotaExceededError
     from gemini_embed.pacing.window import Sent
-
-_PACIFIC = "America/Los_Angeles"
 
 _SHORTEST_WAIT = 0.1
 """Seconds: a refusal that says to come back at once is not taken at its word."""
@@ -86,6 +81,11 @@ class Quota:
         period: Seconds.
         query_reserve: The share of `requests` that a load leaves to queries, at least one text,
             while queries come: from 0 to 1.
+        requests_per_day: Texts in a day, which ends at midnight Pacific time. Nothing of them is
+            left to queries.
+
+    Attributes:
+        daily: What is known of the day's limit.
 
     Raises:
         ConfigurationError: A limit or a period that is not positive.
@@ -97,8 +97,10 @@ class Quota:
         tokens: int | None = None,
         period: float = 60.0,
         query_reserve: float = 0.02,
+        requests_per_day: int | None = None,
     ) -> None:
-        for name, value in (("requests", requests), ("tokens", tokens)):
+        counts = {"requests": requests, "tokens": tokens, "requests_per_day": requests_per_day}
+        for name, value in counts.items():
             if value is not None and (type(value) is not int or value < 1):
                 raise ConfigurationError(f"{name} must be a whole number from 1, not {value!r}")
         if not isinstance(period, int | float) or not 0 < period < math.inf:
@@ -109,6 +111,7 @@ class Quota:
         self.tokens = tokens
         self.period = period
         self.query_reserve = query_reserve
+        self.daily = DailyLimit(requests_per_day)
         self._name = os.urandom(16).hex()
         _in_use[self._name] = self
         self._ratio = TokenRatio()
@@ -127,10 +130,11 @@ class Quota:
         self._fits_at = math.inf  # when the service said that there is room, whatever it named
 
     def __repr__(self) -> str:
-        return f"Quota(requests={self.requests}, tokens={self.tokens}, period={self.period})"
+        daily = f", requests_per_day={self.daily.told}" if self.daily.told else ""
+        return f"Quota(requests={self.requests}, tokens={self.tokens}, period={self.period}{daily})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        limits = self.requests, self.tokens, self.period, self.query_reserve
+        limits = self.requests, self.tokens, self.period, self.query_reserve, self.daily.told
         return quota_named, (self._name, *limits)
 
     def __deepcopy__(self, memo: object) -> Quota:
@@ -374,12 +378,3 @@ def quota_named(name: str, *limits: Any) -> Quota:
         quota._name = name  # noqa: SLF001 - our own class
         quota = _in_use.setdefault(name, quota)
     return quota
-
-
-def next_reset(now: datetime) -> datetime:
-    """Return when daily quotas reset next: midnight Pacific time, as Google documents it.
-
-    https://ai.google.dev/gemini-api/docs/rate-limits
-    """
-    midnight = now.astimezone(ZoneInfo(_PACIFIC)).replace(hour=0, minute=0, second=0, microsecond=0)
-    return midnight + timedelta(days=1)

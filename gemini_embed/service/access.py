@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field, replace
+from hashlib import blake2b
 from itertools import chain
 from typing import TYPE_CHECKING, Any
+
+from pydantic import SecretStr
 
 from gemini_embed.ask import Service
 from gemini_embed.credentials import find_key
@@ -17,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from google import genai
-    from pydantic import SecretStr
 
     from gemini_embed.ask import Backend
     from gemini_embed.credentials import Key
@@ -135,6 +138,22 @@ def access_of(options: Options, backend: Backend, elsewhere: ServiceAddress | No
         client=options.client,
         fast_decode=options.fast_decode,
     )
+
+
+def account_of(access: Access, identity: Mapping[str, Any], service: Service) -> str:
+    """Return a name for what the service counts together, as far as is known: a project's model.
+
+    It shows neither key nor project. Two keys of one project have two names.
+    """
+    who = identity
+    if access.client is not None:  # there is no public way to ask it
+        inner = getattr(access.client, "_api_client", None)
+        who = {name: getattr(inner, name, None) for name in ("project", "location", "api_key")}
+    key = who.get("api_key")
+    plain = key.get_secret_value() if isinstance(key, SecretStr) else key
+    known = service.name, service.sent_model, access.backend.name, plain
+    named = json.dumps([*known, who.get("project"), who.get("location")], default=str)
+    return blake2b(named.encode(), digest_size=16).hexdigest()
 
 
 def _identity(options: Options, backend: Backend, key: Key | None) -> str:

@@ -23,7 +23,7 @@ from gemini_embed.errors import (
     ServiceUnavailableError,
 )
 from gemini_embed.models import MODELS, NEWEST, is_over, served_by
-from gemini_embed.pacing.quota import next_reset
+from gemini_embed.pacing.day import next_reset
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

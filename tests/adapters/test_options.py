@@ -81,6 +81,7 @@ OTHERWISE = {
     "max_retries": ("6, and 2 for queries", "what None comes to"),
     "requests_per_minute": ("learned", "what None comes to"),
     "tokens_per_minute": ("learned", "what None comes to"),
+    "requests_per_day": ("learned", "what None comes to"),
     "quota": ("learned", "what None comes to"),
     "cache": ("off", "what None comes to"),
     "cache_full_dimension": ("off", "as False is for `cache` beside it"),

@@ -135,7 +135,7 @@ NAMED: dict[str, Any] = {"indexes": (3, 4, 8), "total": 9}
             errors.DailyQuotaError("429", **NAMED, resets_at=FIELDS["resets_at"]),
             (
                 "429 (the day's quota resets at midnight Pacific, 2026-03-01 00:00 UTC, "
-                "3 texts between 3 and 8); 0 of 9 texts were finished"
+                "3 texts between 3 and 8); 0 of 9 texts were finished, 9 are left"
             ),
         ),
     ],

@@ -6,14 +6,13 @@ import copy
 import gc
 import math
 import pickle
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from gemini_embed import GeminiEmbedder, Quota
 from gemini_embed.errors import ConfigurationError, QuotaExceededError
-from gemini_embed.pacing.quota import Room, next_reset
+from gemini_embed.pacing.quota import Room
 from gemini_embed.pacing.window import Sent
 
 
@@ -290,20 +289,6 @@ def test_one_way_to_say_it() -> None:
     """A quota and its short forms contradict each other."""
     with pytest.raises(ConfigurationError, match="either quota or"):
         GeminiEmbedder(quota=Quota(), requests_per_minute=5)
-
-
-@pytest.mark.parametrize(
-    ("now", "reset"),
-    [
-        (datetime(2026, 11, 23, 5, 0, tzinfo=UTC), datetime(2026, 11, 23, 8, 0, tzinfo=UTC)),
-        (datetime(2026, 11, 23, 8, 0, tzinfo=UTC), datetime(2026, 11, 24, 8, 0, tzinfo=UTC)),
-        (datetime(2026, 7, 1, 6, 0, tzinfo=UTC), datetime(2026, 7, 1, 7, 0, tzinfo=UTC)),
-        (datetime(2026, 3, 8, 9, 0, tzinfo=UTC), datetime(2026, 3, 9, 7, 0, tzinfo=UTC)),
-    ],
-)
-def test_the_day_ends_at_midnight_pacific(now: datetime, reset: datetime) -> None:
-    """Summer time included."""
-    assert next_reset(now) == reset
 
 
 @pytest.mark.parametrize("limits", [{}, {"requests": 1000}, {"tokens": 1_000_000}])
