@@ -28,7 +28,9 @@ from gemini_embed.errors import (
 from gemini_embed.fingerprint import FingerprintMismatchError, check_fingerprint
 from gemini_embed.observe.events import Retry
 from gemini_embed.pacing.quota import Quota
-from gemini_embed.results import EmbeddingResult, Estimate, Usage
+from gemini_embed.prices import Price
+from gemini_embed.results import EmbeddingResult, Estimate
+from gemini_embed.usage import Usage
 from gemini_embed.version import __version__
 
 if TYPE_CHECKING:
@@ -50,6 +52,7 @@ __all__ = [
     "ModelNotFoundError",
     "ModelRetiredError",
     "NoVectorError",
+    "Price",
     "Quota",
     "QuotaExceededError",
     "RequestError",

@@ -20,16 +20,19 @@ from gemini_embed.fingerprint import HasFingerprint
 from gemini_embed.inputs import OnBlank, OnSurrogate, as_list
 from gemini_embed.models import NEWEST, TEXTS_PER_REQUEST, Normalize
 from gemini_embed.observe.events import Retry  # noqa: TC001 - likewise
+from gemini_embed.observe.meter import Metered
 from gemini_embed.options import OPTIONS, CallOptions, check_picklable, meant_by_first_release
 from gemini_embed.options.checks import number, refuse_unknown, whole
 from gemini_embed.pacing.day import OnDailyQuota  # noqa: TC001 - likewise
 from gemini_embed.pacing.quota import Quota  # noqa: TC001 - likewise
+from gemini_embed.prices import Price  # noqa: TC001 - likewise
 from gemini_embed.redaction import ShownUrl, forgetful, shown_url
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
     from typing import Self, Unpack
 
+    from gemini_embed.observe.meter import Meter
     from gemini_embed.options import AnyCache, AnyClient, AnyCredentials
     from gemini_embed.results import ListedResult
 else:  # the core checks them; pydantic would need the SDK and google-auth to do so
@@ -93,6 +96,7 @@ class OptionFields(BaseModel):
     requests_per_minute: int | None = None
     tokens_per_minute: int | None = None
     requests_per_day: int | None = None
+    prices: SkipJsonSchema[Mapping[str, Price] | None] = Field(default=None, exclude=True)
     cache: AnyCache = Field(default=None, exclude=True)
     cache_full_dimension: bool = False
     base_url: ShownUrl | None = None
@@ -137,6 +141,7 @@ class OptionArgs(TypedDict, total=False):
     requests_per_minute: int | None
     tokens_per_minute: int | None
     requests_per_day: int | None
+    prices: Mapping[str, Price] | None
     cache: AnyCache
     cache_full_dimension: bool
     base_url: str | None
@@ -198,7 +203,7 @@ def _is_dump_of_first_release(options: Mapping[str, Any]) -> bool:
     return always <= options.keys() and "on_surrogate" not in options
 
 
-class Adapted(Closing):
+class Adapted(Closing, Metered):
     """What an adapter does beside embedding; it comes first among the bases."""
 
     _spellings: ClassVar[Mapping[str, str]]
@@ -280,13 +285,16 @@ class Adapted(Closing):
     def _embedder(self) -> GeminiEmbedder:
         """The embedder of the core for the fields as they are now: they may be assigned any time.
 
-        A new one uses the quota of the last one, as `dataclasses.replace` would have it.
+        A new one counts on in the meter of the last one, and uses its quota as
+        `dataclasses.replace` would have it.
         """
         last, options = self._core, self._options
         if last is not None and last._given == options:
             return last
         made = GeminiEmbedder(**options | {"_shared": last and last._shared})
         made._given = options
+        if last is not None:
+            made._meter = last._meter
         self._core = made
         return made
 
@@ -301,6 +309,10 @@ class Adapted(Closing):
         core = self._embedder
         result: ListedResult = await core._arun(core._checked(texts, as_lists=True, **call))
         return result.lists
+
+    @property
+    def _metered_by(self) -> Meter:
+        return self._embedder._meter
 
     @property
     def fingerprint(self) -> str:

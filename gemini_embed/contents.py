@@ -160,6 +160,11 @@ class Batch:
         return sum(content.tokens for content in self.contents)
 
     @property
+    def most_tokens(self) -> int:
+        """How many tokens it can have, whatever its letters are."""
+        return sum(content.most_tokens for content in self.contents)
+
+    @property
     def letters(self) -> int:
         """How many letters it has: a body has more bytes."""
         return sum(content.letters for content in self.contents)
@@ -175,4 +180,4 @@ class Batch:
 
     def can_have(self, tokens: int) -> bool:
         """Tell whether it can have so many tokens: one each, and hardly more than bytes."""
-        return len(self) <= tokens <= sum(content.most_tokens for content in self.contents)
+        return len(self) <= tokens <= self.most_tokens

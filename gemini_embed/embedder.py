@@ -21,6 +21,7 @@ from gemini_embed.errors import ServiceUnavailableError
 from gemini_embed.inputs import check_texts, check_titles
 from gemini_embed.models import TEXTS_PER_REQUEST, check_dimension, must_normalize, route_of
 from gemini_embed.notices import warn
+from gemini_embed.observe.meter import Meter, Metered, meters_of
 from gemini_embed.observe.tracing import Operation, traced, within
 from gemini_embed.observe.watch import RetryHook
 from gemini_embed.options import check_picklable, meant_by_first_release
@@ -29,10 +30,11 @@ from gemini_embed.pacing.backoff import Backoff
 from gemini_embed.pacing.quota import Quota
 from gemini_embed.prices import price_of
 from gemini_embed.redaction import forgetful
-from gemini_embed.results import Usage, Wanted, warn_of_truncated
+from gemini_embed.results import Wanted
 from gemini_embed.service.access import access_of, account_of
 from gemini_embed.service.backend import sdk_version
 from gemini_embed.tasks import TITLED, Role, content_for, parse_task_type, task_for
+from gemini_embed.usage import Usage, warn_of_truncated
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -44,14 +46,15 @@ if TYPE_CHECKING:
     from gemini_embed.results import EmbeddingResult, Estimate, ListedResult
 
 
-class GeminiEmbedder(Configured, Closing):
+class GeminiEmbedder(Configured, Closing, Metered):
     """Embeds texts with Google's Gemini Embedding models.
 
     Building one needs no network, and no key yet. Any number of threads and event loops may use it
     at once; its limits hold for all of them together. It can be pickled (with its key in clear
     text), copied and used after a fork. A copy has the options, and shares the quota: a limit holds
     for both together. So does a pickle that is loaded in the same process, and what
-    `dataclasses.replace` makes, unless it asks another model or service or has another limit.
+    `dataclasses.replace` makes, unless it asks another model or service or has another limit. What
+    was used is counted for each of them alone.
 
     Every option stands, with its default and its meaning, in `gemini_embed.options.Options`.
 
@@ -71,6 +74,7 @@ class GeminiEmbedder(Configured, Closing):
             )
             self._shared: tuple[list[Any], Quota] = drawn_by, quota
         self._engine: Engine | None = None
+        self._meter = Meter()
         self._given: dict[str, Any] | None = None  # what an adapter made it of
 
     @property
@@ -160,7 +164,7 @@ class GeminiEmbedder(Configured, Closing):
         )
         unique = list(places_of(contents))
         begin = loop.run(beginning, unique, ask, wanted.dimension, self._quota, self._cache)
-        price = price_of(ask.model.name, ask.backend.name)
+        price = price_of(ask.model.name, ask.backend.name, self.prices)
         return forecast(begin, ask, policy, price, texts=len(contents), width=self.max_concurrency)
 
     def _run(self, call: _Call) -> Any:
@@ -276,7 +280,7 @@ class GeminiEmbedder(Configured, Closing):
 
         sink = sink_for(len(contents), wanted, ask.model)
         if not contents:
-            return sink.result(Usage(0, None))
+            return sink.result(Usage())
         try:
             async with asyncio.timeout(policy.seconds_left(loop.now())) as deadline:
                 engine = await self._ready_engine()
@@ -290,7 +294,8 @@ class GeminiEmbedder(Configured, Closing):
                 deadline_passed=True,
             ) from None
         rest = replace(policy, deadline=policy.seconds_left(loop.now()))
-        return await engine.embed(contents, ask, sink, rest, observers=traces)
+        meters = meters_of(self._meter)
+        return await engine.embed(contents, ask, sink, rest, meters=meters, observers=traces)
 
     async def _ready_engine(self) -> Engine:
         from gemini_embed.calls.engine import Engine  # noqa: PLC0415 - loads numpy
@@ -312,12 +317,17 @@ class GeminiEmbedder(Configured, Closing):
                 cache=cache,
                 observers=[] if self.on_retry is None else [RetryHook(self.on_retry)],
                 day_book=None if cache is None else cache.day_book(account),
+                prices=self.prices,
             )
         assert self._engine is not None  # noqa: S101 - made above
         return self._engine
 
     def _has_engine(self) -> bool:
         return self._engine is not None and self._engine.loop is asyncio.get_running_loop()
+
+    @property
+    def _metered_by(self) -> Meter:
+        return self._meter
 
     def close(self) -> None:
         """Close the connections; a later call opens new ones.

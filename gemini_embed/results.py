@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gemini_embed.notices import warn
+from gemini_embed.usage import Usage  # noqa: TC001 - where earlier pickles find it
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
     from numpy import float32
     from numpy.typing import NDArray
-
-_MOST_NAMED = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,24 +27,6 @@ class Wanted:
     dimension: int
     normalize: bool
     as_lists: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """What a call cost.
-
-    Attributes:
-        requests: HTTP requests sent, repeated ones included. The service counts texts, not these.
-        prompt_tokens: Input tokens as the service reported them; None where it does not
-            (gemini-embedding-001) or where the SDK drops the number (google-genai below 3.1).
-        truncated: Positions of the texts that the service cut off because they were too long;
-            where it says so of a whole request only, all of it that are long enough. Only
-            Vertex AI tells.
-    """
-
-    requests: int
-    prompt_tokens: int | None
-    truncated: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,13 +58,6 @@ class Estimate:
     cost: Decimal | None
     batch_cost: Decimal | None
     seconds: float
-
-
-def warn_of_truncated(usage: Usage) -> None:
-    """Warn of texts that were cut off, at the caller's line."""
-    if cut := usage.truncated:
-        shown = ", ".join(map(str, cut[:_MOST_NAMED])) + (", ..." if len(cut) > _MOST_NAMED else "")
-        warn(f"texts too long for the model were cut off by it: {shown}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ Runs on the I/O thread only, and performs no I/O but the cache's.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from gemini_embed.cache.lookup import Lookup
@@ -14,7 +15,7 @@ from gemini_embed.calls.inquiry import Blame
 from gemini_embed.calls.outbox import Outbox
 from gemini_embed.calls.plan import places_of
 from gemini_embed.errors import InternalError, ServiceUnavailableError
-from gemini_embed.observe.events import Ended, Placed, Recalled, Retry, Waiting
+from gemini_embed.observe.events import Ended, Waiting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,7 +83,7 @@ class Call:
         """
         while self._lookup is not None and not self._lookup.is_through:
             contents, found, block = await self._lookup.find_next()
-            self.watch.tell(Recalled, len(found))
+            self.watch.recalled(len(found))
             self._place([self._places[contents[i]] for i in found], block)
             known = set(found)
             unknown = [content for i, content in enumerate(contents) if i not in known]
@@ -126,17 +127,15 @@ class Call:
     ) -> None:
         """Note that a batch is tried again after a wait."""
         self.last_failure = error
-        attempt = batch.attempts + 1
-        self.watch.tell(Retry, error, attempt, wait, quota=quota, indexes=batch.indexes)
+        self.watch.retried(batch, error, wait, quota=quota)
 
     async def pause(self, seconds: float) -> None:
         """Wait before a request is tried again, but not longer than the call goes on."""
         self._tell_wait(seconds, f"to try again what failed ({self.last_failure})")
-        try:
+        clock = asyncio.get_running_loop().time
+        with self.watch.waiting("waited_for_retries", clock), suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._stopped.wait()
-        except TimeoutError:
-            return
 
     def stop(self, error: BaseException) -> None:
         """Send nothing more. What is under way may finish: it is paid for."""
@@ -194,4 +193,4 @@ class Call:
         self.watch.tell(Waiting, seconds, reason, self.sink.done, len(self.sink), now)
 
     def _place(self, positions: Sequence[Sequence[int]], block: NDArray[np.float32]) -> None:
-        self.watch.tell(Placed, self.sink.place(positions, block))
+        self.watch.placed(self.sink.place(positions, block), of=len(positions))

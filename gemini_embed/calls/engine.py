@@ -24,21 +24,25 @@ from gemini_embed.observe.logs import logs
 from gemini_embed.observe.progress import Progress
 from gemini_embed.observe.watch import Watch
 from gemini_embed.pacing.gate import Lane, gate_of
+from gemini_embed.prices import price_of
+from gemini_embed.usage import Rate
 from gemini_embed.vectors import checked
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 
     from gemini_embed.ask import Ask
     from gemini_embed.cache.guard import GuardedCache
     from gemini_embed.calls.policy import CallPolicy
     from gemini_embed.calls.sink import Sink
     from gemini_embed.contents import Batch, Content
+    from gemini_embed.observe.meter import Meter
     from gemini_embed.observe.watch import Observer
     from gemini_embed.pacing.backoff import Backoff
     from gemini_embed.pacing.counting import Book
     from gemini_embed.pacing.gate import Pass
     from gemini_embed.pacing.quota import Quota
+    from gemini_embed.prices import Price
     from gemini_embed.service.answer import Answer
 
 
@@ -71,6 +75,7 @@ class Engine:
         cache: GuardedCache | None = None,
         observers: Sequence[Observer] = (),
         day_book: Book | None = None,
+        prices: Mapping[str, Price] | None = None,
     ) -> None:
         self.loop = asyncio.get_running_loop()
         self._transport = transport
@@ -80,6 +85,7 @@ class Engine:
         self._backoff = backoff
         self._cache = cache
         self._observers = observers
+        self._prices = prices
         self._calls = 0
         self._is_closing = False
 
@@ -90,11 +96,12 @@ class Engine:
         sink: Sink[R],
         policy: CallPolicy,
         *,
+        meters: Sequence[Meter] = (),
         observers: Sequence[Observer] = (),
     ) -> R:
         """Embed contents; return what the sink makes of their vectors.
 
-        `observers` are those of this call only.
+        `meters` count what it costs, and `observers` are told of this call only.
 
         Raises:
             GeminiEmbedError: With what was finished by then in `partial`.
@@ -104,7 +111,7 @@ class Engine:
             ask,
             policy,
             sink=sink,
-            watch=self._watch(policy, len(contents), observers),
+            watch=self._watch(policy, len(contents), ask, meters, observers),
             quota=self._gate.quota,
             cache=self._cache,
         )
@@ -117,9 +124,18 @@ class Engine:
             if self._is_closing:
                 await self.aclose()
 
-    def _watch(self, policy: CallPolicy, total: int, observers: Sequence[Observer]) -> Watch:
+    def _watch(
+        self,
+        policy: CallPolicy,
+        total: int,
+        ask: Ask,
+        meters: Sequence[Meter],
+        observers: Sequence[Observer],
+    ) -> Watch:
         bars = [Progress(total)] if policy.show_progress else []
-        return Watch([*logs(), *bars, *self._observers, *observers])
+        model, backend = ask.model.name, ask.backend.name
+        rate = Rate(model, backend, price_of(model, backend, self._prices))
+        return Watch([*logs(), *bars, *self._observers, *observers], meters=meters, rate=rate)
 
     async def _embed(self, call: Call) -> None:
         try:
@@ -155,7 +171,8 @@ class Engine:
     async def _work(self, call: Call) -> None:
         urgent = call.policy.role == "query"
         while await call.outbox.has_more():
-            admitted = await self._gate.enter(call.outbox, self._lane, urgent=urgent)
+            with call.watch.waiting("waited_for_quota", self._gate.held):
+                admitted = await self._gate.enter(call.outbox, self._lane, urgent=urgent)
             if admitted is None:
                 continue
             try:
@@ -219,9 +236,15 @@ class Engine:
             raise
         seconds = self.loop.time() - sent_at
         if answer.prompt_tokens is not None and not batch.can_have(answer.prompt_tokens):
-            answer = answer._replace(prompt_tokens=None)
+            answer = answer._replace(prompt_tokens=None, by_modality={})
         cut_off = answer.cut_off(batch, max_input_tokens=call.ask.model.max_input_tokens)
-        call.watch.answered(batch, seconds=seconds, tokens=answer.prompt_tokens, truncated=cut_off)
+        call.watch.answered(
+            batch,
+            seconds=seconds,
+            tokens=answer.prompt_tokens,
+            by_modality=answer.by_modality,
+            truncated=cut_off,
+        )
         return answer
 
     def _wait_for_quota(self, admitted: Pass, error: QuotaExceededError, call: Call) -> None:

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from gemini_embed.models import Model
-    from gemini_embed.results import Usage, Wanted
+    from gemini_embed.results import Wanted
+    from gemini_embed.usage import Usage
 
 _LISTED_AT_ONCE = 32
 """Vectors made into lists in one go: other threads, a caller's loop among them, wait meanwhile."""

@@ -5,16 +5,22 @@ The counters are always on, and plain numbers. A record is made only where someb
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ParamSpec, Protocol
+from contextlib import contextmanager
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Protocol
 
-from gemini_embed.errors import HookError, described
-from gemini_embed.observe.events import Answered, Event, Failed, Retry, Sent
-from gemini_embed.results import Usage
+from gemini_embed.errors import BadResponseError, HookError, ServiceUnavailableError, described
+from gemini_embed.observe.events import Answered, Event, Failed, Placed, Recalled, Retry, Sent
+from gemini_embed.observe.meter import Meter, Wait, count
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 
     from gemini_embed.contents import Batch
+    from gemini_embed.errors import GeminiEmbedError
+    from gemini_embed.usage import Rate, Usage
+
+WaitName = Literal["waited_for_quota", "waited_for_retries"]
 
 P = ParamSpec("P")
 
@@ -48,35 +54,100 @@ class RetryHook:
 
 
 class Watch:
-    """What happens in one call."""
+    """What happens in one call.
 
-    def __init__(self, observers: Iterable[Observer] = ()) -> None:
+    Args:
+        observers: Who is told of it.
+        meters: Where it is counted beside its own `usage`.
+        rate: What its tokens are billed by, as far as they are text; not at all if None.
+    """
+
+    def __init__(
+        self,
+        observers: Iterable[Observer] = (),
+        *,
+        meters: Iterable[Meter] = (),
+        rate: Rate | None = None,
+    ) -> None:
         self._observers: dict[object, list[Observer]] = {}
         for observer in observers:
             for kind in observer.sees:
                 self._observers.setdefault(kind, []).append(observer)
-        self._requests = 0
-        self._prompt_tokens: int | None = None
+        self._meter = Meter()
+        self._meters = (self._meter, *meters)
+        self._rate = rate
         self._truncated: set[int] = set()
+        self._waits = {"waited_for_quota": Wait(), "waited_for_retries": Wait()}
 
     def sent(self, batch: Batch) -> None:
         """Note that a batch leaves."""
-        self._requests += 1
+        count(self._meters, {"requests": 1})
         self.tell(Sent, len(batch), batch.attempts + 1)
 
     def answered(
-        self, batch: Batch, *, seconds: float, tokens: int | None, truncated: Iterable[int]
+        self,
+        batch: Batch,
+        *,
+        seconds: float,
+        tokens: int | None,
+        by_modality: Mapping[str, int],
+        truncated: Iterable[int],
     ) -> None:
         """Note an answer: its tokens, if they are known, and which rows the service cut off."""
-        if tokens is not None:
-            self._prompt_tokens = (self._prompt_tokens or 0) + tokens
-        for row in truncated:
-            self._truncated.update(batch.positions[row])
+        numbers = {"characters": batch.letters}
+        if tokens is None:
+            read = numbers["estimated_tokens"] = batch.tokens
+        else:
+            read = numbers["prompt_tokens"] = tokens
+        cut = {index for row in truncated for index in batch.positions[row]} - self._truncated
+        self._truncated |= cut
+        billed = self._billed(read, by_modality)
+        count(self._meters, numbers, truncated=cut, by_modality=by_modality, billed=billed)
         self.tell(Answered, len(batch), batch.attempts + 1, seconds, tokens)
 
     def failed(self, batch: Batch, error: BaseException, *, seconds: float) -> None:
         """Note that a request came to nothing."""
+        if is_lost(error):
+            count(self._meters, {"unanswered": 1, "unanswered_tokens": batch.most_tokens})
         self.tell(Failed, len(batch), batch.attempts + 1, seconds, error)
+
+    def retried(self, batch: Batch, error: GeminiEmbedError, wait: float, *, quota: bool) -> None:
+        """Note that a batch is tried again after a wait."""
+        if not quota:
+            count(self._meters, {"retries": 1})
+        self.tell(Retry, error, batch.attempts + 1, wait, quota=quota, indexes=batch.indexes)
+
+    def recalled(self, texts: int) -> None:
+        """Note how many different texts the cache had."""
+        count(self._meters, {"cached": texts})
+        self.tell(Recalled, texts)
+
+    def placed(self, texts: int, *, of: int) -> None:
+        """Note how many of the caller's texts have the vectors `of` so many different ones."""
+        count(self._meters, {"texts": texts, "duplicates": texts - of})
+        self.tell(Placed, texts)
+
+    @contextmanager
+    def waiting(self, name: WaitName, clock: Callable[[], float]) -> Generator[None]:
+        """Count the seconds of a block, by a clock, as waiting."""
+        wait = self._waits[name]
+        self._count_wait(name, wait.begin(clock()))
+        try:
+            yield
+        finally:
+            self._count_wait(name, wait.end(clock()))
+
+    def _count_wait(self, name: str, seconds: float) -> None:
+        if seconds:
+            count(self._meters, {name: seconds})
+
+    def _billed(self, tokens: int, by_modality: Mapping[str, int]) -> dict[Rate, int]:
+        """Return what is billed: all that nobody says the kind of is text."""
+        if self._rate is None:
+            return {}
+        kinds, rest = dict(by_modality), tokens - sum(by_modality.values())
+        kinds["TEXT"] = kinds.get("TEXT", 0) + max(0, rest)
+        return {self._rate._replace(modality=kind): number for kind, number in kinds.items()}
 
     def tell(self, kind: Callable[P, Event], *args: P.args, **kwargs: P.kwargs) -> None:
         """Tell who sees this kind; its fields follow."""
@@ -88,4 +159,15 @@ class Watch:
     @property
     def usage(self) -> Usage:
         """What the call has cost so far."""
-        return Usage(self._requests, self._prompt_tokens, tuple(sorted(self._truncated)))
+        return self._meter.usage
+
+
+_OF_A_GATEWAY = (HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT)
+"""Whoever answers so has heard nothing, or nothing in time, from whom it asked."""
+
+
+def is_lost(error: BaseException) -> bool:
+    """Tell whether the service may have answered a request that ended so, and counted it."""
+    if isinstance(error, ServiceUnavailableError):
+        return error.status is None or error.status in _OF_A_GATEWAY
+    return isinstance(error, BadResponseError) or not isinstance(error, Exception)

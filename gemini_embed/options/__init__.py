@@ -5,6 +5,7 @@ Performs no I/O.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Required, TypedDict, get_args
@@ -20,12 +21,13 @@ from gemini_embed.options.checks import optional, whole
 from gemini_embed.options.client_args import check_client_args
 from gemini_embed.pacing.day import OnDailyQuota
 from gemini_embed.pacing.quota import Quota
+from gemini_embed.prices import Price
 from gemini_embed.redaction import Url, forgetful
 from gemini_embed.service_address import read_address, sent_to
 from gemini_embed.tasks import parse_task_type
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
     from os import PathLike
     from typing import TypeAlias
 
@@ -53,6 +55,14 @@ def _quota(name: str, value: object) -> Quota:
     if not isinstance(value, Quota):
         raise ConfigurationError(f"{name} must be a Quota, not a {type(value).__name__}")
     return value
+
+
+def _prices(name: str, value: object) -> Mapping[str, Price]:
+    if not isinstance(value, Mapping) or not all(
+        isinstance(model, str) and isinstance(price, Price) for model, price in value.items()
+    ):
+        raise ConfigurationError(f"{name} must map the names of models to a Price each")
+    return dict(value)
 
 
 def _cache(name: str, value: object) -> object:
@@ -193,6 +203,10 @@ class Options:
     requests_per_day: int | None = field(default=None, metadata=_is(optional(whole(1))))
     """Short for `Quota(requests_per_day=...)`: texts until midnight Pacific time. With a cache in
     a file, all processes that use the file count together, and so do later runs."""
+
+    prices: Mapping[str, Price] | None = field(default=None, metadata=_is(optional(_prices)))
+    """What a token costs, by model: a `Price` for each that goes before the table in
+    `gemini_embed.prices`. `usage.cost()` counts with it."""
 
     cache: AnyCache = field(default=None, metadata=_is(optional(checks.path_or(_cache))))
     """Where vectors are kept and looked up: True for a per-user file, a path for a file of that

@@ -125,6 +125,13 @@ class Gate:
         self._waiting: dict[Source, list[_Waiter]] = {}
         self._entered = 0
         self._timer: asyncio.TimerHandle | None = None
+        self._held = 0.0
+        self._held_since: float | None = None
+
+    def held(self) -> float:
+        """Return for how many seconds so far the quota let nobody go who waited to."""
+        now = self.loop.time()
+        return self._held + (0.0 if self._held_since is None else now - self._held_since)
 
     async def enter(self, source: Source, lane: Lane, *, urgent: bool) -> Pass | None:
         """Wait for permission to send; None when the source has nothing to send any more.
@@ -187,11 +194,13 @@ class Gate:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        self._held, self._held_since = self.held(), None
         while not self._is_day_spent() and (found := self._next()) is not None:
             lane, waiter = found
             if waiter.source.is_empty():
                 self.dismiss(waiter.source)
             elif (admitted := self._admit(waiter, lane)) is None:
+                self._held_since = self.loop.time()
                 return
             else:
                 waiter.admitted.set_result(admitted)
@@ -201,6 +210,8 @@ class Gate:
     def _is_day_spent(self) -> bool:
         """Tell whether the day has no room now; if that is so until it ends, tell all who wait."""
         wait = self.quota.daily.wait(self.quota.daily.clock())
+        if wait > 0:
+            self._held_since = self.loop.time()
         if 0 < wait < math.inf:
             for source in list(self._waiting):
                 if not source.is_empty():

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from gemini_embed.contents import Batch
     from gemini_embed.service.json_vectors import Row
@@ -18,16 +19,17 @@ class Answer(NamedTuple):
         rows: The vectors, in the order of the texts if the service did its part; not yet checked.
             Arrays, or lists as a caller's client read them; None for an embedding that came
             without values.
-        prompt_tokens: What the service counted for the whole batch, None where it does not say
-            or where the SDK (below 3.1) drops it.
+        prompt_tokens: What the service counted for the whole batch, None where it does not say.
         truncated: Which rows are of texts that were cut off, where the service tells.
         some_truncated: Whether it says so of the batch without saying which.
+        by_modality: The tokens of each kind of input, where it tells; not more than all.
     """
 
     rows: Sequence[Sequence[float] | Row]
     prompt_tokens: int | None
     truncated: Sequence[int] = ()
     some_truncated: bool = False
+    by_modality: Mapping[str, int] = MappingProxyType({})
 
     @property
     def without_values(self) -> list[int]:

@@ -25,7 +25,7 @@ from gemini_embed.background.loop import give_way
 from gemini_embed.errors import BadResponseError
 from gemini_embed.service.bodies import as_utf8
 from gemini_embed.service.bounded import ACCEPTED, MOST_BESIDES, Body
-from gemini_embed.service.json_vectors import Row, split_answer
+from gemini_embed.service.json_vectors import NO_REPORT, Row, TokenReport, split_answer
 from gemini_embed.service.redirects import KEEPING, REDIRECTS, check_redirect
 
 if TYPE_CHECKING:
@@ -56,12 +56,14 @@ class Reading:
         answered: Whether anything came back.
         rows: The answer's vectors; none where a caller's own client read it. Take them out after
             use: a cancelled timer may keep this object alive for a while.
+        report: What it says of tokens.
     """
 
     most: int
     fast: bool
     answered: bool = False
     rows: list[list[Row]] = field(default_factory=list)
+    report: TokenReport = NO_REPORT
 
 
 _reading: ContextVar[Reading] = ContextVar("reading")
@@ -107,7 +109,7 @@ def _without_numbers(body: bytes) -> bytes:
     """Keep an answer's vectors and return the rest."""
     one = _reading.get()
     one.rows.clear()
-    rows, rest = split_answer(body, give_way, fast=one.fast)
+    rows, rest, one.report = split_answer(body, give_way, fast=one.fast)
     one.rows.append(rows)
     return rest
 

@@ -11,6 +11,7 @@ that `json.loads` finds in them or in an error.
 from __future__ import annotations
 
 import json
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -27,13 +28,20 @@ else:
         simdjson = None
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 _HOLDERS = ("embeddings", "embedding", "predictions")
 """Where batchEmbedContents, embedContent and predict put their vectors."""
 
 _OF_A_TEXT = ("token_count", "tokenCount", "truncated")
 """The fields of a text's statistics that are of use."""
+
+_DETAILS = ("promptTokenDetails", "promptTokensDetails")
+"""Where the Gemini API and Vertex AI tell tokens by kind of input."""
+
+_MOST_KINDS = 16
+_LONGEST_KIND = 32
+"""Of kinds of input, and letters in the name of one: Google has five."""
 
 _AT_ONCE = 32
 """Vectors read between two pauses: some milliseconds of work."""
@@ -48,17 +56,34 @@ Row = NDArray[np.float32] | None
 """The numbers of an embedding; None where it came without any."""
 
 
+class TokenReport(NamedTuple):
+    """What an answer says of its tokens, all of them together.
+
+    Attributes:
+        tokens: How many; None where it does not say.
+        by_modality: Of each kind of input; empty where it does not say, or says no numbers.
+    """
+
+    tokens: int | None = None
+    by_modality: Mapping[str, int] = MappingProxyType({})
+
+
+NO_REPORT = TokenReport()
+
+
 class Parted(NamedTuple):
-    """An answer in two parts.
+    """An answer in its parts.
 
     Attributes:
         rows: The vectors, in order, rounded to float32; not yet checked. Empty where the answer
             has none in its place.
         rest: The answer without the numbers: what it says of tokens and of texts cut off.
+        report: What it says of tokens, some of which older SDKs drop, and some every SDK.
     """
 
     rows: list[Row]
     rest: bytes
+    report: TokenReport
 
 
 def split_answer(
@@ -76,7 +101,8 @@ def split_answer(
             answer = _read(body, pause, fast=fast)
             holder, held = _held(answer)
             rows = [_row(index, embedding) for index, embedding in enumerate(held)]
-        return Parted(rows, json.dumps(_rest(answer, holder, held)).encode())
+        rest = json.dumps(_rest(answer, holder, held)).encode()
+        return Parted(rows, rest, _token_report(answer.get("usageMetadata")))
     except (RecursionError, TypeError, ValueError) as error:
         description = f"{type(error).__name__}: {error}"
     # Raised out here, without a cause: that one holds the body.
@@ -209,6 +235,23 @@ def _rest(answer: Any, holder: str, held: list[Any]) -> dict[str, Any]:
             case _:
                 rest[holder] = shown
     return rest
+
+
+def _token_report(usage: Any) -> TokenReport:
+    tokens = _get(usage, "promptTokenCount")
+    details = next((held for name in _DETAILS if (held := _get(usage, name))), None)
+    listed = details if isinstance(details, list) and len(details) <= _MOST_KINDS else []
+    pairs = [(_get(one, "modality"), _get(one, "tokenCount")) for one in listed]
+    are_counts = all(_is_kind(kind) and _is_count(number) for kind, number in pairs)
+    return TokenReport(tokens if _is_count(tokens) else None, dict(pairs) if are_counts else {})
+
+
+def _is_kind(value: Any) -> bool:
+    return isinstance(value, str) and value.isidentifier() and len(value) <= _LONGEST_KIND
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and value >= 0
 
 
 def _fields(value: Any, *names: str) -> dict[str, Any]:

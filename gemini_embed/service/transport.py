@@ -29,6 +29,7 @@ from gemini_embed.service.bounded import most_bytes
 from gemini_embed.service.connection import connect, meets_tls
 from gemini_embed.service.fast_decode import reading
 from gemini_embed.service.faults import broke_off, hopeless, unsendable, wrong_scheme
+from gemini_embed.service.json_vectors import TokenReport
 from gemini_embed.service.refusals import refusal
 from gemini_embed.service.sdk_errors import as_sdk_error
 
@@ -113,11 +114,13 @@ class Transport:
         embeddings = response.embeddings or ()
         rows = read.rows.pop() if read.rows else [one.values for one in embeddings]
         statistics = [embedding.statistics for embedding in embeddings]
+        report = _token_report(read.report, response, statistics)
         return Answer(
             rows,
-            _prompt_tokens(getattr(response, "usage_metadata", None), statistics),
+            report.tokens,
             truncated=[row for row, one in enumerate(statistics) if one and one.truncated],
             some_truncated=bool(getattr(response, "truncated", None)),
+            by_modality=report.by_modality,
         )
 
     def _translated(self, error: Exception, *, answered: bool) -> GeminiEmbedError:
@@ -190,10 +193,24 @@ def _is_googles(body: object) -> bool:
     return isinstance(error, dict) and {"code", "message", "status"} <= error.keys()
 
 
-def _prompt_tokens(usage: Any, statistics: Sequence[Any]) -> int | None:
-    """Return the tokens of a batch, which may be reported for all of it, for each text or never."""
-    if usage is not None and usage.prompt_token_count is not None:
-        return int(usage.prompt_token_count)
+def _token_report(read: TokenReport, response: Any, statistics: Sequence[Any]) -> TokenReport:
+    """Return the tokens of a batch: reported for all of it, read by us or the SDK, or for each text.
+
+    Details that come to more than all are none.
+    """
+    usage = getattr(response, "usage_metadata", None)
+    found = (read.tokens, getattr(usage, "prompt_token_count", None), _of_each(statistics))
+    tokens = next((number for number in found if number is not None), None)
+    kinds = read.by_modality or {
+        str(one.modality.value): int(one.token_count)
+        for one in getattr(usage, "prompt_tokens_details", None) or ()
+        if one.modality and one.token_count
+    }
+    return TokenReport(tokens, kinds if sum(kinds.values()) <= (tokens or 0) else {})
+
+
+def _of_each(statistics: Sequence[Any]) -> int | None:
+    """Return the tokens of a batch from what is reported of each text, if it is of all."""
     counts = [one.token_count if one else None for one in statistics]
     reported = [int(count) for count in counts if count is not None]
     return sum(reported) if reported and len(reported) == len(counts) else None

@@ -27,8 +27,8 @@ from gemini_embed.service.refusals import refusal
 if TYPE_CHECKING:
     from gemini_embed.ask import Ask
     from gemini_embed.contents import Batch
-    from gemini_embed.results import Usage
     from gemini_embed.service.answer import Answer
+    from gemini_embed.usage import Usage
 
 
 def ideal(count: int, service: Service) -> float:

@@ -11,7 +11,8 @@ import pytest
 
 from gemini_embed.calls.sink import Sink, sink_for
 from gemini_embed.models import MODELS
-from gemini_embed.results import EmbeddingResult, ListedResult, Usage, Wanted
+from gemini_embed.results import EmbeddingResult, ListedResult, Wanted
+from gemini_embed.usage import Usage
 
 MODEL = MODELS["gemini-embedding-2"]
 USAGE = Usage(0, None)
