@@ -8,6 +8,7 @@ closing.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping  # noqa: TC003 - pydantic reads the annotations
+from copy import copy
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypedDict
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, SecretStr
@@ -96,7 +97,7 @@ class OptionFields(BaseModel):
     requests_per_minute: int | None = None
     tokens_per_minute: int | None = None
     requests_per_day: int | None = None
-    prices: SkipJsonSchema[Mapping[str, Price] | None] = Field(default=None, exclude=True)
+    prices: Mapping[str, Price] | None = Field(default=None, exclude=True)
     cache: AnyCache = Field(default=None, exclude=True)
     cache_full_dimension: bool = False
     base_url: ShownUrl | None = None
@@ -334,6 +335,14 @@ class Adapted(Closing, Metered):
         refuse_unknown(given, {*cls.model_fields, *cls._spellings}, owner=cls.__name__)
         other = _by_field(given, cls._spellings)
         made: Self = super().model_copy(update=other, deep=deep)  # type: ignore[misc] # pydantic's
+        return made
+
+    def __copy__(self) -> Self:
+        """Return a copy with an embedder of its own, as copies of an embedder are."""
+        made: Self = super().__copy__()  # type: ignore[misc] # pydantic's
+        if (core := self._core) is not None:
+            made._core = copy(core)
+            made._core._given = core._given
         return made
 
     def __repr_args__(self) -> Iterable[tuple[str, object]]:

@@ -6,6 +6,7 @@ import contextlib
 import json
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -108,6 +109,12 @@ def _assert_same_vectors(ours: Any, recorded: list[list[float]]) -> None:
         assert np.allclose(got, theirs / lengths[:, np.newaxis], atol=1e-7)
 
 
+def _details(told: Any) -> dict[str, int]:
+    """Return the tokens of each kind of input, as the Gemini API or Vertex AI tells them."""
+    listed = told.get("promptTokenDetails") or told.get("promptTokensDetails") or []
+    return {one["modality"]: one["tokenCount"] for one in listed}
+
+
 def test_every_recording_is_sent_or_says_why_not(folder: Path) -> None:
     """No recording of real traffic is left out by accident."""
     assert not SENT.keys() & NOT_SENT.keys()
@@ -163,8 +170,51 @@ def test_a_real_answer_is_read_exactly(
     )
     result = core.embed(texts, role="document")
     _assert_same_vectors(result.vectors, exchange.vectors)
-    tokens = exchange.answered.get("usageMetadata", {}).get("promptTokenCount")
-    assert result.usage.prompt_tokens == (tokens if sdk_version() >= (3, 1) else None)
+    told = exchange.answered.get("usageMetadata", {})
+    assert result.usage.prompt_tokens == told.get("promptTokenCount")
+    assert result.usage.by_modality == _details(told)
+
+
+@pytest.mark.parametrize("name", SENT)
+@pytest.mark.filterwarnings("ignore:Google shut text-embedding-004 down")
+@pytest.mark.filterwarnings("ignore:titles are ignored")
+@pytest.mark.filterwarnings("ignore:output_dimensionality=")
+def test_the_usage_is_the_recorded_one(
+    server: Standin, recorded: Callable[[str], Exchange], name: str
+) -> None:
+    """Tokens of a call, and of each kind of input, are those that Google told of it."""
+    call, exchange = SENT[name], recorded(name)
+    if "test_vertex_query" in name and sdk_version() >= (3, 4):
+        pytest.skip("recorded with google-genai 2, which asks for this model by predict")
+    server.script.append((200, exchange.answered, {}))
+    embedder = ge.GeminiEmbedder(api_key="a-key", base_url=server.url, **call.options)
+
+    usage = embedder.embed(call.texts, role=call.role, titles=call.titles).usage
+
+    told = exchange.answered.get("usageMetadata", {})
+    of_each = [
+        one["embeddings"]["statistics"]["token_count"]
+        for one in exchange.answered.get("predictions", [])
+    ]
+    assert usage.prompt_tokens == told.get("promptTokenCount", sum(of_each) or None)
+    assert usage.by_modality == _details(told)
+    assert (usage.estimated_tokens > 0) == (usage.prompt_tokens is None)
+
+
+def test_an_image_costs_what_images_cost(
+    embedder: Callable[..., ge.GeminiEmbedder],
+    server: Standin,
+    recorded: Callable[[str], Exchange],
+) -> None:
+    """Each kind of input has its own price: 258 tokens of an image, and three of text."""
+    exchange = recorded(named("_embeds_an_image_"))
+    server.script.append((200, exchange.answered, {}))
+    made = embedder(output_dimensionality=len(exchange.vectors[0]))
+
+    usage = made.embed(["words enough for so many " * 20], role="document").usage
+
+    assert usage.by_modality == {"IMAGE": 258, "TEXT": 3}
+    assert usage.cost() == Decimal("0.0001167")
 
 
 @pytest.mark.parametrize("fast", [True, False])

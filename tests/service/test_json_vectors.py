@@ -113,6 +113,41 @@ def test_numbers_are_the_same_to_the_bit(written: list[str], shape: str, *, fast
     assert json.loads(parted.rest) == rest
 
 
+@BOTH_WAYS
+@pytest.mark.parametrize("name", ["promptTokenDetails", "promptTokensDetails"])
+def test_tokens_are_told_by_kind_of_input(name: str, *, fast: bool) -> None:
+    """As the Gemini API spells it, whose details the SDK drops, and as Vertex AI does."""
+    details = [{"modality": "IMAGE", "tokenCount": 258}, {"modality": "TEXT", "tokenCount": 3}]
+    usage = {"promptTokenCount": 261, name: details}
+    body = {"embeddings": [{"values": [1.0]}], "usageMetadata": usage}
+
+    told = split_answer(json.dumps(body).encode(), fast=fast).told
+
+    assert told == (261, {"IMAGE": 258, "TEXT": 3})
+
+
+@pytest.mark.parametrize(
+    ("count", "details"),
+    [
+        (7, "TEXT"),
+        (7, [{"modality": "TEXT"}]),
+        (7, [{"modality": "TEXT", "tokenCount": -1}]),
+        (7, [{"modality": "TEXT", "tokenCount": 1.5}]),
+        (7, [{"modality": "TEXT", "tokenCount": True}]),
+        (7, [{"modality": "a text", "tokenCount": 7}]),
+        (7, [{"modality": "A" * 1000, "tokenCount": 7}]),
+        (7, [{"modality": f"A{number}", "tokenCount": 0} for number in range(1000)]),
+        (7, [None, 1, []]),
+    ],
+)
+def test_details_that_are_no_counts_are_none(count: int, details: object) -> None:
+    """What is told of all tokens holds without them; nothing of any length is kept."""
+    usage = {"promptTokenCount": count, "promptTokenDetails": details}
+    body = {"embeddings": [{"values": [1.0]}], "usageMetadata": usage}
+
+    assert split_answer(json.dumps(body).encode()).told == (count, {})
+
+
 def test_a_long_answer_is_read_with_pauses() -> None:
     """Reading 100 vectors does not keep other threads waiting until all are read."""
     body = {"embeddings": [{"values": [float(i), 1.0]} for i in range(100)]}

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_type
 
@@ -16,7 +17,7 @@ from llama_index.core.callbacks import CallbackManager
 from llama_index.core.storage.kvstore import SimpleKVStore
 from pydantic import SecretStr
 
-from gemini_embed import EmbeddingResult, GeminiEmbedder, Quota, Retry
+from gemini_embed import EmbeddingResult, GeminiEmbedder, Price, Quota, Retry, Usage
 from langchain_gemini_embed import GeminiEmbeddings
 from llamaindex_gemini_embed import GeminiEmbedding
 
@@ -48,7 +49,11 @@ async def test_users_code_is_well_typed(server: Standin) -> None:
 
     with core:
         assert_type(core.embed(["a"], role="query"), EmbeddingResult)
-        assert_type(core.embed(["a"], role="document").usage.prompt_tokens, int | None)
+        with core.track() as usage:
+            assert_type(core.embed(["a"], role="document").usage.prompt_tokens, int | None)
+        assert_type(usage.cost(), Decimal | None)
+        assert_type(usage + core.usage, Usage)
+        assert_type(sum([usage, usage], Usage()), Usage)
     async with langchain:
         langchain.google_api_key = core.api_key
         assert_type(await langchain.aembed_documents(["a"], titles=["T"]), list[list[float]])
@@ -57,6 +62,7 @@ async def test_users_code_is_well_typed(server: Standin) -> None:
         assert_type(llamaindex.get_text_embedding_batch(["a"]), list[list[float]])
         assert_type(index_of(llamaindex), list[float])
         assert_type(llamaindex.fingerprint, str)
+        assert_type(llamaindex.usage.by_modality, Mapping[str, int])
 
 
 class Limiter:
@@ -99,6 +105,7 @@ def test_langchains_class_takes_every_option(tmp_path: Path) -> None:
         tokens_per_minute=30_000,
         requests_per_day=1000,
         on_daily_quota="wait",
+        prices={"gemini-embedding-2": Price(Decimal("0.18"))},
         cache=tmp_path / "vectors.sqlite3",
         cache_full_dimension=True,
         base_url="http://127.0.0.1:9",
@@ -161,6 +168,7 @@ def test_llamaindexs_class_takes_every_option(tmp_path: Path) -> None:
         tokens_per_minute=30_000,
         requests_per_day=1000,
         on_daily_quota="wait",
+        prices={"gemini-embedding-2": Price(Decimal("0.18"))},
         cache=str(tmp_path / "vectors.sqlite3"),
         cache_full_dimension=True,
         base_url="http://127.0.0.1:9",
