@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 DOCS = ROOT / "docs"
 
 
-@pytest.mark.parametrize("page", ["langchain.md", "llamaindex.md", "traces.md", "free-tier.md"])
+@pytest.mark.parametrize(
+    "page", ["langchain.md", "llamaindex.md", "traces.md", "free-tier.md", "usage.md"]
+)
 def test_every_block_of_a_page_runs(page: str, server: Standin, tmp_path: Path) -> None:
     """A reader who pastes one block after the other gets to the end, without a warning."""
     text = (DOCS / page).read_text(encoding="utf-8")

@@ -194,7 +194,7 @@ def _is_googles(body: object) -> bool:
 
 
 def _token_report(read: TokenReport, response: Any, statistics: Sequence[Any]) -> TokenReport:
-    """Return the tokens of a batch: reported for all of it, read by us or the SDK, or for each text.
+    """Return the tokens of a batch: reported for all of it, read by us or the SDK, or for each.
 
     Details that come to more than all are none.
     """

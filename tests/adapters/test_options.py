@@ -88,6 +88,7 @@ OTHERWISE = {
     "service_name": ("the address", "what None comes to"),
     "base_url": ("the SDK's", "what None comes to"),
     "api_version": ("the SDK's", "what None comes to"),
+    "prices": ("Google's", "what None comes to"),
     "additional_headers": ("the SDK's", "what None comes to"),
     "client_args": ("the SDK's", "what None comes to"),
     "client": ("the SDK's", "what None comes to"),

@@ -121,9 +121,9 @@ def test_tokens_are_told_by_kind_of_input(name: str, *, fast: bool) -> None:
     usage = {"promptTokenCount": 261, name: details}
     body = {"embeddings": [{"values": [1.0]}], "usageMetadata": usage}
 
-    told = split_answer(json.dumps(body).encode(), fast=fast).told
+    report = split_answer(json.dumps(body).encode(), fast=fast).report
 
-    assert told == (261, {"IMAGE": 258, "TEXT": 3})
+    assert report == (261, {"IMAGE": 258, "TEXT": 3})
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_details_that_are_no_counts_are_none(count: int, details: object) -> Non
     usage = {"promptTokenCount": count, "promptTokenDetails": details}
     body = {"embeddings": [{"values": [1.0]}], "usageMetadata": usage}
 
-    assert split_answer(json.dumps(body).encode()).told == (count, {})
+    assert split_answer(json.dumps(body).encode()).report == (count, {})
 
 
 def test_a_long_answer_is_read_with_pauses() -> None:

@@ -62,7 +62,7 @@ async def test_users_code_is_well_typed(server: Standin) -> None:
         assert_type(llamaindex.get_text_embedding_batch(["a"]), list[list[float]])
         assert_type(index_of(llamaindex), list[float])
         assert_type(llamaindex.fingerprint, str)
-        assert_type(llamaindex.usage.by_modality, Mapping[str, int])
+        assert_type(llamaindex.usage.prompt_tokens, int | None)
 
 
 class Limiter:
