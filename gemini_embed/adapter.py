@@ -312,7 +312,7 @@ class Adapted(Closing, Metered):
         return result.lists
 
     @property
-    def _metered_by(self) -> Meter:
+    def _meter(self) -> Meter:  # type: ignore[override] # it is the embedder's
         return self._embedder._meter
 
     @property

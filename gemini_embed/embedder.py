@@ -325,10 +325,6 @@ class GeminiEmbedder(Configured, Closing, Metered):
     def _has_engine(self) -> bool:
         return self._engine is not None and self._engine.loop is asyncio.get_running_loop()
 
-    @property
-    def _metered_by(self) -> Meter:
-        return self._meter
-
     def close(self) -> None:
         """Close the connections; a later call opens new ones.
 

@@ -151,9 +151,7 @@ def meters_of(meter: Meter) -> list[Meter]:
 class Metered:
     """`usage`, `reset_usage` and `track`, for whatever has a meter."""
 
-    @property
-    def _metered_by(self) -> Meter:
-        raise NotImplementedError
+    _meter: Meter
 
     @property
     def usage(self) -> Usage:
@@ -162,14 +160,14 @@ class Metered:
         It begins at nothing when the embedder is made. A copy begins at nothing as well, and so
         does a pickle; a forked child goes on from what its parent had.
         """
-        return self._metered_by.usage
+        return self._meter.usage
 
     def reset_usage(self) -> Usage:
         """Let `usage` begin again at nothing, and return what it was.
 
         Nothing is counted twice or lost, whatever is under way; blocks of `track` go on.
         """
-        return self._metered_by.reset()
+        return self._meter.reset()
 
     @contextmanager
     def track(self) -> Generator[Usage]:
@@ -185,7 +183,7 @@ class Metered:
             A Usage that goes on counting.
         """
         block = Meter()
-        _tracked.set((*_tracked.get(), (self._metered_by, block)))
+        _tracked.set((*_tracked.get(), (self._meter, block)))
         try:
             yield TrackedUsage(block)
         finally:  # without a token: a generator of the caller's may end in another context
