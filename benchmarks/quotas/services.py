@@ -13,7 +13,7 @@ from benchmarks.quotas.counters import Bucket, Counter, Fixed, Gcra, Sliding
 from benchmarks.quotas.scenarios import BOTH_TOKENS, OUTAGE, PERIOD, Scenario
 from gemini_embed.service.refusals import refusal
 from gemini_embed.standin import gemini_errors, google_errors, vertex_errors
-from gemini_embed.standin.model_quota import DAY, MEANINGLESS_DELAY, OverQuota, Violation
+from gemini_embed.standin.model_quota import MEANINGLESS_DELAY, OverQuota, Violation
 
 if TYPE_CHECKING:
     from gemini_embed.errors import RequestError
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _FOREIGN_TEXTS = 10
 """Texts in a request of somebody else's; the middle."""
 
+_DAY = 86_400.0
 _DAYS_SHARE = 0.5
 """Of the load, that the day's quota is enough for."""
 
@@ -176,7 +177,7 @@ def _limits(scenario: Scenario, load: float) -> list[_Limit]:
         limits.append(_Limit(_counter(scenario, tokens), "TokensPerMinute", True, tokens))
     if scenario.counts == "day":
         days = round(limit * load / PERIOD * _DAYS_SHARE)
-        limits.append(_Limit(Fixed(days, DAY), "RequestsPerDay", False, days))
+        limits.append(_Limit(Fixed(days, _DAY), "RequestsPerDay", False, days))
     return limits
 
 

@@ -111,6 +111,7 @@ class Quota:
         self.tokens = tokens
         self.period = period
         self.query_reserve = query_reserve
+        self.requests_per_day = requests_per_day
         self.daily = DailyLimit(requests_per_day)
         self._name = os.urandom(16).hex()
         _in_use[self._name] = self
@@ -130,11 +131,11 @@ class Quota:
         self._fits_at = math.inf  # when the service said that there is room, whatever it named
 
     def __repr__(self) -> str:
-        daily = f", requests_per_day={self.daily.told}" if self.daily.told else ""
+        daily = f", requests_per_day={self.requests_per_day}" if self.requests_per_day else ""
         return f"Quota(requests={self.requests}, tokens={self.tokens}, period={self.period}{daily})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        limits = self.requests, self.tokens, self.period, self.query_reserve, self.daily.told
+        limits = self.requests, self.tokens, self.period, self.query_reserve, self.requests_per_day
         return quota_named, (self._name, *limits)
 
     def __deepcopy__(self, memo: object) -> Quota:

@@ -94,7 +94,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--requests", type=int, metavar=number, help="texts of a model per window")
     add("--tokens", type=int, metavar=number, help="tokens of a model per window")
     add("--window", type=float, default=60.0, metavar=seconds, help="length of the sliding window")
-    add("--requests-per-day", type=int, metavar=number, help="texts of a model per day")
+    add(
+        "--requests-per-day",
+        type=int,
+        metavar=number,
+        help="texts of a model per day",
+    )
     add(
         "--fault",
         type=_fault,

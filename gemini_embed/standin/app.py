@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from aiohttp import web
 
+from gemini_embed.pacing.day import day_at
 from gemini_embed.standin import (
     gemini,
     gemini_errors,
@@ -34,7 +35,7 @@ from gemini_embed.standin.request_log import Exchange, RequestLog
 from gemini_embed.standin.url import Target
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from gemini_embed.standin.vector_sources import VectorSource, WantedVector
 
@@ -79,6 +80,7 @@ class App:
         api_keys: frozenset[str] | None,
         vertex_001_instances: int,
         keep_log: bool,
+        clock: Callable[[], float],
     ) -> None:
         self.latency = latency
         self.log = RequestLog(kept=keep_log)
@@ -86,6 +88,7 @@ class App:
         self._source = source
         self._faults = faults
         self._limits = limits
+        self._clock = clock
         self._quotas: dict[str, ModelQuota] = {}
         self._silent_quota = silent_quota
         self._api_keys = api_keys
@@ -176,7 +179,8 @@ class App:
 
     def _charge(self, target: Target, wanted: Sequence[WantedVector], now: float) -> None:
         quota = self._quotas.setdefault(target.resource, ModelQuota(self._limits))
-        over = quota.take(len(wanted), sum(one.tokens for one in wanted), now)
+        today = day_at(self._clock()).number
+        over = quota.take(len(wanted), sum(one.tokens for one in wanted), now, today)
         if over is None:
             return
         if target.vertex:

@@ -1,16 +1,15 @@
 """How many texts and tokens of one model still fit, and how Google refuses the rest.
 
-Performs no I/O and reads no clock: `now` comes in with every question. Every text counts
-as one request, whatever the number of HTTP requests, and what is refused does not count.
+Performs no I/O and reads no clock: `now` and `today` come in with every question. Every text
+counts as one request, whatever the number of HTTP requests, and what is refused does not count.
 """
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass
 from typing import NamedTuple
 
-DAY = 86_400.0
 MEANINGLESS_DELAY = 18.412144672
 """The delay, in seconds, that Google gives a client whose quota of the day is used up."""
 
@@ -83,16 +82,32 @@ class SlidingWindow:
         self._used += amount
 
 
+class Daily:
+    """At most `limit` on each day."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self._spent: Counter[int] = Counter()
+
+    def has_room(self, amount: int, today: int) -> bool:
+        """Tell whether `amount` fits into the day of that number."""
+        return self._spent[today] + amount <= self.limit
+
+    def spend(self, amount: int, today: int) -> None:
+        """Count `amount` for that day."""
+        self._spent = Counter({today: self._spent[today] + amount})
+
+
 class ModelQuota:
     """All limits of one model."""
 
     def __init__(self, limits: QuotaLimits) -> None:
         self._requests = _window(limits.requests, limits.window)
         self._tokens = _window(limits.tokens, limits.window)
-        self._day = _window(limits.requests_per_day, DAY)
+        self._day = None if limits.requests_per_day is None else Daily(limits.requests_per_day)
         self._nothing = 0 in (limits.requests, limits.requests_per_day)
 
-    def take(self, texts: int, tokens: int, now: float) -> OverQuota | None:
+    def take(self, texts: int, tokens: int, now: float, today: int = 0) -> OverQuota | None:
         """Count a batch and return None, or leave it uncounted and return why."""
         if self._nothing:
             none = [Violation(f"{_METRIC}requests", quota_id, 0) for quota_id in _NO_QUOTA]
@@ -102,21 +117,29 @@ class ModelQuota:
         counted = (
             (self._requests, texts, "requests", "RequestsPerMinute"),
             (self._tokens, tokens, "input_token_count", "TokensPerMinute"),
-            (self._day, texts, "requests", "RequestsPerDay"),
         )
         for window, amount, metric, name in counted:
             delay = window.delay(amount, now) if window else None
             if window is None or delay is None:
                 continue
-            quota_id = f"EmbedContent{name}PerUserPerProjectPerModel-FreeTier"
-            violations.append(Violation(_METRIC + metric, quota_id, window.limit))
-            wait = max(wait, MEANINGLESS_DELAY if window is self._day else delay)
+            violations.append(_violation(metric, name, window.limit))
+            wait = max(wait, delay)
+        if self._day and not self._day.has_room(texts, today):
+            violations.append(_violation("requests", "RequestsPerDay", self._day.limit))
+            wait = max(wait, MEANINGLESS_DELAY)
         if violations:
             return OverQuota(violations, wait)
+        if self._day:
+            self._day.spend(texts, today)
         for window, amount, _, _ in counted:
             if window:
                 window.spend(amount, now)
         return None
+
+
+def _violation(metric: str, name: str, limit: int) -> Violation:
+    quota_id = f"EmbedContent{name}PerUserPerProjectPerModel-FreeTier"
+    return Violation(_METRIC + metric, quota_id, limit)
 
 
 def _window(limit: int | None, seconds: float) -> SlidingWindow | None:

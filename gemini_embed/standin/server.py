@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+import time
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Literal, Self, get_args
 
@@ -18,7 +19,7 @@ from gemini_embed.tasks import parse_task_type
 
 if TYPE_CHECKING:
     from collections import deque
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping
     from types import TracebackType
 
     from gemini_embed.contents import TaskType
@@ -49,7 +50,7 @@ class Standin:
             below.
         tokens: Tokens per window, of each model; estimated as a quarter of the characters.
         window: Length of the sliding window, in seconds.
-        requests_per_day: Texts per day, of each model.
+        requests_per_day: Texts of each model between two midnights, Pacific time.
         faults: Share of embedding requests, from 0 to 1, that meet a fault.
         seed: Of the faults: the same seed draws the same ones.
         silent_quota: Whether a 429 gives the delay only, not which quota it was. Vertex AI
@@ -60,6 +61,7 @@ class Standin:
             AI: Google took one in 2025, and 250 a year later.
         port: To listen on; 0 for any free one.
         keep_log: Whether `log` is kept; a service that runs for days should not.
+        clock: Seconds since the epoch, which say what day it is.
 
     Raises:
         ImportError: A package is missing; the text says what to install.
@@ -82,6 +84,7 @@ class Standin:
         vertex_001_instances: int = 250,
         port: int = 0,
         keep_log: bool = True,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         if vertex_001_instances < 1:
             raise ValueError(f"vertex_001_instances must be at least 1, not {vertex_001_instances}")
@@ -102,6 +105,7 @@ class Standin:
             api_keys=None if api_keys is None else frozenset(api_keys),
             vertex_001_instances=vertex_001_instances,
             keep_log=keep_log,
+            clock=clock,
         )
         self._port = port
         self._loop: asyncio.AbstractEventLoop | None = None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from standin.messages import NEW
@@ -67,7 +69,7 @@ def test_refused_requests_do_not_count() -> None:
     assert refusal is not None
     assert [one.limit for one in refusal.violations] == [15]
     assert 0 < refusal.delay < 60
-    assert quota.take(1, 1, 86_500.0) is None
+    assert quota.take(1, 1, 140.0, today=1) is None
 
 
 def test_the_answer_names_the_quota(ask: Ask) -> None:
@@ -110,6 +112,14 @@ def test_daily_quota(ask: Ask) -> None:
     assert violation["quotaId"] == "EmbedContentRequestsPerDayPerUserPerProjectPerModel-FreeTier"
     assert violation["quotaDimensions"]["model"] == NEW
     assert retry["retryDelay"] == "18s"
+
+
+def test_a_day_ends_at_midnight_pacific(ask: Ask) -> None:
+    """What is left of a day is lost, and the next has a quota of its own."""
+    midnight = datetime(2026, 11, 21, tzinfo=ZoneInfo("America/Los_Angeles")).timestamp()
+    moments = iter([midnight - 2, midnight - 1, midnight, midnight + 1])
+    with Standin(requests_per_day=1, clock=lambda: next(moments)) as server:
+        assert [ask(server, "a", model=NEW)[0] for _ in range(4)] == [200, 429, 200, 429]
 
 
 @pytest.mark.parametrize("limits", [{"requests": 0}, {"requests_per_day": 0}])
