@@ -9,7 +9,7 @@ import os
 import sys
 from contextlib import nullcontext
 from contextvars import copy_context
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gemini_embed.observe.logs import kind_of
 from gemini_embed.observe.tracing import Operation, Sums
@@ -61,8 +61,8 @@ class CallRun:
         """End the run."""
         sums = self._sums
         if sums.tokens is not None:
-            usage: Any = {"input_tokens": sums.tokens, "total_tokens": sums.tokens}
-            self._run.set(usage_metadata=usage)
+            usage = {"input_tokens": sums.tokens, "total_tokens": sums.tokens}
+            self._run.add_metadata({"usage_metadata": usage})
         outputs = {"requests": sums.requests, "cached": sums.cached}
         if error is None:
             outputs["vectors"] = self._operation.texts

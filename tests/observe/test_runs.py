@@ -52,17 +52,19 @@ class LangSmith(ThreadingHTTPServer):
         (run,) = self.named("embeddings ")
         return run
 
+    def take(self, body: str, path: str) -> None:
+        run = json.loads(body)
+        with self.lock:
+            self.bodies.append(body)
+            known = self.runs.setdefault(run.get("id") or path.rpartition("/")[2], {})
+            known.update({name: value for name, value in run.items() if value is not None})
+
 
 class _Handler(BaseHTTPRequestHandler):
-    server: LangSmith
-
     def do_POST(self) -> None:
+        assert isinstance(self.server, LangSmith)
         body = self.rfile.read(int(self.headers["content-length"])).decode()
-        run = json.loads(body)
-        with self.server.lock:
-            self.server.bodies.append(body)
-            known = self.server.runs.setdefault(run.get("id") or self.path.rpartition("/")[2], {})
-            known.update({name: value for name, value in run.items() if value is not None})
+        self.server.take(body, self.path)
         self.send_response(202)
         self.send_header("content-length", "2")
         self.end_headers()
@@ -70,7 +72,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_PATCH = do_POST  # noqa: N815 - the names are the standard library's
 
-    def log_message(self, *_: Any) -> None:
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
         """Print nothing."""
 
 
