@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from copy import copy
 from dataclasses import fields, replace
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar, get_args
 from urllib.parse import urlsplit
 
@@ -135,37 +135,30 @@ class GeminiEmbedder(Configured, Closing, Metered):
         result: EmbeddingResult = await self._arun(self._checked(texts, **call))
         return result
 
-    def estimate(
-        self,
-        texts: Iterable[str],
-        *,
-        role: Role,
-        task_type: str | None = None,
-        titles: Sequence[str | None] | None = None,
-        output_dimensionality: int | None = None,
-        batch_size: int | None = None,
-    ) -> Estimate:
+    def estimate(self, texts: Iterable[str], **call: Unpack[CallOptions]) -> Estimate:
         """Return what `embed` would take for the same arguments: requests, tokens, money, time.
 
-        It sends nothing and needs no key. What the cache has is looked up there. The quota is the
-        embedder's as it is now, with what was sent and learned of it.
+        It sends nothing and needs no key. What the cache has is looked up, and the quota is that of
+        the embedder as it is now, with what was sent and learned of it.
 
         Raises:
             ConfigurationError: An option of this call that cannot work.
             InvalidInputError: A text that cannot be embedded; says which and why.
         """
-        contents, ask, wanted, policy = self._checked(
-            texts,
-            role=role,
-            task_type=task_type,
-            titles=titles,
-            output_dimensionality=output_dimensionality,
-            batch_size=batch_size,
+        contents, ask, wanted, policy = self._checked(texts, **call)
+        access = access_of(self, self._backend, self._elsewhere)
+        begin = partial(
+            beginning,
+            list(places_of(contents)),
+            ask,
+            used=wanted.dimension,
+            quota=self._quota,
+            cache=self._cache,
+            account=account_of(access, {"api_key": access.api_key}, self._service),
         )
-        unique = list(places_of(contents))
-        begin = loop.run(beginning, unique, ask, wanted.dimension, self._quota, self._cache)
         price = price_of(ask.model.name, ask.backend.name, self.prices)
-        return forecast(begin, ask, policy, price, texts=len(contents), width=self.max_concurrency)
+        known, width = loop.run(begin), self.max_concurrency
+        return forecast(known, ask, policy, price, texts=len(contents), width=width)
 
     def _run(self, call: _Call) -> Any:
         """Return the result in the form that the call wants."""

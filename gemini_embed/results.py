@@ -45,7 +45,10 @@ class Estimate:
             With a key of the free tier it is nothing.
         batch_cost: The same at the price of the Batch API.
         seconds: From the first request to the last answer, as the quota that is told or learned
-            allows, at half a second for each request there and back.
+            allows, at half a second for each request there and back; without the nights in which
+            a daily quota is waited for.
+        days: On which day it is done, if it begins now: 1 for today. None where no daily limit is
+            told or learned.
     """
 
     texts: int
@@ -58,6 +61,7 @@ class Estimate:
     cost: Decimal | None
     batch_cost: Decimal | None
     seconds: float
+    days: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,11 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
+from gemini_embed.background.threads import in_thread
 from gemini_embed.calls.outbox import Outbox
 from gemini_embed.pacing.gate import Admitted, admit
 from gemini_embed.pacing.known import as_known
@@ -23,12 +26,18 @@ if TYPE_CHECKING:
     from gemini_embed.cache.guard import GuardedCache
     from gemini_embed.calls.policy import CallPolicy
     from gemini_embed.contents import Content
+    from gemini_embed.pacing.counting import Book
+    from gemini_embed.pacing.day import DailyLimit
     from gemini_embed.pacing.quota import Quota
     from gemini_embed.pacing.window import Sent
     from gemini_embed.prices import Price
 
 SECONDS_PER_REQUEST = 0.5
 """A guess at how long one takes, there and back."""
+
+
+_NIGHT = 86_400.0
+"""Seconds after which no minute holds anything of the day before."""
 
 
 class Beginning(NamedTuple):
@@ -39,24 +48,53 @@ class Beginning(NamedTuple):
         unknown: Those that the cache does not have, in order.
         quota: What is known of the quota.
         now: The clock.
+        today: How many texts the day's quota has left.
+        a_day: How many it has in all.
     """
 
     contents: Sequence[Content]
     unknown: Sequence[Content]
     quota: Quota
     now: float
+    today: float
+    a_day: float
 
 
 async def beginning(
-    contents: Sequence[Content], ask: Ask, used: int, quota: Quota, cache: GuardedCache | None
+    contents: Sequence[Content],
+    ask: Ask,
+    *,
+    used: int,
+    quota: Quota,
+    cache: GuardedCache | None,
+    account: str,
 ) -> Beginning:
     """Return what is known when a call begins; runs on the I/O thread, where the quota is used.
 
-    No content is there twice. `used` is how many numbers of each vector the caller gets.
+    Args:
+        contents: All contents, none of them twice.
+        ask: What the service is asked for.
+        used: How many numbers of each vector the caller gets.
+        quota: The embedder's.
+        cache: Likewise.
+        account: Whose texts of a day are counted together in the cache's file.
     """
     unknown = contents if cache is None else await _unknown(contents, ask, used, cache)
+    today, a_day = await _day_of(quota.daily, None if cache is None else cache.day_book(account))
     now = asyncio.get_running_loop().time()
-    return Beginning(contents, unknown, as_known(quota, now), now)
+    return Beginning(contents, unknown, as_known(quota, now), now, today, a_day)
+
+
+async def _day_of(daily: DailyLimit, book: Book | None) -> tuple[float, float]:
+    """Return how many texts are left of the day's quota, and how many a whole day has."""
+    now = daily.clock()
+    today = daily.today(now)
+    entry = daily.entry(today.number)
+    if book is not None:
+        look = partial(book.change, today.number, lambda entry: entry, patient=False)
+        with suppress(OSError):  # what this process knows has to do
+            _, entry = await in_thread(look)
+    return entry.left(daily.told, today, now), entry.limit(daily.told, today.number)
 
 
 async def _unknown(
@@ -77,46 +115,83 @@ def forecast(
     begin: Beginning, ask: Ask, policy: CallPolicy, price: Price | None, *, texts: int, width: int
 ) -> Estimate:
     """Return what a call takes for so many texts, with at most `width` requests at once."""
-    requests, seconds = _rehearsed(begin, ask, policy, width)
+    rehearsal = _Rehearsal(begin, ask, policy, width)
     tokens = sum(content.tokens for content in begin.unknown)
     return Estimate(
         texts=texts,
         unique=len(begin.contents),
         cached=len(begin.contents) - len(begin.unknown),
         to_send=len(begin.unknown),
-        requests=requests,
+        requests=rehearsal.requests,
         tokens=tokens,
         tokens_at_most=sum(content.most_tokens for content in begin.unknown),
         cost=price.cost(tokens) if price else None,
         batch_cost=price.cost(tokens, batch=True) if price else None,
-        seconds=seconds,
+        seconds=rehearsal.seconds,
+        days=None if begin.a_day == math.inf else rehearsal.days,
     )
 
 
-def _rehearsed(begin: Beginning, ask: Ask, policy: CallPolicy, width: int) -> tuple[int, float]:
-    """Play the call through, and return its requests and seconds."""
-    quota, now, requests = begin.quota, begin.now, 0
-    outbox = Outbox(
-        ask,
-        batch_size=policy.batch_size,
-        quota=quota,
-        on_wait=lambda _: None,
-        on_spent_day=lambda _: None,
-    )
-    outbox.add(dict.fromkeys(begin.unknown, (0,)), is_last=True)
-    under_way: deque[tuple[float, Sent]] = deque()  # when each ends, in the order of their ends
-    while under_way or not outbox.is_empty():
-        wait = math.inf
-        if len(under_way) < width and not outbox.is_empty():
-            admitted = admit(outbox, quota, now, is_query=policy.role == "query")
-            if isinstance(admitted, Admitted):
-                under_way.append((now + SECONDS_PER_REQUEST, admitted.sent))
-                requests += 1
-                continue
-            wait = admitted
-        if not under_way or now + wait < under_way[0][0]:
-            now += wait
-        else:
-            now, sent = under_way.popleft()
-            quota.fail(sent, now)  # counted, and nothing is learned of it
-    return requests, now - begin.now
+class _Rehearsal:
+    """A call that is played through, at most `width` requests at once; all of them go well.
+
+    Attributes:
+        requests: How many left.
+        seconds: How long it took, without the nights in which a daily quota was waited for.
+        days: On which day it was over.
+    """
+
+    def __init__(self, begin: Beginning, ask: Ask, policy: CallPolicy, width: int) -> None:
+        self.requests = 0
+        self.seconds = 0.0
+        self.days = 1
+        self._now = begin.now
+        self._today, self._a_day = begin.today, begin.a_day
+        self._quota = begin.quota
+        self._width = width
+        self._is_query = policy.role == "query"
+        self._outbox = Outbox(
+            ask,
+            batch_size=policy.batch_size,
+            quota=begin.quota,
+            on_wait=lambda _: None,
+            on_spent_day=lambda _: None,
+        )
+        self._outbox.add(dict.fromkeys(begin.unknown, (0,)), is_last=True)
+        self._under_way: deque[tuple[float, Sent]] = deque()  # with its end, in that order
+        while self._under_way or not self._outbox.is_empty():
+            if (wait := self._send()) > 0:
+                self._go_on(wait)
+
+    def _send(self) -> float:
+        """Let a request leave, and return 0; or return the seconds until there may be room."""
+        if self._outbox.is_empty() or len(self._under_way) == self._width:
+            return math.inf
+        if self._today < 1:
+            return math.inf if self._under_way else self._sleep()
+        admitted = admit(
+            self._outbox, self._quota, self._now, is_query=self._is_query, most=self._today
+        )
+        if not isinstance(admitted, Admitted):
+            return admitted
+        self.requests += 1
+        self._today -= len(admitted.batch)
+        self._under_way.append((self._now + SECONDS_PER_REQUEST, admitted.sent))
+        return 0
+
+    def _sleep(self) -> float:
+        """Go on the next day, at which the minutes of this one are long over."""
+        self._now += _NIGHT
+        self.days += 1
+        self._today = self._a_day
+        return 0
+
+    def _go_on(self, wait: float) -> None:
+        """Let time pass: so long, or until the first request ends."""
+        end = self._under_way[0][0] if self._under_way else math.inf
+        later = min(self._now + wait, end)
+        self.seconds += later - self._now
+        self._now = later
+        if later == end:
+            _, sent = self._under_way.popleft()
+            self._quota.fail(sent, later)  # counted, and nothing is learned of it

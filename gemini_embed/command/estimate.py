@@ -50,6 +50,7 @@ def add_to(commands: _SubParsersAction[ArgumentParser]) -> None:
     add("--task-type", metavar="TASK", help="what the index is for; default: retrieval")
     add("--rpm", type=int, metavar="N", help="the quota: texts per minute")
     add("--tpm", type=int, metavar="N", help="the quota: tokens per minute")
+    add("--rpd", type=int, metavar="N", help="the quota: texts per day")
     add("--cache", type=Path, metavar="FILE", help="where vectors are that were paid for already")
     add("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=run)
@@ -80,6 +81,7 @@ def _embedder(given: Namespace) -> GeminiEmbedder:
         task_type=given.task_type,
         requests_per_minute=given.rpm,
         tokens_per_minute=given.tpm,
+        requests_per_day=given.rpd,
         cache=given.cache if given.cache and given.cache.exists() else None,
     )
 
@@ -93,7 +95,7 @@ def _rows(said: Estimate, embedder: GeminiEmbedder, given: Namespace) -> list[tu
     cached = f"{said.cached:,}"
     if given.cache is not None and not given.cache.exists():
         cached += f" ({given.cache}: there is no such file yet)"
-    return [
+    rows = [
         ("model", f"{embedder.model}, {embedder._backend}"),
         ("texts", f"{said.texts:,}"),
         ("unique", f"{said.unique:,}"),
@@ -104,6 +106,10 @@ def _rows(said: Estimate, embedder: GeminiEmbedder, given: Namespace) -> list[tu
         ("cost", _cost(said, on_gemini=embedder._backend.name == "gemini")),
         ("time", duration(said.seconds) + _under(given)),
     ]
+    if said.days is not None:
+        under = f", at {given.rpd:,} texts a day" if given.rpd else ""
+        rows.append(("days", f"{said.days:,}, today included{under}"))
+    return rows
 
 
 def _cost(said: Estimate, *, on_gemini: bool) -> str:

@@ -80,7 +80,12 @@ def both(
             await embedder._embed(*embedder._checked(before, role="document"))
         contents, ask, wanted, policy = embedder._checked(texts, role="document")
         begin = await beginning(
-            list(places_of(contents)), ask, wanted.dimension, embedder._quota, embedder._cache
+            list(places_of(contents)),
+            ask,
+            used=wanted.dimension,
+            quota=embedder._quota,
+            cache=embedder._cache,
+            account="me",
         )
         said = forecast(begin, ask, policy, None, texts=len(contents), width=8)
         line.requests = line.texts = line.tokens = 0
@@ -146,3 +151,18 @@ def test_a_limit_that_was_learned_counts(limits: tuple[int | None, int | None]) 
 
     assert said.requests == result.usage.requests
     assert said.seconds == pytest.approx(seconds, rel=0.1)
+
+
+def test_days_are_those_of_a_call_that_waits_for_them() -> None:
+    """A request that is cut by the end of a day is in the forecast, and so is the day it ends."""
+    texts = [f"text {i}" for i in range(1_100)]
+    quota = Quota(requests_per_day=250)
+    quota.daily.clock = lambda: 1_800_036_000 + now()  # ten in the morning
+
+    said, result, seconds = both(
+        texts, Line(QuotaLimits()), quota=quota, on_daily_quota="wait", deadline=None
+    )
+
+    assert said.requests == result.usage.requests == 13  # 100, 100, 50 a day, and 100 on the last
+    assert said.days == 5
+    assert 3 * 86_400 < seconds < 4 * 86_400

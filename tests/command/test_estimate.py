@@ -34,6 +34,21 @@ def test_a_reader_gets_a_table(corpus: Path, capsys: pytest.CaptureFixture[str])
     assert rows["time"] == "2 min 2 s, at 100 texts and 30,000 tokens a minute"
 
 
+def test_a_free_key_and_a_corpus_of_days(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """55 requests, six days, and nothing to pay."""
+    path = tmp_path / "corpus.txt"
+    path.write_text("".join(f"chunk {i}\n" for i in range(5_500)), encoding="utf-8")
+
+    assert main(["estimate", str(path), "--rpm", "100", "--tpm", "30000", "--rpd", "1000"]) == 0
+
+    rows = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
+    assert rows["requests"] == "55"
+    assert rows["days"] == "6, today included, at 1,000 texts a day"
+    assert rows["cost"].startswith("$0 with a key of the free tier")
+
+
 def test_a_program_gets_json(corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Every number of the forecast, under the names of `Estimate`."""
     assert main(["estimate", str(corpus), "--json", "--model", "gemini-embedding-001"]) == 0

@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING
 import pytest
 from llama_index.core.schema import TextNode
 
-from gemini_embed import Estimate, GeminiEmbedder, InvalidInputError, Quota
+from gemini_embed import DailyQuotaError, Estimate, GeminiEmbedder, InvalidInputError, Quota
+from gemini_embed.standin import Standin
 from langchain_gemini_embed import GeminiEmbeddings
 from llamaindex_gemini_embed import GeminiEmbedding
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-    from gemini_embed.standin import Standin
 
 TEXTS = [f"text {i % 230}" for i in range(260)]  # the last thirty were there before
 
@@ -27,11 +26,12 @@ def test_a_free_key_takes_six_days_for_5500_chunks() -> None:
     """Who has a free key learns before the run how long it takes, and needs no key for that."""
     chunks = [f"chunk {i}: " + "some words of a paragraph. " * 20 for i in range(5_500)]
 
-    said = GeminiEmbedder(requests_per_minute=100).estimate(chunks, role="document")
+    free = GeminiEmbedder(requests_per_minute=100, requests_per_day=1_000)
+    said = free.estimate(chunks, role="document")
 
     assert (said.texts, said.unique, said.cached, said.to_send) == (5_500, 5_500, 0, 5_500)
-    assert said.requests == 55
-    assert said.seconds == pytest.approx(54 * 60, rel=0.02)
+    assert (said.requests, said.days) == (55, 6)
+    assert said.seconds == pytest.approx(49 * 60, rel=0.02)  # each day begins with an empty minute
     assert 0 < said.tokens < said.tokens_at_most
     assert said.cost is not None
     assert said.batch_cost == said.cost / 2
@@ -71,6 +71,36 @@ def test_under_a_quota_of_the_stand_in(
     assert said.requests == result.usage.requests == len(server.log)
 
 
+def test_what_was_sent_today_makes_it_longer(
+    embedder: Callable[..., GeminiEmbedder], tmp_path: Path
+) -> None:
+    """The day's count is that of the cache's file: of runs before, and of other processes."""
+    options = {"requests_per_day": 100, "cache": tmp_path / "cache.sqlite3"}
+    texts = [f"another text {i}" for i in range(250)]
+    assert embedder(**options).estimate(texts, role="document").days == 3
+
+    embedder(**options).embed(TEXTS[:60], role="document")
+
+    said = embedder(**options).estimate(texts, role="document")
+    assert (said.days, said.requests) == (4, 4)  # 40, 100, 100, 10
+    assert embedder(**options).estimate(TEXTS[:60], role="document").days == 1
+    assert embedder(cache=options["cache"]).estimate(texts, role="document").days is None
+    assert embedder(api_key="another", **options).estimate(texts, role="document").days == 3
+
+
+def test_a_days_limit_that_a_refusal_named_counts(
+    embedder: Callable[..., GeminiEmbedder], tmp_path: Path
+) -> None:
+    """After the wall was met once, a forecast knows the days, in another process as well."""
+    with Standin(model="hash", requests_per_day=100) as server:
+        options = {"base_url": server.url, "cache": tmp_path / "cache.sqlite3"}
+        with pytest.raises(DailyQuotaError):
+            embedder(**options, max_concurrency=1).embed(TEXTS, role="document")
+        said = embedder(**options).estimate(TEXTS, role="document")
+
+    assert (said.cached, said.to_send, said.days) == (100, 130, 3)  # nothing more today
+
+
 def test_it_needs_no_key_and_loads_no_sdk() -> None:
     """A forecast is ready at once, on a machine that cannot reach Google."""
     program = """
@@ -78,7 +108,7 @@ import sys
 from gemini_embed import GeminiEmbedder
 said = GeminiEmbedder().estimate(["a", "b", "a"], role="document")
 assert said.unique == 2, said
-assert not {"google.genai", "numpy", "aiohttp"} & set(sys.modules), sorted(sys.modules)
+assert not {"google.genai", "google.auth", "aiohttp"} & set(sys.modules), sorted(sys.modules)
 """
     done = subprocess.run(  # noqa: S603 - our own interpreter and text
         [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60
