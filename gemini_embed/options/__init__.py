@@ -206,7 +206,7 @@ class Options:
 
     prices: Mapping[str, Price] | None = field(default=None, metadata=_is(optional(_prices)))
     """What a token costs, by model: a `Price` for each that goes before the table in
-    `gemini_embed.prices`. `usage.cost()` counts with it."""
+    `gemini_embed.prices`. `usage.cost()` and `estimate` count with it."""
 
     cache: AnyCache = field(default=None, metadata=_is(optional(checks.path_or(_cache))))
     """Where vectors are kept and looked up: True for a per-user file, a path for a file of that

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
 from llama_index.core.schema import TextNode
 
 from gemini_embed import DailyQuotaError, Estimate, GeminiEmbedder, InvalidInputError, Quota
+from gemini_embed.prices import Price
 from gemini_embed.standin import Standin
 from langchain_gemini_embed import GeminiEmbeddings
 from llamaindex_gemini_embed import GeminiEmbedding
@@ -52,6 +54,8 @@ def test_it_says_what_the_stand_in_counts(
     sent = sum(len(one.body["requests"]) for one in server.log if one.body)
     assert (said.texts, said.unique, said.cached) == (260, 230, 50)
     assert said.to_send == sent == 180
+    usage = result.usage
+    assert (usage.texts, usage.cached, usage.duplicates) == (260, 50, 260 - said.unique)
     assert said.requests == result.usage.requests == len(server.log) == 2
     assert made.estimate(TEXTS, role="document").to_send == 0
     assert made.estimate(TEXTS, role="query").cached == 0
@@ -128,6 +132,16 @@ def test_no_texts_take_nothing() -> None:
     said = GeminiEmbedder(cache=False).estimate([], role="document")
 
     assert (said.requests, said.tokens, said.seconds) == (0, 0, 0)
+
+
+def test_own_prices_count() -> None:
+    """A gateway's price, or that of a contract, goes before Google's list."""
+    prices = {"gemini-embedding-2": Price(Decimal(3), batch=Decimal("0.1"))}
+
+    said = GeminiEmbedder(prices=prices).estimate(["a text"], role="document")
+
+    assert said.cost == said.tokens * Decimal("0.000003")
+    assert said.batch_cost == said.cost / 10
 
 
 def test_prefix_and_title_count() -> None:
