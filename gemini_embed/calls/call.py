@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from gemini_embed.cache.lookup import Lookup
-from gemini_embed.calls.failures import all_rejected, spent_day, with_batch, with_outcome
+from gemini_embed.calls.failures import all_rejected, ours, spent_day, with_batch, with_outcome
 from gemini_embed.calls.inquiry import Blame
 from gemini_embed.calls.outbox import Outbox
 from gemini_embed.calls.plan import places_of
@@ -180,17 +180,22 @@ class Call:
         """Wait until the day's quota resets, or end: as the caller chose."""
         daily, model = self._quota.daily, self.ask.model
         now = daily.clock()
-        error = spent_day(model, daily.described(now), daily.resets_at(now))
+        known, resets_at = daily.described(now), daily.resets_at(now)
+        error = spent_day(model, known, resets_at)
         if self.policy.on_daily_quota == "error":
             self.stop(error)
             return
         self.last_failure = error
         self.accepted_at = asyncio.get_running_loop().time()  # until then it waited for others
-        self._tell_wait(seconds, f"for the daily quota of {model.name}: {daily.described(now)}")
+        when = f"which resets at {resets_at:%Y-%m-%d %H:%M %Z}"
+        self._tell_wait(seconds, f"for the daily quota of {model.name}, {when}: {known}")
 
     def _tell_wait(self, seconds: float, reason: str) -> None:
         now = asyncio.get_running_loop().time()
-        self.watch.tell(Waiting, seconds, reason, self.sink.done, len(self.sink), now)
+        try:
+            self.watch.tell(Waiting, seconds, reason, self.sink.done, len(self.sink), now)
+        except Exception as error:  # noqa: BLE001 - it ends this call, not who woke the gate
+            self.stop(ours(error))
 
     def _place(self, positions: Sequence[Sequence[int]], block: NDArray[np.float32]) -> None:
         self.watch.placed(self.sink.place(positions, block), of=len(positions))

@@ -269,7 +269,7 @@ class Engine:
 
     async def _wait_for_day(self, admitted: Pass, error: QuotaExceededError, call: Call) -> None:
         """Send the batch again on the next day, if the caller waits so long."""
-        await self._gate.day.refuse(admitted.taken, error.quota_value)
+        await self._gate.day.refuse(admitted.taken, error)
         if call.policy.on_daily_quota == "error":
             call.stop(error)
         else:

@@ -16,6 +16,7 @@ from gemini_embed.notices import warn
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from gemini_embed.errors import QuotaExceededError
     from gemini_embed.pacing.day import DailyLimit, Entry, Taken
 
     Change = Callable[[Entry], Entry]
@@ -60,7 +61,6 @@ class DayCount:
         self.book: Book | None = None
         self._loop = asyncio.get_running_loop()
         self._turn = asyncio.Lock()  # the last to ask is the last to be told what is known
-        self._owed: dict[int, int] = {}  # day -> texts that the file does not have yet
         self._not_before = -math.inf
         self._is_in_trouble = False
         limit.end_all()
@@ -84,9 +84,10 @@ class DayCount:
         if day:
             await self._change(day, lambda entry: entry.with_sent(-taken.texts))
 
-    async def refuse(self, taken: Taken, value: int | None) -> None:
-        """Learn from a refusal for the day's quota, with its size if the service named it."""
+    async def refuse(self, taken: Taken, error: QuotaExceededError) -> None:
+        """Learn from a refusal for the day's quota, with its size if that is named in texts."""
         now, told = self.limit.clock(), self.limit.told
+        value = None if "Token" in (error.quota_id or "") else error.quota_value
         number, until = self.limit.today(now).number, self.limit.full_until(value, now)
         await self.give_back(taken)
         await self._change(number, lambda entry: entry.with_refusal(value, told, number, until))
@@ -119,7 +120,7 @@ class DayCount:
 
     async def _change_in(self, book: Book, number: int, change: Change) -> bool:
         in_book = partial(book.change, patient=self.limit.is_known)
-        if owed := self._owed.pop(number, 0):
+        if owed := self.limit.owed.pop(number, 0):
             try:
                 await in_thread(in_book, number, lambda entry: entry.with_sent(owed))
             except BaseException:
@@ -131,8 +132,7 @@ class DayCount:
         return before != after
 
     def _owe(self, number: int, texts: int) -> None:
-        if self.book is not None:
-            self._owed = {number: self._owed.get(number, 0) + texts}
+        self.limit.owed = {number: self.limit.owed.get(number, 0) + texts}
 
     def _note_trouble(self, error: OSError) -> None:
         """Leave the file alone for a while, and say so once, if there is anything to count for."""

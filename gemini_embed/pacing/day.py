@@ -128,11 +128,14 @@ class DailyLimit:
     Attributes:
         told: What the user said of it, in texts.
         clock: What gives `now`.
+        owed: Texts that were counted here alone, by the number of their day: a file that others
+            count in has yet to get them.
     """
 
     def __init__(self, told: int | None) -> None:
         self.told = told
         self.clock: Callable[[], float] = time.time
+        self.owed: dict[int, int] = {}
         self._today = PacificDay(0, 0.0, 0.0)
         self._known: dict[int, Entry] = {}
         self._under_way: dict[Taken, None] = {}

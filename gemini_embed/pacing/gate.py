@@ -200,6 +200,8 @@ class Gate:
             if waiter.source.is_empty():
                 self.dismiss(waiter.source)
             elif (admitted := self._admit(waiter, lane)) is None:
+                if waiter.source.is_empty():
+                    continue  # it would not wait
                 self._held_since = self.loop.time()
                 return
             else:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections import Counter
 from concurrent.futures import Future
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,8 +18,10 @@ from virtual import Service, assert_right, engine, now, request, vector
 from gemini_embed.background import threads
 from gemini_embed.cache import SQLiteCache
 from gemini_embed.cache.guard import GuardedCache
-from gemini_embed.errors import DailyQuotaError, QuotaExceededError
+from gemini_embed.errors import DailyQuotaError, HookError, QuotaExceededError
+from gemini_embed.observe.events import Waiting
 from gemini_embed.pacing.quota import Quota
+from gemini_embed.service.refusals import refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
     from gemini_embed.errors import GeminiEmbedError
     from gemini_embed.observe.events import Retry
 
+NEVER = datetime.max.replace(tzinfo=UTC)
 HOUR = 3600.0
 DAY = 24 * HOUR
 
@@ -108,7 +113,7 @@ def test_a_call_that_waits_goes_on_after_midnight(
     assert len(service.refused) == len(retries) == (told is None)
     assert all(retry.wait > 23 * HOUR for retry in retries)
     long = [record.message for record in caplog.records if record.levelno == logging.WARNING]
-    assert any("for the daily quota of gemini-embedding-2: 250 texts a day" in one for one in long)
+    assert any("2026-11-21 00:00 PST: 250 texts a day" in one for one in long)
 
 
 def test_a_minutes_refusal_after_a_long_wait_ends_nothing() -> None:
@@ -154,6 +159,44 @@ def test_one_that_ends_does_not_wait_behind_one_that_waits() -> None:
         return ended
 
     assert virtual.run(main()) == pytest.approx(10, abs=1)
+
+
+def test_who_watches_and_fails_ends_one_call_only() -> None:
+    """What an observer raises while its call waits is that call's error; others wait on."""
+
+    class Failing:
+        sees = (Waiting,)
+
+        def __call__(self, event: Waiting) -> None:
+            raise HookError(f"no waiting for {event.seconds}")
+
+    service = Service(per_day=100)
+    quota = Quota(50, requests_per_day=100)
+
+    async def main() -> float:
+        made = engine(service, quota=quota)
+        waiting = asyncio.create_task(made.embed(*request(texts(150), on_daily_quota="wait")))
+        await asyncio.sleep(10)
+        for _ in range(2):  # for a minute, and for a day
+            other = engine(service, quota=quota, observers=[Failing()])
+            with pytest.raises(HookError):
+                await other.embed(*request(["other"], on_daily_quota="wait"))
+            await asyncio.sleep(HOUR)
+        ended = now()
+        assert_right(await waiting, texts(150))
+        return ended
+
+    assert virtual.run(main()) < 2 * HOUR + 100
+
+
+def test_a_limit_on_tokens_is_none_on_texts() -> None:
+    """A refusal that counts something else says only that the day is over."""
+    error = refusal(429, virtual.spent(5))
+    tokens = DailyQuotaError("429", quota_id="TokensPerDay", quota_value=5, resets_at=NEVER)
+    for one, limit in ((error, 5), (tokens, math.inf)):
+        quota = Quota()
+        failed(Service(trouble=lambda _, one=one: one), ["a"], quota=quota)  # type: ignore[misc] # bound now
+        assert quota.daily.limit(virtual.MIDNIGHT) == limit
 
 
 def test_none_at_all_is_not_waited_for() -> None:
@@ -283,6 +326,21 @@ def test_a_second_run_knows_the_wall_of_the_first(tmp_path: Path) -> None:
     assert virtual.run(next_day()) == 450
     assert len(service.refused) == refused
     assert sum(service.days.values()) == 450
+
+
+@pytest.mark.usefixtures("at_once")
+def test_what_was_sent_before_there_was_a_file_is_counted_in_it(tmp_path: Path) -> None:
+    """An embedder with a cache joins one without: their common quota is counted whole."""
+    quota, options = Quota(requests_per_day=300), opened(tmp_path / "cache")
+
+    async def main() -> int:
+        await engine(Service(), quota=quota).embed(*request(texts(120)))
+        for begin in (200, 300):
+            await engine(Service(), quota=quota, **options).embed(*request([str(begin)]))
+        book, today = options["day_book"], quota.daily.today(virtual.wall()).number
+        return int(book.change(today, lambda entry: entry, patient=True)[1].sent)
+
+    assert virtual.run(main()) == 122
 
 
 @pytest.mark.usefixtures("at_once")
