@@ -1,11 +1,11 @@
-"""The public client: `GeminiEmbedder` and its two methods."""
+"""The public client: `GeminiEmbedder`, and what becomes of each of its calls."""
 
 from __future__ import annotations
 
 import asyncio
 from copy import copy
 from dataclasses import fields, replace
-from functools import cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar, get_args
 from urllib.parse import urlsplit
 
@@ -14,8 +14,7 @@ from gemini_embed.background import loop, process
 from gemini_embed.calls.forecast import beginning, forecast
 from gemini_embed.calls.plan import places_of
 from gemini_embed.calls.policy import MAX_RETRIES, CallPolicy
-from gemini_embed.closing import Closing
-from gemini_embed.configured import Configured
+from gemini_embed.connected import Connected, load
 from gemini_embed.contents import Content, TaskType
 from gemini_embed.errors import ServiceUnavailableError
 from gemini_embed.inputs import check_texts, check_titles
@@ -23,11 +22,8 @@ from gemini_embed.models import TEXTS_PER_REQUEST, check_dimension, must_normali
 from gemini_embed.notices import warn
 from gemini_embed.observe.meter import Meter, Metered, meters_of
 from gemini_embed.observe.tracing import Operation, traced, within
-from gemini_embed.observe.watch import RetryHook
 from gemini_embed.options import check_picklable, meant_by_first_release
 from gemini_embed.options.checks import one_of, optional, whole
-from gemini_embed.pacing.backoff import Backoff
-from gemini_embed.pacing.quota import Quota
 from gemini_embed.prices import price_of
 from gemini_embed.redaction import forgetful
 from gemini_embed.results import Wanted
@@ -40,13 +36,13 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
     from typing import Unpack
 
-    from gemini_embed.calls.engine import Engine
     from gemini_embed.observe.tracing import Trace
     from gemini_embed.options import CallOptions
+    from gemini_embed.pacing.quota import Quota
     from gemini_embed.results import EmbeddingResult, Estimate, ListedResult
 
 
-class GeminiEmbedder(Configured, Closing, Metered):
+class GeminiEmbedder(Connected, Metered):
     """Embeds texts with Google's Gemini Embedding models.
 
     Building one needs no network, and no key yet. Any number of threads and event loops may use it
@@ -65,21 +61,8 @@ class GeminiEmbedder(Configured, Closing, Metered):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        drawn_by = [getattr(self, name) for name in _OF_THE_QUOTA]
-        if self._shared is None or self._shared[0] != drawn_by:
-            quota = self.quota or Quota(
-                self.requests_per_minute,
-                self.tokens_per_minute,
-                requests_per_day=self.requests_per_day,
-            )
-            self._shared: tuple[list[Any], Quota] = drawn_by, quota
-        self._engine: Engine | None = None
         self._meter = Meter()
         self._given: dict[str, Any] | None = None  # what an adapter made it of
-
-    @property
-    def _quota(self) -> Quota:
-        return self._shared[1]
 
     def embed(
         self,
@@ -163,7 +146,7 @@ class GeminiEmbedder(Configured, Closing, Metered):
     def _run(self, call: _Call) -> Any:
         """Return the result in the form that the call wants."""
         if process.has_greenlets():
-            _load()  # what is imported may start processes, which gevent lets this thread only
+            load()  # what is imported may start processes, which gevent lets this thread only
         with traced(lambda: self._operation(call)) as traces:
             result = loop.run(self._embed, *call, traces)
         warn_of_truncated(result.usage)
@@ -268,7 +251,7 @@ class GeminiEmbedder(Configured, Closing, Metered):
         policy: CallPolicy,
         traces: Sequence[Trace],
     ) -> EmbeddingResult | ListedResult:
-        _load()
+        load()
         from gemini_embed.calls.sink import sink_for  # noqa: PLC0415 - loads numpy
 
         sink = sink_for(len(contents), wanted, ask.model)
@@ -290,58 +273,6 @@ class GeminiEmbedder(Configured, Closing, Metered):
         meters = meters_of(self._meter)
         return await engine.embed(contents, ask, sink, rest, meters=meters, observers=traces)
 
-    async def _ready_engine(self) -> Engine:
-        from gemini_embed.calls.engine import Engine  # noqa: PLC0415 - loads numpy
-        from gemini_embed.service.identity import identify  # noqa: PLC0415 - loads google-auth
-        from gemini_embed.service.transport import Transport  # noqa: PLC0415 - loads the SDK
-
-        if not self._has_engine():
-            access = access_of(self, self._backend, self._elsewhere)
-            identity = await identify(access)
-        if not self._has_engine():  # others may have come first while credentials were looked for
-            cache, account = self._cache, account_of(access, identity, self._service)
-            self._engine = Engine(
-                Transport(access, identity),
-                quota=self._quota,
-                max_concurrency=self.max_concurrency,
-                backoff=Backoff(
-                    self.retry_min_seconds, self.retry_max_seconds, self.retry_exponential_base
-                ),
-                cache=cache,
-                observers=[] if self.on_retry is None else [RetryHook(self.on_retry)],
-                day_book=None if cache is None else cache.day_book(account),
-                prices=self.prices,
-            )
-        assert self._engine is not None  # noqa: S101 - made above
-        return self._engine
-
-    def _has_engine(self) -> bool:
-        return self._engine is not None and self._engine.loop is asyncio.get_running_loop()
-
-    def close(self) -> None:
-        """Close the connections; a later call opens new ones.
-
-        Calls under way keep theirs until they end, which is not waited for. Nobody has to close:
-        connections close when the embedder goes, or with the process. A `client` of the caller's
-        is left open.
-        """
-        if self._engine is None or loop.has_ended():
-            return
-        if loop.is_io_thread():  # where a `__del__` may run
-            loop.begin(self._close)
-        else:
-            loop.run(self._close)
-
-    async def aclose(self) -> None:
-        """Close the connections; the async twin of `close`."""
-        if self._engine is not None and not loop.has_ended():
-            await loop.arun(self._close)
-
-    async def _close(self) -> None:
-        engine, self._engine = self._engine, None
-        if engine is not None and engine.loop is asyncio.get_running_loop():
-            await engine.aclose()
-
     def __copy__(self) -> Self:
         return replace(self)
 
@@ -354,23 +285,7 @@ class GeminiEmbedder(Configured, Closing, Metered):
         return _restored, (type(self), options)
 
 
-@cache
-def _load() -> None:
-    """Import, once, what a call needs and takes long to load: numpy and the SDK."""
-    with process.importing():
-        import gemini_embed.calls.engine  # noqa: PLC0415 - see above
-        import gemini_embed.service.identity  # noqa: PLC0415 - likewise
-        import gemini_embed.service.transport  # noqa: F401, PLC0415 - likewise
-
-
 _whole = optional(whole(1))
-
-_OF_THE_QUOTA = (
-    *("model", "behaves_like", "api_key", "vertexai", "project", "location", "credentials"),
-    *("base_url", "client", "quota", "requests_per_minute", "tokens_per_minute"),
-    "requests_per_day",
-)
-"""The options that say which quota it is: Google has one for each model and project."""
 
 _Call = tuple[list[Content], Ask, Wanted, CallPolicy]
 """One checked call, as the engine takes it."""

@@ -1,0 +1,109 @@
+"""What the calls of an embedder share: its quota, and its engine on the I/O thread.
+
+The engine is made at the first call, and anew after it was closed or the process was forked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from gemini_embed.background import loop, process
+from gemini_embed.closing import Closing
+from gemini_embed.configured import Configured
+from gemini_embed.observe.watch import RetryHook
+from gemini_embed.pacing.backoff import Backoff
+from gemini_embed.pacing.quota import Quota
+from gemini_embed.service.access import access_of, account_of
+
+if TYPE_CHECKING:
+    from gemini_embed.calls.engine import Engine
+
+_OF_THE_QUOTA = (
+    *("model", "behaves_like", "api_key", "vertexai", "project", "location", "credentials"),
+    *("base_url", "client", "quota", "requests_per_minute", "tokens_per_minute"),
+    "requests_per_day",
+)
+"""The options that say which quota it is: Google has one for each model and project."""
+
+
+class Connected(Configured, Closing):
+    """An embedder's options, with the quota and the engine that its calls share."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        drawn_by = [getattr(self, name) for name in _OF_THE_QUOTA]
+        if self._shared is None or self._shared[0] != drawn_by:
+            quota = self.quota or Quota(
+                self.requests_per_minute,
+                self.tokens_per_minute,
+                requests_per_day=self.requests_per_day,
+            )
+            self._shared: tuple[list[Any], Quota] = drawn_by, quota
+        self._engine: Engine | None = None
+
+    @property
+    def _quota(self) -> Quota:
+        return self._shared[1]
+
+    async def _ready_engine(self) -> Engine:
+        from gemini_embed.calls.engine import Engine  # noqa: PLC0415 - loads numpy
+        from gemini_embed.service.identity import identify  # noqa: PLC0415 - loads google-auth
+        from gemini_embed.service.transport import Transport  # noqa: PLC0415 - loads the SDK
+
+        if not self._has_engine():
+            access = access_of(self, self._backend, self._elsewhere)
+            identity = await identify(access)
+        if not self._has_engine():  # others may have come first while credentials were looked for
+            cache, account = self._cache, account_of(access, identity, self._service)
+            self._engine = Engine(
+                Transport(access, identity),
+                quota=self._quota,
+                max_concurrency=self.max_concurrency,
+                backoff=Backoff(
+                    self.retry_min_seconds, self.retry_max_seconds, self.retry_exponential_base
+                ),
+                cache=cache,
+                observers=[] if self.on_retry is None else [RetryHook(self.on_retry)],
+                day_book=None if cache is None else cache.day_book(account),
+                prices=self.prices,
+            )
+        assert self._engine is not None  # noqa: S101 - made above
+        return self._engine
+
+    def _has_engine(self) -> bool:
+        return self._engine is not None and self._engine.loop is asyncio.get_running_loop()
+
+    def close(self) -> None:
+        """Close the connections; a later call opens new ones.
+
+        Calls under way keep theirs until they end, which is not waited for. Nobody has to close:
+        connections close when the embedder goes, or with the process. A `client` of the caller's
+        is left open.
+        """
+        if self._engine is None or loop.has_ended():
+            return
+        if loop.is_io_thread():  # where a `__del__` may run
+            loop.begin(self._close)
+        else:
+            loop.run(self._close)
+
+    async def aclose(self) -> None:
+        """Close the connections; the async twin of `close`."""
+        if self._engine is not None and not loop.has_ended():
+            await loop.arun(self._close)
+
+    async def _close(self) -> None:
+        engine, self._engine = self._engine, None
+        if engine is not None and engine.loop is asyncio.get_running_loop():
+            await engine.aclose()
+
+
+@cache
+def load() -> None:
+    """Import, once, what a call needs and takes long to load: numpy and the SDK."""
+    with process.importing():
+        import gemini_embed.calls.engine  # noqa: PLC0415 - see above
+        import gemini_embed.service.identity  # noqa: PLC0415 - likewise
+        import gemini_embed.service.transport  # noqa: F401, PLC0415 - likewise
