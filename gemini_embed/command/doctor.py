@@ -52,6 +52,9 @@ _TEXT = "Does it work?"
 _PATIENCE = 30.0
 """Seconds for the round trip."""
 
+_UNEVEN = 0.01
+"""How much the length of a vector may differ from 1."""
+
 _MIB = 2**20
 
 
@@ -192,6 +195,8 @@ def _note_round_trip(found: Findings, embedder: GeminiEmbedder) -> None:
     seconds = time.perf_counter() - began
     (vector,) = result.vectors
     length, tokens = math.hypot(*vector.tolist()), result.usage.prompt_tokens
+    if abs(length - 1) > _UNEVEN:
+        warn(f"the vector has length {length:.3f}: dot products are no cosines")
     counted = "tokens not reported" if tokens is None else f"{tokens} tokens"
     found.note(
         "round trip",

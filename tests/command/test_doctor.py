@@ -140,6 +140,18 @@ def test_a_model_that_was_shut_down(doctor: Doctor) -> None:
     assert "2025-10-30" in found["warnings"][0]
 
 
+def test_vectors_of_another_length(patient: Standin, doctor: Doctor) -> None:
+    """A gateway that does not normalise is a warning: rankings by dot product would be wrong."""
+    vector = [0.5] + [0.0] * 3071
+    patient.script.append((200, {"embeddings": [{"values": vector}]}, {}))
+
+    code, found = doctor()
+
+    assert (code, found["works"]) == (2, True)
+    assert found["round_trip"]["length"] == pytest.approx(0.5, abs=1e-3)
+    assert "length 0.500" in found["warnings"][0]
+
+
 @pytest.mark.usefixtures("patient")
 def test_two_keys(monkeypatch: pytest.MonkeyPatch, doctor: Doctor) -> None:
     """Where two variables hold different keys, it works, with a warning that says which counts."""
