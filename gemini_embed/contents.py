@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, Literal, NamedTuple, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 TaskType = Literal[
     "TASK_TYPE_UNSPECIFIED",
@@ -45,25 +45,28 @@ class Content(NamedTuple):
         task_type: What it is embedded for, where a field of the request says so.
         title: Of a document, where a field of the request has it.
         letters: How many all of this has; a body has more bytes.
-        tokens: About how many tokens it is.
     """
 
     parts: tuple[str, ...]
     task_type: TaskType | None
     title: str | None
     letters: int
-    tokens: int
 
     @classmethod
     def of(cls, text: str, task_type: TaskType | None = None, title: str | None = None) -> Self:
         """Return the content that is one text."""
         letters = len(text) + len(title) if title else len(text)
-        return cls((text,), task_type, title, letters, estimate_tokens(text))
+        return cls((text,), task_type, title, letters)
 
     @property
     def text(self) -> str:
         """All its text."""
         return "".join(self.parts)
+
+    @property
+    def read(self) -> str:
+        """All that the model reads: its title, and its text."""
+        return f"{self.title}\n{self.text}" if self.title else self.text
 
     @property
     def most_bytes(self) -> int:
@@ -85,12 +88,39 @@ class Content(NamedTuple):
         return self.text.encode()
 
 
-def estimate_tokens(text: str) -> int:
-    """Return about how many tokens a text is: four bytes of UTF-8 to one, and at least one.
+def estimated(texts: Sequence[str]) -> list[int]:
+    """Return about how many tokens each text has."""
+    from gemini_embed.token_counts import count_likely  # noqa: PLC0415 - loads numpy
 
-    English has about four letters to a token, and Chinese, of three bytes a letter, about one.
+    return count_likely(texts)
+
+
+class Tally:
+    """The tokens of contents, each counted once, and not before somebody asks.
+
+    Args:
+        count: Returns how many tokens each of some texts has.
     """
-    return 1 + (len(text) if text.isascii() else len(text.encode())) // 4
+
+    def __init__(self, count: Callable[[Sequence[str]], list[int]] = estimated) -> None:
+        self._count = count
+        self._known: dict[Content, int] = {}
+
+    def __call__(self, content: Content) -> int:
+        """Return how many tokens a content has."""
+        if content not in self._known:
+            self.learn([content])
+        return self._known[content]
+
+    def learn(self, contents: Iterable[Content]) -> None:
+        """Count some in one go, which is faster."""
+        new = [content for content in contents if content not in self._known]
+        self._known.update(zip(new, self._count([one.read for one in new]), strict=True))
+
+    def sum(self, contents: Sequence[Content]) -> int:
+        """Return how many tokens some contents have together."""
+        self.learn(contents)
+        return sum(map(self._known.__getitem__, contents))
 
 
 def _json_bytes(text: str) -> int:
@@ -125,12 +155,14 @@ class Batch:
             places where the caller gave the same text several times.
         attempts: How often it was tried.
         within: The refused request that it is a part of, if any.
+        tally: Counts the tokens of its contents.
     """
 
     contents: tuple[Content, ...]
     positions: tuple[tuple[int, ...], ...]
     attempts: int = 0
     within: Refused | None = None
+    tally: Tally = field(default_factory=Tally, repr=False, compare=False)
 
     def __len__(self) -> int:
         """Return how many contents it has."""
@@ -157,7 +189,7 @@ class Batch:
     @property
     def tokens(self) -> int:
         """About how many tokens it has."""
-        return sum(content.tokens for content in self.contents)
+        return self.tally.sum(self.contents)
 
     @property
     def most_tokens(self) -> int:

@@ -14,6 +14,7 @@ from gemini_embed.calls.failures import all_rejected, ours, spent_day, with_batc
 from gemini_embed.calls.inquiry import Blame
 from gemini_embed.calls.outbox import Outbox
 from gemini_embed.calls.plan import places_of
+from gemini_embed.contents import Tally
 from gemini_embed.errors import InternalError, ServiceUnavailableError
 from gemini_embed.observe.events import Ended, Waiting
 
@@ -57,6 +58,7 @@ class Call:
             quota=quota,
             on_wait=self._wait_for_quota,
             on_spent_day=self._wait_for_day,
+            tally=Tally(policy.count),
         )
         self.error: BaseException | None = None
         self.last_failure: GeminiEmbedError | None = None

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gemini_embed.background.threads import in_thread
 from gemini_embed.calls.outbox import Outbox
+from gemini_embed.contents import Tally, estimated
 from gemini_embed.pacing.gate import Admitted, admit
 from gemini_embed.pacing.known import as_known
 from gemini_embed.results import Estimate
@@ -115,8 +116,9 @@ def forecast(
     begin: Beginning, ask: Ask, policy: CallPolicy, price: Price | None, *, texts: int, width: int
 ) -> Estimate:
     """Return what a call takes for so many texts, with at most `width` requests at once."""
-    rehearsal = _Rehearsal(begin, ask, policy, width)
-    tokens = sum(content.tokens for content in begin.unknown)
+    tally = Tally(policy.count)
+    rehearsal = _Rehearsal(begin, ask, policy, tally, width)
+    tokens = tally.sum(begin.unknown)
     return Estimate(
         texts=texts,
         unique=len(begin.contents),
@@ -124,12 +126,21 @@ def forecast(
         to_send=len(begin.unknown),
         requests=rehearsal.requests,
         tokens=tokens,
-        tokens_at_most=sum(content.most_tokens for content in begin.unknown),
+        tokens_at_most=_at_most(begin.unknown, tokens, policy),
         cost=price.cost(tokens) if price else None,
         batch_cost=price.cost(tokens, batch=True) if price else None,
         seconds=rehearsal.seconds,
         days=None if begin.a_day == math.inf else rehearsal.days,
     )
+
+
+def _at_most(contents: Sequence[Content], tokens: int, policy: CallPolicy) -> int:
+    """Return how many tokens there are at most: those that were counted, or a bound."""
+    if policy.count is not estimated:
+        return tokens
+    from gemini_embed.token_counts import count_most  # noqa: PLC0415 - loads numpy
+
+    return sum(count_most([content.read for content in contents]))
 
 
 class _Rehearsal:
@@ -141,7 +152,9 @@ class _Rehearsal:
         days: On which day it was over.
     """
 
-    def __init__(self, begin: Beginning, ask: Ask, policy: CallPolicy, width: int) -> None:
+    def __init__(
+        self, begin: Beginning, ask: Ask, policy: CallPolicy, tally: Tally, width: int
+    ) -> None:
         self.requests = 0
         self.seconds = 0.0
         self.days = 1
@@ -156,6 +169,7 @@ class _Rehearsal:
             quota=begin.quota,
             on_wait=lambda _: None,
             on_spent_day=lambda _: None,
+            tally=tally,
         )
         self._outbox.add(dict.fromkeys(begin.unknown, (0,)), is_last=True)
         self._under_way: deque[tuple[float, Sent]] = deque()  # with its end, in that order

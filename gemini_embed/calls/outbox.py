@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from gemini_embed.ask import Ask
     from gemini_embed.calls.inquiry import Blame
-    from gemini_embed.contents import Batch, Content
+    from gemini_embed.contents import Batch, Content, Tally
     from gemini_embed.errors import RequestError
     from gemini_embed.pacing.quota import Quota, Room
 
@@ -27,6 +27,7 @@ class Outbox:
         quota: The quota of the gate.
         on_wait: Called with the seconds that the next request waits for the quota.
         on_spent_day: Called with the seconds until the day's quota resets, when it is used up.
+        tally: Counts tokens, where they are limited.
     """
 
     def __init__(
@@ -37,12 +38,14 @@ class Outbox:
         quota: Quota,
         on_wait: Callable[[float], None],
         on_spent_day: Callable[[float], None],
+        tally: Tally,
     ) -> None:
         self._route = ask.route
         self._quota = quota
         self._on_wait = on_wait
         self._on_spent_day = on_spent_day
-        self._plan = Plan()
+        self._tally = tally
+        self._plan = Plan(tally)
         self._diagnosis = Diagnosis(ask, self._plan, batch_size=batch_size)
         self._is_whole = False
         self._is_closed = False
@@ -77,7 +80,8 @@ class Outbox:
         if not self._quota.counts_tokens:
             return 0
         content = self._plan.next_content()
-        return 0 if content is None else round(content.tokens * self._quota.tokens_per_estimate)
+        tokens = 0 if content is None else self._tally(content)
+        return round(tokens * self._quota.tokens_per_estimate)
 
     def estimate(self, batch: Batch) -> int:
         """Return about how many tokens a batch has; 0 where tokens are not limited."""

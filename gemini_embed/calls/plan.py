@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from gemini_embed.contents import Batch
+from gemini_embed.contents import Batch, Tally
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -35,9 +36,10 @@ class Bounds(NamedTuple):
 class _Filling:
     """A request that is being filled: asked, one by one, whether one more content fits."""
 
-    def __init__(self, bounds: Bounds) -> None:
+    def __init__(self, bounds: Bounds, tally: Tally) -> None:
         self.contents: list[Content] = []
         self._bounds = bounds
+        self._tally = tally if bounds.tokens < math.inf else None
         self._tokens = 0
         self._size = 0
         self._is_counted = False  # most requests are far from the limit: no bytes are counted
@@ -45,7 +47,7 @@ class _Filling:
     def takes(self, content: Content) -> bool:
         """Put one more content in, if it fits; the first always does."""
         bounds = self._bounds
-        tokens = self._tokens + content.tokens
+        tokens = self._tokens + self._tally(content) if self._tally else 0
         size = self._size_with(content)
         if self.contents and not (
             len(self.contents) < bounds.texts and tokens <= bounds.tokens and size <= bounds.size
@@ -77,12 +79,16 @@ def places_of(contents: Iterable[Content]) -> dict[Content, list[int]]:
 class Plan:
     """The texts of one call that are still to be sent.
 
+    Args:
+        tally: Counts their tokens, where tokens are limited.
+
     Attributes:
         is_held: Whether nothing may be sent now but parts of what was refused.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tally: Tally | None = None) -> None:
         self.is_held = False
+        self._tally = tally or Tally()
         self._places: dict[Content, Sequence[int]] = {}
         self._waiting: deque[Content] = deque()
         self._again: deque[Batch] = deque()
@@ -141,7 +147,10 @@ class Plan:
             return self._cut(batches.popleft(), bounds)
         if not self._waiting or self.is_held:
             return None
-        filling = _Filling(bounds)
+        filling = _Filling(bounds, self._tally)
+        if bounds.tokens < math.inf:
+            most = min(bounds.texts, len(self._waiting))
+            self._tally.learn(islice(self._waiting, int(most)))
         while self._waiting and filling.takes(self._waiting[0]):
             self._waiting.popleft()
         return self._batch(filling.contents)
@@ -151,10 +160,11 @@ class Plan:
         return self._parts or (None if self.is_held else self._again)
 
     def _batch(self, contents: Sequence[Content]) -> Batch:
-        return Batch(tuple(contents), tuple(tuple(self._places[content]) for content in contents))
+        places = tuple(tuple(self._places[content]) for content in contents)
+        return Batch(tuple(contents), places, tally=self._tally)
 
     def _cut(self, batch: Batch, bounds: Bounds) -> Batch:
-        filling = _Filling(bounds)
+        filling = _Filling(bounds, self._tally)
         if all(map(filling.takes, batch.contents)):
             return batch
         batch, rest = batch.split(len(filling.contents))

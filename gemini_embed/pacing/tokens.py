@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 MOST_TOKENS = 4.5
-"""Tokens to an estimated one: an estimate takes four bytes for one, and no token has less than
-one."""
+"""Tokens to an estimated one. No estimate is so far off, and few are off by half; a caller's own
+count may be of another tokenizer."""
 
 _WEIGHT = 0.25
 """Of the last answer, beside all before."""

@@ -100,11 +100,10 @@ def test_a_limit_that_grows_is_found() -> None:
 
 def test_tokens_are_counted_too() -> None:
     """A limit on tokens holds, and a text larger than the whole limit still goes, alone."""
-    long = "x" * 4000
-    wanted = [f"{i}{long}" for i in range(20)]
+    wanted = [f"{i:02}" + "1" * 998 for i in range(20)]  # a digit is a token
     service = Service()
 
-    seconds = embedded(service, [*wanted, "y" * 20_000], quota=Quota(tokens=3100))
+    seconds = embedded(service, [*wanted, "2" * 5000], quota=Quota(tokens=3100))
 
     assert [len(batch.texts) for batch in service.batches] == [3] * 6 + [2, 1]
     assert seconds == pytest.approx(60 * 7, rel=0.05)

@@ -1,0 +1,68 @@
+"""The estimates of tokens, held against what a tokenizer counted."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gemini_embed.token_counts import count_likely, count_most, likely_tokens, most_tokens
+
+ROWS: list[dict[str, Any]] = json.loads(
+    Path(__file__).with_name("counted.json").read_text(encoding="utf-8")
+)["texts"]
+
+
+def test_the_table_is_of_many_languages_and_kinds() -> None:
+    """What is promised of estimates is promised for what people embed."""
+    assert len({row["kind"] for row in ROWS}) == len(ROWS) >= 75
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row["kind"])
+def test_no_text_has_more_tokens_than_its_bound(row: dict[str, Any]) -> None:
+    """Who keeps to the bound sends nothing that is too long; the bound is no more than bytes."""
+    assert row["tokens"] <= most_tokens(row["text"]) <= len(row["text"].encode())
+
+
+def test_most_estimates_are_near() -> None:
+    """The likely number is within a quarter of the count for four texts of five."""
+    shares = [likely_tokens(row["text"]) / row["tokens"] for row in ROWS]
+
+    assert sum(0.75 <= share <= 1.25 for share in shares) >= 0.8 * len(ROWS)
+    assert 0.3 <= min(shares) <= max(shares) <= 1.5
+
+
+def test_a_bound_is_of_use() -> None:
+    """It is about half more than the count, for half of the texts: few pieces, few warnings."""
+    shares = sorted(most_tokens(row["text"]) / row["tokens"] for row in ROWS)
+
+    assert shares[len(shares) // 2] < 1.6
+
+
+@pytest.mark.parametrize("text", ["7", "1234567890" * 20, "3.14159, 2.71828", "-12;-5;-8;+31"])
+def test_digits_and_signs_count_one_by_one(text: str) -> None:
+    """A table of numbers has about as many tokens as letters, blanks apart."""
+    assert likely_tokens(text) == pytest.approx(len(text.replace(" ", "")), rel=0.25)
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=300), max_size=30))
+def test_texts_are_counted_alike_alone_and_together(texts: list[str]) -> None:
+    """What a text counts does not depend on its neighbours."""
+    likely, most = count_likely(texts), count_most(texts)
+
+    assert likely == [likely_tokens(text) for text in texts]
+    assert most == [most_tokens(text) for text in texts]
+    for text, tokens, bound in zip(texts, likely, most, strict=True):
+        assert 0 <= bound <= len(text.encode())
+        assert 1 <= tokens <= max(1, len(text.encode()))
+
+
+def test_many_long_texts_are_counted_in_parts() -> None:
+    """A corpus of any size is estimated in little memory, and each text for itself."""
+    texts = [f"{i} {'word ' * 30_000}" for i in range(4)]
+
+    assert count_likely(["a", *texts, "b"]) == [1, *map(likely_tokens, texts), 1]
