@@ -21,7 +21,7 @@ from gemini_embed.inputs import check_texts, check_titles
 from gemini_embed.models import TEXTS_PER_REQUEST, check_dimension, must_normalize, route_of
 from gemini_embed.notices import warn
 from gemini_embed.observe.meter import Meter, Metered, meters_of
-from gemini_embed.observe.tracing import Operation, traced, within
+from gemini_embed.observe.tracing import Operation, Traces, traced
 from gemini_embed.options import check_picklable, meant_by_first_release
 from gemini_embed.options.checks import one_of, optional, whole
 from gemini_embed.prices import price_of
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
     from typing import Unpack
 
-    from gemini_embed.observe.tracing import Trace
     from gemini_embed.options import CallOptions
     from gemini_embed.pacing.quota import Quota
     from gemini_embed.results import EmbeddingResult, Estimate, ListedResult
@@ -237,10 +236,10 @@ class GeminiEmbedder(Connected, Metered):
         ask: Ask,
         wanted: Wanted,
         policy: CallPolicy,
-        traces: Sequence[Trace] = (),
+        traces: Traces,
     ) -> EmbeddingResult | ListedResult:
         """Runs on the I/O thread, where numpy and the SDK load at the first call."""
-        with within(traces):
+        with traces.within():
             return await self._embed_within(contents, ask, wanted, policy, traces)
 
     async def _embed_within(
@@ -249,7 +248,7 @@ class GeminiEmbedder(Connected, Metered):
         ask: Ask,
         wanted: Wanted,
         policy: CallPolicy,
-        traces: Sequence[Trace],
+        traces: Traces,
     ) -> EmbeddingResult | ListedResult:
         load()
         from gemini_embed.calls.sink import sink_for  # noqa: PLC0415 - loads numpy
@@ -270,8 +269,10 @@ class GeminiEmbedder(Connected, Metered):
                 deadline_passed=True,
             ) from None
         rest = replace(policy, deadline=policy.seconds_left(loop.now()))
-        meters = meters_of(self._meter)
-        return await engine.embed(contents, ask, sink, rest, meters=meters, observers=traces)
+        meters = [*meters_of(self._meter), *traces.meters]
+        return await engine.embed(
+            contents, ask, sink, rest, meters=meters, observers=traces.observers
+        )
 
     def __copy__(self) -> Self:
         return replace(self)

@@ -12,12 +12,13 @@ from contextvars import copy_context
 from typing import TYPE_CHECKING
 
 from gemini_embed.observe.logs import kind_of
-from gemini_embed.observe.tracing import Operation, Sums
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
+    from decimal import Decimal
 
-    from gemini_embed.observe.events import Answered, Recalled, Sent
+    from gemini_embed.observe.tracing import Operation
+    from gemini_embed.usage import Usage
 
 _PROVIDERS = {"gemini": "google_genai", "vertex": "google_vertexai"}
 """LangSmith's names; with the model's name it finds the price."""
@@ -30,13 +31,12 @@ _SWITCHES = tuple(
 class CallRun:
     """The run of one call. It has numbers in the place of texts and vectors."""
 
-    sees = Sums.sees
+    observers = ()
 
     def __init__(self, operation: Operation) -> None:
         from langsmith import trace  # noqa: PLC0415 - takes long to load where tracing is off
 
         self._operation = operation
-        self._sums = Sums()
         self._context = copy_context()  # what langsmith sets does not stay in the caller's
         self._trace = trace(
             operation.name,
@@ -49,26 +49,26 @@ class CallRun:
         )
         self._run = self._context.run(self._trace.__enter__)
 
-    def __call__(self, event: Sent | Answered | Recalled) -> None:
-        """Count what happens."""
-        self._sums(event)
-
     def within(self) -> AbstractContextManager[None]:
         """Return nothing that does anything: nothing of LangSmith's runs inside of a call."""
         return nullcontext()
 
-    def end(self, error: BaseException | None) -> None:
+    def end(self, usage: Usage, error: BaseException | None) -> None:
         """End the run."""
-        sums = self._sums
-        if sums.tokens is not None:
-            usage = {"input_tokens": sums.tokens, "total_tokens": sums.tokens}
-            self._run.add_metadata({"usage_metadata": usage})
-        outputs = {"requests": sums.requests, "cached": sums.cached}
+        if usage.prompt_tokens is not None:
+            self._run.add_metadata({"usage_metadata": _told(usage.prompt_tokens, usage.cost())})
+        outputs = {"requests": usage.requests, "cached": usage.cached}
         if error is None:
             outputs["vectors"] = self._operation.texts
         self._run.end(outputs=outputs, error=None if error is None else kind_of(error))
         # Not told of the error: it would write the message, and the whole traceback.
         self._context.run(self._trace.__exit__)
+
+
+def _told(tokens: int, cost: Decimal | None) -> dict[str, float]:
+    """Return a usage in LangSmith's words; without a price of ours, it looks for one of its own."""
+    told: dict[str, float] = {"input_tokens": tokens, "total_tokens": tokens}
+    return told if cost is None else {**told, "input_cost": float(cost), "total_cost": float(cost)}
 
 
 def are_wanted() -> bool:

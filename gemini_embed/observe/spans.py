@@ -17,7 +17,7 @@ from opentelemetry.trace import SpanKind, Status, StatusCode
 
 from gemini_embed.observe.events import Retry
 from gemini_embed.observe.logs import kind_of
-from gemini_embed.observe.tracing import Operation, Sums, harmless
+from gemini_embed.observe.tracing import Operation, harmless
 from gemini_embed.version import __version__
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span, Tracer, TracerProvider
     from opentelemetry.util.types import AttributeValue
 
-    from gemini_embed.observe.events import Answered, Recalled, Sent
+    from gemini_embed.usage import Usage
 
 _PROVIDERS = {"gemini": "gcp.gemini", "vertex": "gcp.vertex_ai"}
 
@@ -41,14 +41,11 @@ _GENAI = "opentelemetry.genai.client.embedding.context"
 
 
 class CallSpan:
-    """The span of one call and its measurements."""
-
-    sees = (*Sums.sees, Retry)
+    """The span of one call, and its measurements."""
 
     def __init__(self, operation: Operation) -> None:
         self._instruments = _instruments(trace.get_tracer_provider(), metrics.get_meter_provider())
         self._common = common(operation)
-        self._sums = Sums()
         self._began = time.perf_counter()
         self._span = self._instruments.tracer.start_span(
             operation.name,
@@ -59,44 +56,50 @@ class CallSpan:
                 "gemini_embed.texts": operation.texts,
             },
         )
-
-    def __call__(self, event: Sent | Answered | Recalled | Retry) -> None:
-        """Count what happens; what is tried again becomes an event of the span."""
-        if not isinstance(event, Retry):
-            self._sums(event)
-        elif self._span.is_recording():
-            with harmless():
-                self._span.add_event("gemini_embed.retry", _of_retry(event))
+        self.observers = [_Retries(self._span)] if self._span.is_recording() else []
 
     def within(self) -> AbstractContextManager[Span]:
         """Return what makes it the current span."""
         return trace.use_span(self._span, record_exception=False, set_status_on_exception=False)
 
-    def end(self, error: BaseException | None) -> None:
+    def end(self, usage: Usage, error: BaseException | None) -> None:
         """End the span, and measure."""
         seconds = time.perf_counter() - self._began
         if error is not None:
             self._common["error.type"] = _type_of(error)
         if self._span.is_recording():
-            self._finish(error)
+            self._finish(usage, error)
         with self.within():  # for exemplars
             self._instruments.duration.record(seconds, self._common)
-            if self._sums.tokens is not None:
-                self._instruments.tokens.record(self._sums.tokens, self._common)
+            if usage.prompt_tokens is not None:
+                self._instruments.tokens.record(usage.prompt_tokens, self._common)
         self._span.end()
 
-    def _finish(self, error: BaseException | None) -> None:
-        sums = self._sums
+    def _finish(self, usage: Usage, error: BaseException | None) -> None:
         told: dict[str, AttributeValue] = {
-            "gemini_embed.requests": sums.requests,
-            "gemini_embed.cached": sums.cached,
+            "gemini_embed.requests": usage.requests,
+            "gemini_embed.cached": usage.cached,
         }
-        if sums.tokens is not None:
-            told["gen_ai.usage.input_tokens"] = sums.tokens
+        if usage.prompt_tokens is not None:
+            told["gen_ai.usage.input_tokens"] = usage.prompt_tokens
         if error is not None:
             told["error.type"] = _type_of(error)
             self._span.set_status(Status(StatusCode.ERROR, kind_of(error)))
         self._span.set_attributes(told)
+
+
+class _Retries:
+    """Makes events of a span of what is tried again in its call."""
+
+    sees = (Retry,)
+
+    def __init__(self, span: Span) -> None:
+        self._span = span
+
+    def __call__(self, retry: Retry) -> None:
+        if self._span.is_recording():  # not where the caller has gone, and it has ended
+            with harmless():
+                self._span.add_event("gemini_embed.retry", _of_retry(retry))
 
 
 def are_wanted() -> bool:

@@ -16,13 +16,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
 from gemini_embed.errors import described
-from gemini_embed.observe.events import Answered, Recalled, Sent
+from gemini_embed.observe.meter import Meter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
     from contextlib import AbstractContextManager
 
-    from gemini_embed.observe.events import Event
+    from gemini_embed.observe.watch import Observer
+    from gemini_embed.usage import Usage
 
 logger = logging.getLogger("gemini_embed")
 
@@ -56,77 +57,69 @@ class Operation:
 
 
 class Trace(Protocol):
-    """One call in one of the systems. What it does wrong costs no vector."""
+    """One call in one of the systems. What goes wrong with it costs no vector."""
 
     @property
-    def sees(self) -> Sequence[type[Event]]:
-        """The records that it takes: it is an observer of the call."""
-        ...
-
-    def __call__(self, event: Any, /) -> None:
-        """Take note of what happens, on the I/O thread."""
+    def observers(self) -> Sequence[Observer]:
+        """Who takes note of what happens, on the I/O thread."""
         ...
 
     def within(self) -> AbstractContextManager[object]:
         """Return what makes it the parent of what others trace meanwhile, on the I/O thread."""
         ...
 
-    def end(self, error: BaseException | None) -> None:
+    def end(self, usage: Usage, error: BaseException | None) -> None:
         """Finish it, in the caller's thread."""
         ...
 
 
-class Sums:
-    """What a trace tells of a call at its end.
+class Traces:
+    """The traces of one call.
 
     Attributes:
-        requests: How many were sent.
-        cached: How many different texts the cache had.
-        tokens: What the service counted; None where it never said.
+        each: In each of the systems that trace it.
+        meters: What counts for them what the call costs.
     """
 
-    sees = (Sent, Answered, Recalled)
+    def __init__(self, each: Sequence[Trace] = ()) -> None:
+        self.each = each
+        self.meters = [Meter()] if each else []
 
-    def __init__(self) -> None:
-        self.requests = 0
-        self.cached = 0
-        self.tokens: int | None = None
+    @property
+    def observers(self) -> list[Observer]:
+        """Who takes note of what happens in the call."""
+        return [observer for trace in self.each for observer in trace.observers]
 
-    def __call__(self, event: Sent | Answered | Recalled) -> None:
-        """Count it."""
-        match event:
-            case Sent():
-                self.requests += 1
-            case Answered(tokens=int(tokens)):
-                self.tokens = (self.tokens or 0) + tokens
-            case Recalled(texts):
-                self.cached += texts
+    @contextmanager
+    def within(self) -> Generator[None]:
+        """Make them the parents of what a block on the I/O thread traces: a cache, for instance."""
+        with ExitStack() as stack:
+            for trace in self.each:
+                with harmless():
+                    stack.enter_context(trace.within())
+            yield
+
+    def end(self, error: BaseException | None = None) -> None:
+        """Finish them, in the caller's thread."""
+        for trace in self.each:
+            with harmless():
+                trace.end(self.meters[0].usage, error)
 
 
 @contextmanager
-def traced(describe: Callable[[], Operation]) -> Generator[Sequence[Trace]]:
+def traced(describe: Callable[[], Operation]) -> Generator[Traces]:
     """Trace a block, from the caller's thread: its context says what the parent is.
 
     Args:
         describe: Returns what is known of the call; called only where somebody traces.
     """
-    traces = _begun(describe)
+    traces = Traces(_begun(describe))
     try:
         yield traces
     except BaseException as error:
-        _end(traces, error)
+        traces.end(error)
         raise
-    _end(traces, None)
-
-
-@contextmanager
-def within(traces: Sequence[Trace]) -> Generator[None]:
-    """Make traces the parents of what a block on the I/O thread traces: a caller's cache, say."""
-    with ExitStack() as stack:
-        for trace in traces:
-            with harmless():
-                stack.enter_context(trace.within())
-        yield
+    traces.end()
 
 
 def quiet() -> AbstractContextManager[object]:
@@ -157,12 +150,6 @@ def _begun(describe: Callable[[], Operation]) -> list[Trace]:
             with harmless():
                 traces.append(make(operation))
     return traces
-
-
-def _end(traces: Sequence[Trace], error: BaseException | None) -> None:
-    for trace in traces:
-        with harmless():
-            trace.end(error)
 
 
 def _wanted_spans() -> Any:

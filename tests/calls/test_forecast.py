@@ -13,6 +13,7 @@ from gemini_embed import GeminiEmbedder, Quota, QuotaExceededError
 from gemini_embed.calls.engine import Engine
 from gemini_embed.calls.forecast import beginning, forecast
 from gemini_embed.calls.plan import places_of
+from gemini_embed.observe.tracing import Traces
 from gemini_embed.pacing.backoff import Backoff
 from gemini_embed.results import EmbeddingResult
 from gemini_embed.service.answer import Answer
@@ -77,7 +78,7 @@ def both(
             cache=embedder._cache,
         )
         if before:
-            await embedder._embed(*embedder._checked(before, role="document"))
+            await embedder._embed(*embedder._checked(before, role="document"), Traces())
         contents, ask, wanted, policy = embedder._checked(texts, role="document")
         begin = await beginning(
             list(places_of(contents)),
@@ -90,7 +91,7 @@ def both(
         said = forecast(begin, ask, policy, None, texts=len(contents), width=8)
         line.requests = line.texts = line.tokens = 0
         began = now()
-        result = await embedder._embed(contents, ask, wanted, policy)
+        result = await embedder._embed(contents, ask, wanted, policy, Traces())
         assert isinstance(result, EmbeddingResult)
         return said, result, now() - began
 

@@ -15,6 +15,7 @@ from langchain_core.runnables import RunnableLambda
 from langchain_core.vectorstores import InMemoryVectorStore
 
 from gemini_embed import GeminiEmbedder, RequestError
+from gemini_embed.observe.runs import _told
 from langchain_gemini_embed import GeminiEmbeddings
 from llamaindex_gemini_embed import GeminiEmbedding
 
@@ -98,10 +99,26 @@ def test_a_call_is_a_run_of_type_embedding(embedder: Maker, service: LangSmith) 
     assert run["outputs"] == {"vectors": 3, "requests": 1, "cached": 0}
     told = run["extra"]["metadata"]
     assert (told["ls_provider"], told["ls_model_name"]) == ("google_genai", "gemini-embedding-2")
-    tokens = usage.prompt_tokens
-    assert told.get("usage_metadata") == (
-        None if tokens is None else {"input_tokens": tokens, "total_tokens": tokens}
-    )
+    cost = usage.cost()
+    assert cost is not None
+    assert told["usage_metadata"] == {
+        "input_tokens": usage.prompt_tokens,
+        "total_tokens": usage.prompt_tokens,
+        "input_cost": float(cost),
+        "total_cost": float(cost),
+    }
+
+
+def test_tokens_that_nobody_told_are_not_in_a_run(embedder: Maker, service: LangSmith) -> None:
+    """gemini-embedding-001 does not say what it counted, and an estimate would be taken for it."""
+    embedder(model="gemini-embedding-001").embed(["one text"], role="document")
+
+    assert "usage_metadata" not in service.run["extra"]["metadata"]
+
+
+def test_a_price_that_is_not_known_is_left_to_langsmith() -> None:
+    """It has a table of its own."""
+    assert _told(5, None) == {"input_tokens": 5, "total_tokens": 5}
 
 
 def test_it_is_one_run_whatever_is_tried_again(
