@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import tomllib
 from pathlib import PurePath
 
 import pytest
 from pages import ROOT
+
+from gemini_embed.calls.call import Call
 
 PACKAGES = ("gemini_embed", "langchain_gemini_embed", "llamaindex_gemini_embed")
 MODULES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
@@ -66,3 +69,8 @@ def test_a_module_is_read_in_one_sitting(name: str, most: int) -> None:
 
     assert lines
     assert {path: count for path, count in lines.items() if count > most} == {}
+
+
+def test_what_is_known_of_a_call_fits_on_two_pages() -> None:
+    """Features have rooms of their own beside it, and do not all add to the one class."""
+    assert len(inspect.getsource(Call).splitlines()) < 150

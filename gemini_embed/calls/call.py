@@ -5,18 +5,17 @@ Runs on the I/O thread only, and performs no I/O but the cache's.
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from gemini_embed.cache.lookup import Lookup
-from gemini_embed.calls.failures import all_rejected, ours, spent_day, with_batch, with_outcome
+from gemini_embed.calls.failures import all_rejected, with_batch, with_outcome
 from gemini_embed.calls.inquiry import Blame
 from gemini_embed.calls.outbox import Outbox
 from gemini_embed.calls.plan import places_of
+from gemini_embed.calls.waits import Waits
 from gemini_embed.contents import Tally
 from gemini_embed.errors import InternalError, ServiceUnavailableError
-from gemini_embed.observe.events import Ended, Waiting
+from gemini_embed.observe.events import Ended
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,22 +51,18 @@ class Call:
         self.policy = policy
         self.sink = sink
         self.watch = watch
+        self.waits = Waits(ask, policy, sink=sink, watch=watch, quota=quota, stop=self.stop)
         self.outbox = Outbox(
             ask,
             batch_size=policy.batch_size,
             quota=quota,
-            on_wait=self._wait_for_quota,
-            on_spent_day=self._wait_for_day,
+            on_wait=self.waits.for_quota,
+            on_spent_day=self.waits.for_day,
             tally=Tally(policy.count),
         )
         self.error: BaseException | None = None
-        self.last_failure: GeminiEmbedError | None = None
-        self.refusals = 0
-        self.accepted_at = asyncio.get_running_loop().time()
-        self._quota = quota
         self._places = places_of(contents)
         self._rejected: list[GeminiEmbedError] = []
-        self._stopped = asyncio.Event()
         self._lookup = None
         if cache is None:
             self.outbox.add(self._places, is_last=True)
@@ -96,8 +91,7 @@ class Call:
 
     async def accept(self, batch: Batch, block: NDArray[np.float32]) -> None:
         """Put the vectors of a batch in their places, and into the cache as they came."""
-        self.refusals = 0
-        self.accepted_at = asyncio.get_running_loop().time()
+        self.waits.note_accepted()
         self._place(batch.positions, block)
         if self._lookup is not None:
             await self._lookup.store(batch.contents, block)
@@ -124,31 +118,16 @@ class Call:
         """Return the error, saying which texts it is about and how often they were tried."""
         return with_batch(error, batch, ask=self.ask, total=len(self.sink))
 
-    def note_retry(
-        self, batch: Batch, error: GeminiEmbedError, wait: float, *, quota: bool
-    ) -> None:
-        """Note that a batch is tried again after a wait."""
-        self.last_failure = error
-        self.watch.retried(batch, error, wait, quota=quota)
-
-    async def pause(self, seconds: float) -> None:
-        """Wait before a request is tried again, but not longer than the call goes on."""
-        self._tell_wait(seconds, f"to try again what failed ({self.last_failure})")
-        clock = asyncio.get_running_loop().time
-        with self.watch.waiting("waited_for_retries", clock), suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._stopped.wait()
-
     def stop(self, error: BaseException) -> None:
         """Send nothing more. What is under way may finish: it is paid for."""
         self.error = self.error or error
-        self._stopped.set()
+        self.waits.end()
         self.outbox.close()
 
     def stop_late(self) -> None:
         """End it at its deadline: an error, unless every text has its vector."""
         if self.sink.missing:
-            last = self.last_failure or ServiceUnavailableError("not all texts were answered")
+            last = self.waits.last_failure or ServiceUnavailableError("not all texts were answered")
             self.stop(last.with_context(deadline_passed=True))
         if self._lookup is not None:
             self._lookup.tell_late()
@@ -172,32 +151,6 @@ class Call:
             )
         if error is not None:
             raise with_outcome(error, self.sink)
-
-    def _wait_for_quota(self, seconds: float) -> None:
-        self._tell_wait(
-            seconds, f"for the quota of {self.ask.model.name}: {self._quota.description}"
-        )
-
-    def _wait_for_day(self, seconds: float) -> None:
-        """Wait until the day's quota resets, or end: as the caller chose."""
-        daily, model = self._quota.daily, self.ask.model
-        now = daily.clock()
-        known, resets_at = daily.described(now), daily.resets_at(now)
-        error = spent_day(model, known, resets_at)
-        if self.policy.on_daily_quota == "error":
-            self.stop(error)
-            return
-        self.last_failure = error
-        self.accepted_at = asyncio.get_running_loop().time()  # until then it waited for others
-        when = f"which resets at {resets_at:%Y-%m-%d %H:%M %Z}"
-        self._tell_wait(seconds, f"for the daily quota of {model.name}, {when}: {known}")
-
-    def _tell_wait(self, seconds: float, reason: str) -> None:
-        now = asyncio.get_running_loop().time()
-        try:
-            self.watch.tell(Waiting, seconds, reason, self.sink.done, len(self.sink), now)
-        except Exception as error:  # noqa: BLE001 - it ends this call, not who woke the gate
-            self.stop(ours(error))
 
     def _place(self, positions: Sequence[Sequence[int]], block: NDArray[np.float32]) -> None:
         self.watch.placed(self.sink.place(positions, block), of=len(positions))

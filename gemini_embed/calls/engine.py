@@ -250,21 +250,21 @@ class Engine:
     def _wait_for_quota(self, admitted: Pass, error: QuotaExceededError, call: Call) -> None:
         """Send the batch again when the quota, which every caller shares, has room for it."""
         batch, policy = admitted.batch, call.policy
-        call.refusals += 1
+        call.waits.refusals += 1
         if exceeds(error.retry_after, policy.max_wait):
             raise call.about(batch, error) from error.__cause__
-        wait = self._gate.refused(admitted, error, backoff=self._backoff.wait(call.refusals))
+        wait = self._gate.refused(admitted, error, backoff=self._backoff.wait(call.waits.refusals))
         attempts = batch.attempts + (error.retry_after is None)
         if is_hopeless(
             error,
             attempts=attempts,
             max_retries=policy.max_retries,
             role=policy.role,
-            idle=self.loop.time() - call.accepted_at,
+            idle=self.loop.time() - call.waits.accepted_at,
         ):
             raise call.about(batch, error) from error.__cause__
         call.outbox.put_back(replace(batch, attempts=attempts))
-        call.note_retry(batch, error, wait, quota=True)
+        call.waits.note_retry(batch, error, wait, quota=True)
         self._gate.wake()
 
     async def _wait_for_day(self, admitted: Pass, error: QuotaExceededError, call: Call) -> None:
@@ -275,7 +275,7 @@ class Engine:
         else:
             call.outbox.put_back(admitted.batch)
             wait = self._gate.quota.daily.wait(self._gate.quota.daily.clock())
-            call.note_retry(admitted.batch, error, wait, quota=True)
+            call.waits.note_retry(admitted.batch, error, wait, quota=True)
         self._gate.unsent(admitted)
 
     async def _recover(
@@ -289,8 +289,8 @@ class Engine:
                 if exceeds(asked, call.policy.max_wait):
                     raise call.about(batch, error) from error.__cause__
                 wait = self._backoff.wait(attempt) if asked is None else asked
-                call.note_retry(batch, error, wait, quota=False)
-                await call.pause(wait)
+                call.waits.note_retry(batch, error, wait, quota=False)
+                await call.waits.pause(wait)
                 call.outbox.put_back(replace(batch, attempts=attempt))
             case Verdict.ASK:
                 call.refuse(batch, cast("RequestError", error), passed=passed)

@@ -1,0 +1,104 @@
+"""What one call waits for: another attempt, its quota, the next day. Observers see each wait.
+
+Runs on the I/O thread only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from gemini_embed.calls.failures import ours, spent_day
+from gemini_embed.observe.events import Waiting
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gemini_embed.ask import Ask
+    from gemini_embed.calls.policy import CallPolicy
+    from gemini_embed.calls.sink import Sink
+    from gemini_embed.contents import Batch
+    from gemini_embed.errors import GeminiEmbedError
+    from gemini_embed.observe.watch import Watch
+    from gemini_embed.pacing.quota import Quota
+
+
+class Waits:
+    """What one call waits for.
+
+    Attributes:
+        last_failure: What was tried again last.
+        refusals: How often the quota was exceeded since something was accepted.
+        accepted_at: When that was, by the clock of the loop.
+    """
+
+    def __init__(
+        self,
+        ask: Ask,
+        policy: CallPolicy,
+        *,
+        sink: Sink[object],
+        watch: Watch,
+        quota: Quota,
+        stop: Callable[[BaseException], None],
+    ) -> None:
+        self._ask = ask
+        self._policy = policy
+        self._sink = sink
+        self._watch = watch
+        self._quota = quota
+        self._stop = stop
+        self._over = asyncio.Event()
+        self.last_failure: GeminiEmbedError | None = None
+        self.note_accepted()
+
+    def note_accepted(self) -> None:
+        """Note that something was accepted."""
+        self.refusals = 0
+        self.accepted_at = asyncio.get_running_loop().time()
+
+    def note_retry(
+        self, batch: Batch, error: GeminiEmbedError, wait: float, *, quota: bool
+    ) -> None:
+        """Note that a batch is tried again after a wait."""
+        self.last_failure = error
+        self._watch.retried(batch, error, wait, quota=quota)
+
+    async def pause(self, seconds: float) -> None:
+        """Wait before a request is tried again, but not longer than the call goes on."""
+        self._show(seconds, f"to try again what failed ({self.last_failure})")
+        clock = asyncio.get_running_loop().time
+        with self._watch.waiting("waited_for_retries", clock), suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._over.wait()
+
+    def end(self) -> None:
+        """Wait no longer."""
+        self._over.set()
+
+    def for_quota(self, seconds: float) -> None:
+        """Wait for room in the quota; the gate does the waiting."""
+        reason = f"for the quota of {self._ask.model.name}: {self._quota.description}"
+        self._show(seconds, reason)
+
+    def for_day(self, seconds: float) -> None:
+        """Wait until the day's quota resets, or end: as the caller chose."""
+        daily, model = self._quota.daily, self._ask.model
+        now = daily.clock()
+        known, resets_at = daily.described(now), daily.resets_at(now)
+        error = spent_day(model, known, resets_at)
+        if self._policy.on_daily_quota == "error":
+            self._stop(error)
+            return
+        self.last_failure = error
+        self.accepted_at = asyncio.get_running_loop().time()  # until then it waited for others
+        when = f"which resets at {resets_at:%Y-%m-%d %H:%M %Z}"
+        self._show(seconds, f"for the daily quota of {model.name}, {when}: {known}")
+
+    def _show(self, seconds: float, reason: str) -> None:
+        now = asyncio.get_running_loop().time()
+        try:
+            self._watch.tell(Waiting, seconds, reason, self._sink.done, len(self._sink), now)
+        except Exception as error:  # noqa: BLE001 - it ends this call, not who woke the gate
+            self._stop(ours(error))
