@@ -275,6 +275,7 @@ def test_all_pickles_of_a_quota_are_one_in_another_process() -> None:
         {"requests": 0.5},
         {"requests": "5"},
         {"tokens": -1},
+        {"requests_per_day": 0},
         {"period": 0},
         {"query_reserve": 1},
     ],
@@ -285,10 +286,12 @@ def test_a_quota_of_nothing_is_refused(wrong: dict[str, Any]) -> None:
         Quota(**wrong)
 
 
-def test_one_way_to_say_it() -> None:
+@pytest.mark.parametrize("short", ["requests_per_minute", "tokens_per_minute", "requests_per_day"])
+def test_one_way_to_say_it(short: str) -> None:
     """A quota and its short forms contradict each other."""
-    with pytest.raises(ConfigurationError, match="either quota or"):
-        GeminiEmbedder(quota=Quota(), requests_per_minute=5)
+    options: dict[str, Any] = {short: 5}
+    with pytest.raises(ConfigurationError, match=f"either quota or {short}"):
+        GeminiEmbedder(quota=Quota(), **options)
 
 
 @pytest.mark.parametrize("limits", [{}, {"requests": 1000}, {"tokens": 1_000_000}])
