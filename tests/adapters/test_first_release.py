@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import inspect
-import json
 import pickle
 import sqlite3
 import warnings
-import zlib
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from earlier import langchain_loads, unpickled
 from helpers import vectors_of
-from langchain_core.load import loads
 
 from gemini_embed import (
     FingerprintMismatchError,
@@ -135,15 +131,11 @@ LLAMAINDEX_DUMP: dict[str, Any] = {
 }
 
 
-def restored(pickled: str) -> Any:
-    return pickle.loads(zlib.decompress(base64.b85decode(pickled)))  # noqa: S301 - our own
-
-
 @pytest.mark.parametrize("name", sorted(PICKLES))
 def test_a_pickle_with_a_gateways_own_model_is_read_as_before(name: str) -> None:
     """With a warning that says what to add; the same settings, named so, have its fingerprint."""
     with pytest.warns(UserWarning, match='anew with behaves_like="gemini-embedding-2"'):
-        back = restored(PICKLES[name])
+        back = unpickled(PICKLES[name])
 
     named = GeminiEmbedder(model="team/ours", behaves_like="gemini-embedding-2", **OPTIONS)
     assert back.fingerprint == named.fingerprint
@@ -153,12 +145,12 @@ def test_a_pickle_with_a_gateways_own_model_is_read_as_before(name: str) -> None
     assert getattr(back, "google_api_key", None) or back.api_key
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # what is pickled today is told no more
-        assert pickle.loads(pickle.dumps(back)).fingerprint == back.fingerprint  # noqa: S301 - likewise
+        assert pickle.loads(pickle.dumps(back)).fingerprint == back.fingerprint  # noqa: S301 - our own
 
 
 def test_a_pickled_retry_is_read() -> None:
     """A program that keeps what `on_retry` was called with reads it after an upgrade, too."""
-    back = restored(RETRY)
+    back = unpickled(RETRY)
 
     assert isinstance(back, Retry)
     assert (back.attempt, back.wait, back.quota, back.indexes) == (2, 2.0, False, (3, 4))
@@ -166,19 +158,11 @@ def test_a_pickled_retry_is_read() -> None:
     assert (str(back.error), back.error.status) == ("503 UNAVAILABLE: try later", 503)
 
 
-def langchain_loads() -> GeminiEmbeddings:
-    trusted: dict[str, Any] = {"valid_namespaces": ["langchain_gemini_embed"]}
-    if "allowed_objects" in inspect.signature(loads).parameters:  # not in langchain-core 1.0
-        trusted["allowed_objects"] = [GeminiEmbeddings]
-    found: GeminiEmbeddings = loads(json.dumps(LANGCHAIN_DUMP), **trusted)
-    return found
-
-
 @pytest.mark.filterwarnings("ignore:The function `loads` is in beta")
 @pytest.mark.parametrize(
     "load",
     [
-        langchain_loads,
+        lambda: langchain_loads(LANGCHAIN_DUMP),
         lambda: GeminiEmbedding.from_dict(LLAMAINDEX_DUMP),
         lambda: GeminiEmbedding(**LLAMAINDEX_DUMP),
         lambda: GeminiEmbedding.model_validate(LLAMAINDEX_DUMP),

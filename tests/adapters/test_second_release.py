@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import inspect
-import json
-import pickle
-import zlib
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from langchain_core.load import loads
+from earlier import langchain_loads, unpickled
 
-from langchain_gemini_embed import GeminiEmbeddings
 from llamaindex_gemini_embed import GeminiEmbedding
 
 if TYPE_CHECKING:
@@ -119,7 +113,7 @@ LLAMAINDEX_DUMP: dict[str, Any] = {
 @pytest.mark.parametrize("name", sorted(PICKLES))
 def test_a_pickle_is_read_as_it_was_written(name: str) -> None:
     """Every option and secret arrives, whatever module their classes have moved to."""
-    back = pickle.loads(zlib.decompress(base64.b85decode(PICKLES[name])))  # noqa: S301 - our own
+    back = unpickled(PICKLES[name])
 
     key = getattr(back, "google_api_key", None) or back.api_key
     assert back.fingerprint == FINGERPRINT
@@ -129,16 +123,10 @@ def test_a_pickle_is_read_as_it_was_written(name: str) -> None:
     assert back.additional_headers["x-team"].get_secret_value() == "search"
 
 
-def langchain_loads() -> GeminiEmbeddings:
-    trusted: dict[str, Any] = {"valid_namespaces": ["langchain_gemini_embed"]}
-    if "allowed_objects" in inspect.signature(loads).parameters:  # not in langchain-core 1.0
-        trusted["allowed_objects"] = [GeminiEmbeddings]
-    found: GeminiEmbeddings = loads(json.dumps(LANGCHAIN_DUMP), **trusted)
-    return found
-
-
 @pytest.mark.filterwarnings("ignore:The function `loads` is in beta")
-@pytest.mark.parametrize("load", [langchain_loads, lambda: GeminiEmbedding(**LLAMAINDEX_DUMP)])
+@pytest.mark.parametrize(
+    "load", [lambda: langchain_loads(LANGCHAIN_DUMP), lambda: GeminiEmbedding(**LLAMAINDEX_DUMP)]
+)
 def test_a_dump_is_read_as_it_was_written(load: Callable[[], Any]) -> None:
     """By each framework's own way to load one."""
     assert load().fingerprint == FINGERPRINT
