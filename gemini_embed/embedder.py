@@ -170,7 +170,10 @@ class GeminiEmbedder(Connected, Metered):
         rate_limiter: Callable[[], Awaitable[None]] | None = None,
         as_lists: bool = False,
     ) -> _Call:
-        """Check one call, and return it as the engine takes it."""
+        """Check one call, and return it as the engine takes it.
+
+        The names stand here again, so that Python refuses any other: a TypedDict does not.
+        """
         one_of(*get_args(Role))("role", role)
         batch_size = _whole("batch_size", batch_size)
         output_dimensionality = _whole("output_dimensionality", output_dimensionality)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from llama_index.core.schema import BaseNode
     from pydantic import SecretStr
 
-    from llamaindex_gemini_embed.limiters import Ask
+    from llamaindex_gemini_embed.limiters import BeforeRequest
     from llamaindex_gemini_embed.nodes import Titles
     from llamaindex_gemini_embed.spellings import MoreArgs
 
@@ -173,10 +173,10 @@ class GeminiEmbedding(Adapted, BaseEmbedding, OptionFields):
         return (await self._aget_text_embeddings([text]))[0]
 
     def _get_text_embeddings(self, texts: list[str]) -> list[list[float]]:
-        return self._lists(texts, **self._call(texts, ask=before_repeats(self)))
+        return self._lists(texts, **self._call(texts, before=before_repeats(self)))
 
     async def _aget_text_embeddings(self, texts: list[str]) -> list[list[float]]:
-        return await self._alists(texts, **self._call(texts, ask=before_repeats(self)))
+        return await self._alists(texts, **self._call(texts, before=before_repeats(self)))
 
     def get_text_embedding_batch(
         self,
@@ -200,7 +200,7 @@ class GeminiEmbedding(Adapted, BaseEmbedding, OptionFields):
         """
         texts = as_list(texts)
         with observed(self, texts) as embeddings:
-            call = self._call(texts, titles, ask=before_each(self), show_progress=show_progress)
+            call = self._call(texts, titles, before=before_each(self), show_progress=show_progress)
             embeddings.extend(self._lists(texts, **call))
         return embeddings
 
@@ -215,7 +215,7 @@ class GeminiEmbedding(Adapted, BaseEmbedding, OptionFields):
         """Return one vector per text, in order; the async twin of `get_text_embedding_batch`."""
         texts = as_list(texts)
         with observed(self, texts) as embeddings:
-            call = self._call(texts, titles, ask=before_each(self), show_progress=show_progress)
+            call = self._call(texts, titles, before=before_each(self), show_progress=show_progress)
             embeddings.extend(await self._alists(texts, **call))
         return embeddings
 
@@ -240,11 +240,11 @@ class GeminiEmbedding(Adapted, BaseEmbedding, OptionFields):
         texts: Sequence[str],
         titles: Titles = None,
         *,
-        ask: Ask | None,
+        before: BeforeRequest | None,
         show_progress: bool = False,
     ) -> CallOptions:
         """Return the options of a call for documents; the configured title is every text's."""
         titles = self._titles(texts) if titles is None else titles
         return CallOptions(
-            role="document", titles=titles, rate_limiter=ask, show_progress=show_progress
+            role="document", titles=titles, rate_limiter=before, show_progress=show_progress
         )

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    Ask = Callable[[], Awaitable[None]]
+    BeforeRequest = Callable[[], Awaitable[None]]
 
 
-def before_each(model: Any) -> Ask | None:
+def before_each(model: Any) -> BeforeRequest | None:
     """Return what to await before each request, if the model has a limiter."""
     limiter = getattr(model, "rate_limiter", None)  # older llama-index-core has none
     return None if limiter is None else limiter.async_acquire
 
 
-def before_repeats(model: Any) -> Ask | None:
+def before_repeats(model: Any) -> BeforeRequest | None:
     """Return the same for a single text or query: before the first, the base class asks itself."""
     ask, asked = before_each(model), False
     if ask is None:
