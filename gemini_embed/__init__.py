@@ -26,7 +26,7 @@ from gemini_embed.errors import (
     ServiceUnavailableError,
 )
 from gemini_embed.fingerprint import FingerprintMismatchError, check_fingerprint
-from gemini_embed.observe.events import Retry
+from gemini_embed.observe.events import Progress, Retry
 from gemini_embed.pacing.quota import Quota
 from gemini_embed.prices import Price
 from gemini_embed.results import EmbeddingResult, Estimate
@@ -53,6 +53,7 @@ __all__ = [
     "ModelRetiredError",
     "NoVectorError",
     "Price",
+    "Progress",
     "Quota",
     "QuotaExceededError",
     "RequestError",

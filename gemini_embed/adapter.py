@@ -20,7 +20,7 @@ from gemini_embed.errors import ConfigurationError
 from gemini_embed.fingerprint import HasFingerprint
 from gemini_embed.inputs import OnBlank, OnSurrogate, as_list
 from gemini_embed.models import NEWEST, TEXTS_PER_REQUEST, Normalize
-from gemini_embed.observe.events import Retry  # noqa: TC001 - likewise
+from gemini_embed.observe.events import Progress, Retry  # noqa: TC001 - likewise
 from gemini_embed.observe.meter import Metered
 from gemini_embed.options import OPTIONS, CallOptions, check_picklable, meant_by_first_release
 from gemini_embed.options.checks import number, refuse_unknown, whole
@@ -93,6 +93,9 @@ class OptionFields(BaseModel):
     retry_max_seconds: float = 60.0
     retry_exponential_base: float = 2.0
     on_retry: SkipJsonSchema[Callable[[Retry], None] | None] = Field(default=None, exclude=True)
+    on_progress: SkipJsonSchema[Callable[[Progress], None] | None] = Field(
+        default=None, exclude=True
+    )
     quota: SkipJsonSchema[Quota | None] = Field(default=None, exclude=True)
     requests_per_minute: int | None = None
     tokens_per_minute: int | None = None
@@ -138,6 +141,7 @@ class OptionArgs(TypedDict, total=False):
     max_wait: float | None
     on_daily_quota: OnDailyQuota
     on_retry: Callable[[Retry], None] | None
+    on_progress: Callable[[Progress], None] | None
     quota: Quota | None
     requests_per_minute: int | None
     tokens_per_minute: int | None

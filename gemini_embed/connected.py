@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from gemini_embed.background import loop, process
 from gemini_embed.closing import Closing
 from gemini_embed.configured import Configured
-from gemini_embed.observe.watch import RetryHook
+from gemini_embed.observe.watch import hooks
 from gemini_embed.pacing.backoff import Backoff
 from gemini_embed.pacing.quota import Quota
 from gemini_embed.service.access import access_of, account_of
@@ -65,7 +65,7 @@ class Connected(Configured, Closing):
                     self.retry_min_seconds, self.retry_max_seconds, self.retry_exponential_base
                 ),
                 cache=cache,
-                observers=[] if self.on_retry is None else [RetryHook(self.on_retry)],
+                observers=hooks(self.on_retry, self.on_progress),
                 day_book=None if cache is None else cache.day_book(account),
                 prices=self.prices,
             )

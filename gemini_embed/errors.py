@@ -13,7 +13,7 @@ GeminiEmbedError
 │     └─ ModelRetiredError            Google has shut the model down; names the successor
 ├─ BadResponseError                   an answer with a wrong, missing or unreadable vector
 │  └─ NoVectorError                   the service made no vector of one text or medium
-├─ HookError                          the caller's `rate_limiter` or `on_retry` raised
+├─ HookError                          your `rate_limiter`, `on_retry` or `on_progress` raised
 └─ InternalError                      a fault of gemini-embed itself
 ```
 
@@ -264,7 +264,7 @@ class NoVectorError(BadResponseError):
 
 
 class HookError(GeminiEmbedError):
-    """The caller's `rate_limiter` or `on_retry` raised; `__cause__` is what."""
+    """The caller's `rate_limiter`, `on_retry` or `on_progress` raised; `__cause__` is what."""
 
 
 class InternalError(GeminiEmbedError):

@@ -20,7 +20,7 @@ from gemini_embed.calls.sink import ArraySink
 from gemini_embed.contents import Content
 from gemini_embed.errors import QuotaExceededError
 from gemini_embed.models import BATCH, MODELS
-from gemini_embed.observe.watch import RetryHook
+from gemini_embed.observe.watch import hooks
 from gemini_embed.pacing.backoff import Backoff
 from gemini_embed.pacing.quota import Quota
 from gemini_embed.results import Wanted
@@ -150,8 +150,8 @@ def engine(
     service: Service, *, on_retry: Callable[[Retry], None] | None = None, **options: Any
 ) -> Engine:
     """Return an engine on the running loop that sends to the service."""
-    observers = [] if on_retry is None else [RetryHook(on_retry)]
-    usual = {"quota": Quota(), "max_concurrency": 8, "backoff": Backoff(), "observers": observers}
+    seen = hooks(on_retry)
+    usual = {"quota": Quota(), "max_concurrency": 8, "backoff": Backoff(), "observers": seen}
     given: dict[str, Any] = {**usual, **options}
     given["quota"].daily.clock = wall
     return Engine(service, **given)

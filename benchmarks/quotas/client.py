@@ -14,7 +14,7 @@ from gemini_embed.calls.sink import ArraySink
 from gemini_embed.contents import Content
 from gemini_embed.models import BATCH as ROUTE
 from gemini_embed.models import MODELS
-from gemini_embed.observe.watch import RetryHook
+from gemini_embed.observe.watch import hooks
 from gemini_embed.pacing.backoff import Backoff
 from gemini_embed.pacing.quota import Quota
 from gemini_embed.results import Wanted
@@ -68,7 +68,7 @@ class Client:
             quota=self.quota,
             max_concurrency=WIDTH,
             backoff=Backoff(),
-            observers=[] if on_retry is None else [RetryHook(on_retry)],
+            observers=hooks(on_retry),
         )
 
     async def embed(self, texts: Sequence[str], role: Role) -> NDArray[np.float32]:

@@ -85,6 +85,10 @@ class Lookup:
         )
         self._looked_up = in_thread(self._find, self._pieces[0])
 
+    def __len__(self) -> int:
+        """Return how many contents are still to be looked up."""
+        return sum(map(len, self._pieces))
+
     @property
     def is_through(self) -> bool:
         """Whether all contents were looked up."""

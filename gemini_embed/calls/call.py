@@ -15,7 +15,8 @@ from gemini_embed.calls.plan import places_of
 from gemini_embed.calls.waits import Waits
 from gemini_embed.contents import Tally
 from gemini_embed.errors import InternalError, ServiceUnavailableError
-from gemini_embed.observe.events import Ended
+from gemini_embed.observe.events import Ended, Progress
+from gemini_embed.pacing.known import seconds_for
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,6 +62,8 @@ class Call:
             tally=Tally(policy.count),
         )
         self.error: BaseException | None = None
+        self._started_at = asyncio.get_running_loop().time()
+        self._quota = quota
         self._places = places_of(contents)
         self._rejected: list[GeminiEmbedError] = []
         self._lookup = None
@@ -81,13 +84,13 @@ class Call:
         while self._lookup is not None and not self._lookup.is_through:
             contents, found, block = await self._lookup.find_next()
             self.watch.recalled(len(found))
-            self._place([self._places[contents[i]] for i in found], block)
             known = set(found)
             unknown = [content for i, content in enumerate(contents) if i not in known]
             self.outbox.add(
                 {content: self._places[content] for content in unknown},
                 is_last=self._lookup.is_through,
             )
+            self._place([self._places[contents[i]] for i in found], block)
 
     async def accept(self, batch: Batch, block: NDArray[np.float32]) -> None:
         """Put the vectors of a batch in their places, and into the cache as they came."""
@@ -154,3 +157,20 @@ class Call:
 
     def _place(self, positions: Sequence[Sequence[int]], block: NDArray[np.float32]) -> None:
         self.watch.placed(self.sink.place(positions, block), of=len(positions))
+        if self.policy.role == "document" and self.watch.is_seen(Progress):
+            self._tell_progress()
+
+    def _tell_progress(self) -> None:
+        now, usage = asyncio.get_running_loop().time(), self.watch.usage
+        embedded = usage.texts - usage.cached - usage.duplicates
+        seconds = now - self._started_at
+        unsent = self.outbox.unsent + (0 if self._lookup is None else len(self._lookup))
+        tokens = (usage.prompt_tokens or 0) + usage.estimated_tokens
+        self.watch.tell(
+            Progress,
+            usage.texts,
+            len(self.sink),
+            usage.cached,
+            embedded / seconds if embedded and seconds > 0 else None,
+            seconds_for(self._quota, unsent, unsent * tokens / max(1, embedded), now),
+        )

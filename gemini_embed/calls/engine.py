@@ -21,7 +21,7 @@ from gemini_embed.errors import (
     described,
 )
 from gemini_embed.observe.logs import logs
-from gemini_embed.observe.progress import Progress
+from gemini_embed.observe.progress import ProgressBar
 from gemini_embed.observe.watch import Watch
 from gemini_embed.pacing.gate import Lane, gate_of
 from gemini_embed.prices import price_of
@@ -132,7 +132,7 @@ class Engine:
         meters: Sequence[Meter],
         observers: Sequence[Observer],
     ) -> Watch:
-        bars = [Progress(total)] if policy.show_progress else []
+        bars = [ProgressBar(total)] if policy.show_progress else []
         model, backend = ask.model.name, ask.backend.name
         rate = Rate(model, backend, price_of(model, backend, self._prices))
         return Watch([*logs(), *bars, *self._observers, *observers], meters=meters, rate=rate)

@@ -117,6 +117,11 @@ class Outbox:
 
     # What its senders see.
 
+    @property
+    def unsent(self) -> int:
+        """How many contents wait to be sent, now or later."""
+        return self._plan.waiting
+
     async def has_more(self) -> bool:
         """Wait for what is to be sent next; tell whether there is anything."""
         while self.is_empty() and self._may_have_more():

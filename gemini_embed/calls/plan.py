@@ -102,6 +102,12 @@ class Plan:
         return parts + len(self._waiting) + sum(len(batch) for batch in self._again)
 
     @property
+    def waiting(self) -> int:
+        """How many texts wait, those included that may not be sent now."""
+        batches = (*self._parts, *self._again)
+        return len(self._waiting) + sum(len(batch) for batch in batches)
+
+    @property
     def has_parts(self) -> bool:
         """Whether parts of what was refused wait."""
         return bool(self._parts)

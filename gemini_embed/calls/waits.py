@@ -67,7 +67,8 @@ class Waits:
 
     async def pause(self, seconds: float) -> None:
         """Wait before a request is tried again, but not longer than the call goes on."""
-        self._show(seconds, f"to try again what failed ({self.last_failure})")
+        reason = f"to try again what failed ({self.last_failure})"
+        self._show(seconds, reason, quota=False)
         clock = asyncio.get_running_loop().time
         with self._watch.waiting("waited_for_retries", clock), suppress(TimeoutError):
             async with asyncio.timeout(seconds):
@@ -80,7 +81,7 @@ class Waits:
     def for_quota(self, seconds: float) -> None:
         """Wait for room in the quota; the gate does the waiting."""
         reason = f"for the quota of {self._ask.model.name}: {self._quota.description}"
-        self._show(seconds, reason)
+        self._show(seconds, reason, quota=True)
 
     def for_day(self, seconds: float) -> None:
         """Wait until the day's quota resets, or end: as the caller chose."""
@@ -94,11 +95,13 @@ class Waits:
         self.last_failure = error
         self.accepted_at = asyncio.get_running_loop().time()  # until then it waited for others
         when = f"which resets at {resets_at:%Y-%m-%d %H:%M %Z}"
-        self._show(seconds, f"for the daily quota of {model.name}, {when}: {known}")
+        reason = f"for the daily quota of {model.name}, {when}: {known}"
+        self._show(seconds, reason, quota=True)
 
-    def _show(self, seconds: float, reason: str) -> None:
+    def _show(self, seconds: float, reason: str, *, quota: bool) -> None:
         now = asyncio.get_running_loop().time()
+        done, total = self._sink.done, len(self._sink)
         try:
-            self._watch.tell(Waiting, seconds, reason, self._sink.done, len(self._sink), now)
+            self._watch.tell(Waiting, seconds, reason, done, total, now, quota)
         except Exception as error:  # noqa: BLE001 - it ends this call, not who woke the gate
             self._stop(ours(error))

@@ -85,6 +85,7 @@ class Waiting:
         done: Texts of the call that have their vector.
         total: All texts of the call.
         at: When this was known, in seconds of the loop's clock.
+        quota: Whether it is a quota's, of a minute or a day, and no wait before a retry.
     """
 
     seconds: float
@@ -92,6 +93,7 @@ class Waiting:
     done: int
     total: int
     at: float
+    quota: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +119,29 @@ class Placed:
 
 
 @dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a call is; what `on_progress` is called with.
+
+    Attributes:
+        done: Texts that have their vector.
+        total: All texts of the call.
+        cached: How many different texts the cache had.
+        rate: Texts that the service embedded, a second, from the beginning of the call until now;
+            None until there is one.
+        seconds_left: About how long the quota, as it is told or learned, lets the rest take; None
+            where nothing is known of it.
+    """
+
+    done: int
+    total: int
+    cached: int
+    rate: float | None
+    seconds_left: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """The call is over, one way or another; nothing follows."""
 
 
-Event = Sent | Answered | Failed | Retry | Waiting | Recalled | Placed | Ended
+Event = Sent | Answered | Failed | Retry | Waiting | Recalled | Placed | Progress | Ended

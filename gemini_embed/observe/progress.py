@@ -11,7 +11,7 @@ from typing import Any
 from gemini_embed.observe.events import Ended, Placed, Waiting
 
 
-class Progress:
+class ProgressBar:
     """A bar of tqdm's on standard error; none where it cannot be drawn."""
 
     sees = (Placed, Waiting, Ended)
@@ -29,9 +29,11 @@ class Progress:
         with suppress(Exception):
             match event:
                 case Placed(texts):
+                    self._bar.set_postfix_str("", refresh=False)
                     self._bar.update(texts)
-                case Waiting(seconds):
-                    self._bar.set_postfix_str(f"waiting {seconds:.0f} s")
+                case Waiting(seconds, quota=quota):
+                    what = "for quota" if quota else "to try again"
+                    self._bar.set_postfix_str(f"waiting {seconds:.0f} s {what}")
                 case Ended():
                     self._bar.close()
 

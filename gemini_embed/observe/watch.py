@@ -10,7 +10,16 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Protocol
 
 from gemini_embed.errors import BadResponseError, HookError, ServiceUnavailableError, described
-from gemini_embed.observe.events import Answered, Event, Failed, Placed, Recalled, Retry, Sent
+from gemini_embed.observe.events import (
+    Answered,
+    Event,
+    Failed,
+    Placed,
+    Progress,
+    Recalled,
+    Retry,
+    Sent,
+)
 from gemini_embed.observe.meter import Meter, Wait, count
 
 if TYPE_CHECKING:
@@ -37,20 +46,29 @@ class Observer(Protocol):
         """Take note; it must be quick, and what it raises ends the call."""
 
 
-class RetryHook:
-    """The caller's `on_retry`: what it raises is named as the caller's."""
+class Hook:
+    """A function of the caller's: what it raises is named as the caller's."""
 
-    sees = (Retry,)
+    def __init__(self, name: str, kind: type[Event], function: Callable[[Any], None]) -> None:
+        self.sees = (kind,)
+        self._name = name
+        self._function = function
 
-    def __init__(self, hook: Callable[[Retry], None]) -> None:
-        self._hook = hook
-
-    def __call__(self, retry: Retry) -> None:
+    def __call__(self, event: Event) -> None:
         """Call it."""
         try:
-            self._hook(retry)
+            self._function(event)
         except Exception as error:
-            raise HookError(f"on_retry raised {described(error)}") from error
+            raise HookError(f"{self._name} raised {described(error)}") from error
+
+
+def hooks(
+    on_retry: Callable[[Retry], None] | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> list[Observer]:
+    """Return those that the caller gave."""
+    given = (("on_retry", Retry, on_retry), ("on_progress", Progress, on_progress))
+    return [Hook(name, kind, function) for name, kind, function in given if function is not None]
 
 
 class Watch:
@@ -148,6 +166,10 @@ class Watch:
         kinds, rest = dict(by_modality), tokens - sum(by_modality.values())
         kinds["TEXT"] = kinds.get("TEXT", 0) + max(0, rest)
         return {self._rate._replace(modality=kind): number for kind, number in kinds.items()}
+
+    def is_seen(self, kind: type[Event]) -> bool:
+        """Tell whether anybody sees a kind of records."""
+        return kind in self._observers
 
     def tell(self, kind: Callable[P, Event], *args: P.args, **kwargs: P.kwargs) -> None:
         """Tell who sees this kind; its fields follow."""

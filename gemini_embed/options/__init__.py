@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from gemini_embed.cache import Cache
     from gemini_embed.models import Normalize
-    from gemini_embed.observe.events import Retry
+    from gemini_embed.observe.events import Progress, Retry
     from gemini_embed.options.checks import Check
 
     AnyCache: TypeAlias = bool | str | PathLike[str] | Cache | None
@@ -190,6 +190,12 @@ class Options:
     )
     """Called with a `Retry` for everything that is tried again, on the I/O thread; it must be
     quick, and what it raises ends the call."""
+
+    on_progress: Callable[[Progress], None] | None = field(
+        default=None, metadata=_is(optional(checks.a_callable))
+    )
+    """Called with a `Progress` whenever vectors of documents have come, on the I/O thread; it must
+    be quick, and what it raises ends the call."""
 
     quota: Quota | None = field(default=None, metadata=_is(optional(_quota)))
     """A `Quota`, to share one among embedders. Default: one of its own."""

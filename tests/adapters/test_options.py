@@ -38,6 +38,10 @@ DIFFERENT: dict[tuple[str, str, str], tuple[Any, str]] = {
         "SkipJsonSchema[Callable[[Retry], None] | None]",
         NO_FORM,
     ),
+    ("GeminiEmbeddings", "on_progress", "type"): (
+        "SkipJsonSchema[Callable[[Progress], None] | None]",
+        NO_FORM,
+    ),
     ("GeminiEmbeddings", "quota", "type"): ("SkipJsonSchema[Quota | None]", NO_FORM),
     ("GeminiEmbeddings", "additional_headers", "type"): ("Mapping[str, Secret] | None", SECRET),
     ("GeminiEmbedding", "model", "name"): ("model_name", "the base class's name for it"),
@@ -48,6 +52,10 @@ DIFFERENT: dict[tuple[str, str, str], tuple[Any, str]] = {
     ("GeminiEmbedding", "base_url", "type"): ("ShownUrl | None", ADDRESS),
     ("GeminiEmbedding", "on_retry", "type"): (
         "SkipJsonSchema[Callable[[Retry], None] | None]",
+        NO_FORM,
+    ),
+    ("GeminiEmbedding", "on_progress", "type"): (
+        "SkipJsonSchema[Callable[[Progress], None] | None]",
         NO_FORM,
     ),
     ("GeminiEmbedding", "quota", "type"): ("SkipJsonSchema[Quota | None]", NO_FORM),

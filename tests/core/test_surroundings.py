@@ -24,7 +24,7 @@ from gemini_embed import (
     ServiceUnavailableError,
 )
 from gemini_embed.observe.events import Ended, Placed
-from gemini_embed.observe.progress import Progress
+from gemini_embed.observe.progress import ProgressBar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -242,7 +242,7 @@ def test_a_progress_bar_costs_no_vector(
 
 def test_a_progress_bar_is_drawn(capsys: pytest.CaptureFixture[str]) -> None:
     """It goes to standard error, and counts texts."""
-    bar = Progress(3)
+    bar = ProgressBar(3)
     bar(Placed(3))
     bar(Ended())
 

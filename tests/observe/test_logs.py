@@ -89,7 +89,7 @@ def test_a_program_that_sets_nothing_up_sees_warnings_only() -> None:
 from gemini_embed.observe.events import Answered, Waiting
 from gemini_embed.observe.logs import logs
 for log in logs():
-    for event in (Waiting(61.0, "for the quota", 1, 2, 0.0), Answered(1, 1, 0.1, None)):
+    for event in (Waiting(61.0, "for the quota", 1, 2, 0.0, quota=True), Answered(1, 1, 0.1, None)):
         if type(event) in log.sees:
             log(event)
 """

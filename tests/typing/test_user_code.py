@@ -17,7 +17,7 @@ from llama_index.core.callbacks import CallbackManager
 from llama_index.core.storage.kvstore import SimpleKVStore
 from pydantic import SecretStr
 
-from gemini_embed import EmbeddingResult, GeminiEmbedder, Price, Quota, Retry, Usage
+from gemini_embed import EmbeddingResult, GeminiEmbedder, Price, Progress, Quota, Retry, Usage
 from langchain_gemini_embed import GeminiEmbeddings
 from llamaindex_gemini_embed import GeminiEmbedding
 
@@ -75,6 +75,10 @@ def note(retry: Retry) -> None:
     print(retry.attempt, retry.wait, retry.indexes)  # noqa: T201 - as users do
 
 
+def draw(progress: Progress) -> None:
+    print(progress.done / progress.total, progress.seconds_left)  # noqa: T201 - likewise
+
+
 def anonymous() -> Credentials:
     return AnonymousCredentials()  # type: ignore[no-untyped-call] # google-auth is untyped here
 
@@ -101,6 +105,7 @@ def test_langchains_class_takes_every_option(tmp_path: Path) -> None:
         retry_max_seconds=10,
         retry_exponential_base=2,
         on_retry=note,
+        on_progress=draw,
         requests_per_minute=100,
         tokens_per_minute=30_000,
         requests_per_day=1000,
@@ -164,6 +169,7 @@ def test_llamaindexs_class_takes_every_option(tmp_path: Path) -> None:
         retry_max_seconds=10.0,
         retry_exponential_base=2.0,
         on_retry=note,
+        on_progress=draw,
         requests_per_minute=100,
         tokens_per_minute=30_000,
         requests_per_day=1000,
