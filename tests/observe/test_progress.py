@@ -31,7 +31,7 @@ def progress_of(service: Service, count: int, **options: Any) -> list[tuple[floa
         clock = asyncio.get_running_loop().time
         observers = hooks(on_progress=lambda progress: seen.append((clock() - begun, progress)))
         made = engine(service, observers=observers, **options)
-        await made.embed(*request([f"{n:x}" for n in range(count)]))
+        await made.embed(*request([f"text {n}" for n in range(1000, 1000 + count)]))
 
     virtual.run(main())
     return seen
@@ -58,7 +58,7 @@ def test_a_quota_that_is_told_says_how_long_it_takes() -> None:
 
 def test_a_quota_of_tokens_says_so_as_well() -> None:
     """It is counted in what texts had until now."""
-    seen = progress_of(Service(), 500, quota=Quota(tokens=100))
+    seen = progress_of(Service(), 500, quota=Quota(tokens=600))
 
     end = seen[-1][0]
     for at, progress in seen:
