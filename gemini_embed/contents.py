@@ -117,6 +117,17 @@ class Tally:
         new = [content for content in contents if content not in self._known]
         self._known.update(zip(new, self._count([one.read for one in new]), strict=True))
 
+    def roughly(self, contents: Sequence[Content]) -> int:
+        """Return about how many tokens some contents have, for a report: it costs little.
+
+        Those that were counted already count as they did then, and others by samples of them.
+        """
+        from gemini_embed.token_counts import count_roughly  # noqa: PLC0415 - loads numpy
+
+        if all(content in self._known for content in contents):
+            return self.sum(contents)
+        return count_roughly([content.read for content in contents])
+
     def sum(self, contents: Sequence[Content]) -> int:
         """Return how many tokens some contents have together."""
         self.learn(contents)
@@ -190,6 +201,20 @@ class Batch:
     def tokens(self) -> int:
         """About how many tokens it has."""
         return self.tally.sum(self.contents)
+
+    @property
+    def tokens_roughly(self) -> int:
+        """About how many tokens it has, for a report: it costs little."""
+        return self.tally.roughly(self.contents)
+
+    @property
+    def tokens_at_most(self) -> int:
+        """How many tokens it has at most, and no fewer than one for four letters."""
+        from gemini_embed.token_counts import count_most  # noqa: PLC0415 - loads numpy
+
+        bounds = count_most([content.read for content in self.contents])
+        fourths = [1 + content.letters // 4 for content in self.contents]
+        return sum(map(max, bounds, fourths))
 
     @property
     def most_tokens(self) -> int:

@@ -114,7 +114,7 @@ class Watch:
         """Note an answer: its tokens, if they are known, and which rows the service cut off."""
         numbers = {"characters": batch.letters}
         if tokens is None:
-            read = numbers["estimated_tokens"] = batch.tokens
+            read = numbers["estimated_tokens"] = batch.tokens_roughly
         else:
             read = numbers["prompt_tokens"] = tokens
         cut = {index for row in truncated for index in batch.positions[row]} - self._truncated
@@ -126,7 +126,8 @@ class Watch:
     def failed(self, batch: Batch, error: BaseException, *, seconds: float) -> None:
         """Note that a request came to nothing."""
         if is_lost(error):
-            count(self._meters, {"unanswered": 1, "unanswered_tokens": batch.most_tokens})
+            lost = {"unanswered": 1, "unanswered_tokens": batch.tokens_at_most}
+            count(self._meters, lost)
         self.tell(Failed, len(batch), batch.attempts + 1, seconds, error)
 
     def retried(self, batch: Batch, error: GeminiEmbedError, wait: float, *, quota: bool) -> None:

@@ -20,6 +20,7 @@ from gemini_embed.errors import (
     QuotaExceededError,
     ServiceUnavailableError,
 )
+from gemini_embed.token_counts import count_likely
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -127,6 +128,16 @@ def test_tokens_that_nobody_tells_are_estimated(server: Standin, embedder: Maker
     assert usage.by_modality == {}
     assert 80 <= usage.estimated_tokens <= 120
     assert usage.cost() == usage.estimated_tokens * Decimal("0.15") / 1_000_000
+
+
+def test_many_tokens_are_estimated_from_a_part_of_each_text(embedder: Maker) -> None:
+    """A report costs little however long the texts are, and is right within a tenth."""
+    texts = ["some words " * 400, "1,234.5 " * 400, "日本語のテキスト" * 100] * 5
+    unequal = [f"{number} {text}" for number, text in enumerate(texts)]
+
+    usage = embedder(model="gemini-embedding-001").embed(unequal, role="document").usage
+
+    assert usage.estimated_tokens == pytest.approx(sum(count_likely(unequal)), rel=0.1)
 
 
 def test_an_empty_call_costs_nothing(server: Standin, embedder: Maker) -> None:
