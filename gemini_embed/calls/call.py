@@ -5,6 +5,7 @@ Runs on the I/O thread only, and performs no I/O but the cache's.
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from gemini_embed.cache.lookup import Lookup
