@@ -115,7 +115,7 @@ class DayCount:
         before = self.limit.entry(number)
         after = change(before)
         self.limit.know(number, after)
-        self._owe(number, after.sent - before.sent)
+        self.limit.owed[number] += after.sent - before.sent
         return before != after
 
     async def _change_in(self, book: Book, number: int, change: Change) -> bool:
@@ -124,15 +124,12 @@ class DayCount:
             try:
                 await in_thread(in_book, number, lambda entry: entry.with_sent(owed))
             except BaseException:
-                self._owe(number, owed)
+                self.limit.owed[number] += owed
                 raise
         before, after = await in_thread(in_book, number, change)
         self._is_in_trouble = False
         self.limit.know(number, after)
         return before != after
-
-    def _owe(self, number: int, texts: int) -> None:
-        self.limit.owed = {number: self.limit.owed.get(number, 0) + texts}
 
     def _note_trouble(self, error: OSError) -> None:
         """Leave the file alone for a while, and say so once, if there is anything to count for."""

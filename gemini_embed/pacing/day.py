@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -135,7 +136,7 @@ class DailyLimit:
     def __init__(self, told: int | None) -> None:
         self.told = told
         self.clock: Callable[[], float] = time.time
-        self.owed: dict[int, int] = {}
+        self.owed: Counter[int] = Counter()
         self._today = PacificDay(0, 0.0, 0.0)
         self._known: dict[int, Entry] = {}
         self._under_way: dict[Taken, None] = {}

@@ -278,3 +278,17 @@ def test_a_forked_child_counts_in_the_same_file(
 
     assert len(caught.value.partial) == 1
     assert len(joined(sent_texts(server))) == 5
+
+
+def test_loads_may_leave_something_to_queries(server: Standin, embedder: Maker, path: Path) -> None:
+    """Who tells a smaller limit ends earlier; the count is the same for all."""
+    loads = embedder(cache=path, requests_per_day=3)
+    queries = embedder(cache=path, requests_per_day=5)
+
+    with pytest.raises(DailyQuotaError) as caught:
+        loads.embed(["a", "b", "c", "d"], role="document")
+    assert len(caught.value.partial) == 3
+    queries.embed(["q", "r"], role="query")
+    with pytest.raises(DailyQuotaError):
+        queries.embed(["s"], role="query")
+    assert len(joined(sent_texts(server))) == 5
