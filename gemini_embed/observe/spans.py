@@ -69,10 +69,9 @@ class CallSpan:
             self._common["error.type"] = _type_of(error)
         if self._span.is_recording():
             self._finish(usage, error)
-        with self.within():  # for exemplars
-            self._instruments.duration.record(seconds, self._common)
-            if usage.prompt_tokens is not None:
-                self._instruments.tokens.record(usage.prompt_tokens, self._common)
+        self._instruments.duration.record(seconds, self._common)
+        if usage.prompt_tokens is not None:
+            self._instruments.tokens.record(usage.prompt_tokens, self._common)
         self._span.end()
 
     def _finish(self, usage: Usage, error: BaseException | None) -> None:
@@ -98,7 +97,7 @@ class _Retries:
 
     def __call__(self, retry: Retry) -> None:
         if self._span.is_recording():  # not where the caller has gone, and it has ended
-            with harmless():
+            with harmless:
                 self._span.add_event("gemini_embed.retry", _of_retry(retry))
 
 
@@ -200,10 +199,8 @@ def _silenced(current: context.Context) -> context.Context:
     two, whose first is made by the API and has no public name; OpenTelemetry's for google-genai
     for the last, with a value of its own class.
     """
-    made = current
-    for key in (getattr(context, "_SUPPRESS_INSTRUMENTATION_KEY", _PLAIN), _PLAIN):
-        made = context.set_value(key, True, made)
-    return context.set_value(_GENAI, _embedding_data(), made)
+    made = getattr(context, "_SUPPRESS_INSTRUMENTATION_KEY", _PLAIN)
+    return context.Context({**current, made: True, _PLAIN: True, _GENAI: _embedding_data()})
 
 
 def _embedding_data() -> object:

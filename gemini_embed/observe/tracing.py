@@ -95,14 +95,14 @@ class Traces:
         """Make them the parents of what a block on the I/O thread traces: a cache, for instance."""
         with ExitStack() as stack:
             for trace in self.each:
-                with harmless():
+                with harmless:
                     stack.enter_context(trace.within())
             yield
 
     def end(self, error: BaseException | None = None) -> None:
         """Finish them, in the caller's thread."""
         for trace in self.each:
-            with harmless():
+            with harmless:
                 trace.end(self.meters[0].usage, error)
 
 
@@ -128,13 +128,22 @@ def quiet() -> AbstractContextManager[object]:
     return _NOTHING if spans is None else spans.quiet()
 
 
-@contextmanager
-def harmless() -> Generator[None]:
-    """Go on where a trace fails, and say so."""
-    try:
-        yield
-    except Exception as error:  # noqa: BLE001 - providers, exporters and samplers are anybody's
-        logger.warning("a call could not be traced as a whole: %s", described(error))
+class _Harmless:
+    """Goes on where a trace fails, and says so."""
+
+    def __enter__(self) -> None:
+        """Do nothing."""
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> bool:
+        """Let only what ends the program through."""
+        if isinstance(error, Exception):  # of a provider, an exporter or a sampler of anybody's
+            logger.warning("a call could not be traced as a whole: %s", described(error))
+            return True
+        return False
+
+
+harmless = _Harmless()
+"""For `with`: what a trace does wrong ends no call."""
 
 
 def _begun(describe: Callable[[], Operation]) -> list[Trace]:
@@ -147,7 +156,7 @@ def _begun(describe: Callable[[], Operation]) -> list[Trace]:
     if makers:
         operation = describe()
         for make in makers:
-            with harmless():
+            with harmless:
                 traces.append(make(operation))
     return traces
 
@@ -166,7 +175,7 @@ def _wanted_runs() -> Any:
 
 def _wanted(name: str) -> Any:
     """Return a part of ours, if the library that it is for is in use."""
-    with harmless():
+    with harmless:
         part = _loaded(name)
         if part is not None and part.are_wanted():
             return part
@@ -176,6 +185,6 @@ def _wanted(name: str) -> Any:
 @cache
 def _loaded(name: str) -> Any:
     """Import a part of ours, once; None where the library does not have what it needs."""
-    with harmless():
+    with harmless:
         return import_module(f"gemini_embed.observe.{name}")
     return None
