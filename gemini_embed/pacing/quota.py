@@ -44,6 +44,9 @@ _SLIGHTLY_LATE = 0.1
 _QUERIES_REMEMBERED = 2.0
 """Periods for which a load leaves room for queries that came."""
 
+_CROWDED = 10.0
+"""Periods for which a load leaves room for others, where somebody else took some of a limit."""
+
 _STARVED = 1.5
 """Periods that a load's text waits for tokens which queries take, until it goes before them."""
 
@@ -122,9 +125,11 @@ class Quota:
         self._under_way = 0
         self._blocked_until = -math.inf
         self._refused_at = -math.inf
-        self._in_vain = 0
+        self._in_vain = 0  # refusals since something was accepted
+        self._has_passed = False  # anything, ever
         self._at_once = _AT_ONCE
         self._queried_at = -math.inf
+        self._crowded_at = -math.inf  # somebody else took what was left of the limit
         self._hungry_since = math.inf  # a load's text finds too few tokens
         self._named_at = math.inf
         self._is_probing = False  # whether more is sent than was named
@@ -246,7 +251,7 @@ class Quota:
 
     def accept(self, sent: Sent, now: float, *, tokens: int | None = None) -> None:
         """Note that a request was answered, with the tokens that the service reported."""
-        self._in_vain = 0
+        self._in_vain, self._has_passed = 0, True
         if self._is_probing:
             self._note_probe(sent)
         self._learning.accept(sent.texts, sent.at, now)
@@ -297,6 +302,8 @@ class Quota:
         is_short = self._window.period < self.period
         if used >= _FULL and (soon or is_short) and self._window.stretch(told or 0.0):
             return
+        if self._in_vain == 1 and self._has_passed:
+            self._crowded_at = now
         self._learning.refuse(sent.texts, told, now)
 
     def _believe(self, value: int, *, is_of_tokens: bool, now: float) -> bool:
@@ -355,11 +362,12 @@ class Quota:
         return min(limit - 1, max(1.0, math.ceil(self.query_reserve * limit)))
 
     def _keep_spread(self, now: float, reserve: float) -> None:
-        """Spread a load over the window while queries come, so that each finds some room."""
+        """Spread a load over the window, so that queries find some room, and other processes."""
         limit, is_old = self._window.texts_limit, now - self._named_at > _BELIEVED * PERIOD
-        if now - self._queried_at > self._remembered or limit == math.inf or is_old:
+        is_crowded = now - self._crowded_at < _CROWDED * self._window.period
+        if limit == math.inf or is_old or not (reserve or is_crowded):
             self._spread.free()
-        elif reserve and (pace := (limit - reserve) / self._window.period) != self._spread.pace:
+        elif (pace := (limit - reserve) / self._window.period) != self._spread.pace:
             self._spread.set(pace, now, chunk=pace * _SPREAD_SECONDS)
 
     @property

@@ -171,7 +171,8 @@ def test_a_named_limit_of_another_window_is_learned() -> None:
             passed += texts
             quota.accept(sent, now=now)
         else:
-            named = refusal(0.2, quota_id="RequestsPerMinute", value=100)
+            told = window[0][0] + 0.2 - now
+            named = refusal(told, quota_id="RequestsPerMinute", value=100)
             quota.refuse(sent, named, now, backoff=1)
 
     assert passed > 0.7 * 20 * 500
