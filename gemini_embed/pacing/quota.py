@@ -365,6 +365,7 @@ class Quota:
         """Spread a load over the window, so that queries find some room, and other processes."""
         limit, is_old = self._window.texts_limit, now - self._named_at > _BELIEVED * PERIOD
         is_crowded = now - self._crowded_at < _CROWDED * self._window.period
+        is_crowded = is_crowded and self._learning.pacer.pace == math.inf
         if limit == math.inf or is_old or not (reserve or is_crowded):
             self._spread.free()
         elif (pace := (limit - reserve) / self._window.period) != self._spread.pace:
