@@ -215,7 +215,7 @@ class Quota:
         if self._in_vain and self._under_way >= self._at_once:
             return math.inf  # few at a time, until something is accepted
         reserve = self._reserve(now, is_query=is_query)
-        self._keep_spread(now, reserve)
+        self._keep_spread(now)
         texts, tokens = self._room(now, wanted, reserve)
         lacks_tokens = tokens < least_tokens and not self._window.is_empty
         if lacks_tokens and not is_query:
@@ -357,23 +357,27 @@ class Quota:
 
     def _reserve(self, now: float, *, is_query: bool) -> float:
         limit = self._window.texts_limit
-        if is_query or limit == math.inf or now - self._queried_at > self._remembered:
+        if is_query or limit == math.inf or not self._is_asked(now):
             return 0.0
         return min(limit - 1, max(1.0, math.ceil(self.query_reserve * limit)))
 
-    def _keep_spread(self, now: float, reserve: float) -> None:
+    def _keep_spread(self, now: float) -> None:
         """Spread a load over the window, so that queries find some room, and other processes."""
         limit, is_old = self._window.texts_limit, now - self._named_at > _BELIEVED * PERIOD
-        is_crowded = now - self._crowded_at < _CROWDED * self._window.period
-        is_crowded = is_crowded and self._learning.pacer.pace == math.inf
-        if limit == math.inf or is_old or not (reserve or is_crowded):
+        pace = (limit - self._reserve(now, is_query=False)) / self._window.period
+        if limit == math.inf or is_old or not (self._is_asked(now) or self._is_crowded(now)):
             self._spread.free()
-        elif (pace := (limit - reserve) / self._window.period) != self._spread.pace:
+        elif pace != self._spread.pace:
             self._spread.set(pace, now, chunk=pace * _SPREAD_SECONDS)
 
-    @property
-    def _remembered(self) -> float:
-        return _QUERIES_REMEMBERED * self._window.period
+    def _is_asked(self, now: float) -> bool:
+        """Tell whether queries came lately."""
+        return now - self._queried_at <= _QUERIES_REMEMBERED * self._window.period
+
+    def _is_crowded(self, now: float) -> bool:
+        """Tell whether somebody else drew on the limit lately, and how much is not learned yet."""
+        lately = now - self._crowded_at < _CROWDED * self._window.period
+        return lately and self._learning.pacer.pace == math.inf
 
 
 _in_use: WeakValueDictionary[str, Quota] = WeakValueDictionary()
