@@ -269,7 +269,7 @@ class Adapted(Closing, Metered):
             options["vertexai"] = True  # a dump leaves the credentials out
         super().__init__(**options)
         core = self._embedder  # refuses now what cannot work
-        self.__dict__[self._field("api_key")] = core.api_key  # a subclass may call it a string
+        vars(self)[self._field("api_key")] = core.api_key  # a subclass may call it a string
         core._given = self._options
 
     @classmethod
@@ -296,7 +296,8 @@ class Adapted(Closing, Metered):
         last, options = self._core, self._options
         if last is not None and last._given == options:
             return last
-        made = GeminiEmbedder(**options | {"_shared": last and last._shared})
+        shared: dict[str, Any] = {} if last is None else {"_shared": last._shared}
+        made = GeminiEmbedder(**options, **shared)
         made._given = options
         if last is not None:
             made._meter = last._meter

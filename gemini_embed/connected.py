@@ -34,7 +34,7 @@ class Connected(Configured, Closing):
     def __post_init__(self) -> None:
         super().__post_init__()
         drawn_by = [getattr(self, name) for name in _OF_THE_QUOTA]
-        if self._shared is None or self._shared[0] != drawn_by:
+        if self._shared[0] != drawn_by:
             quota = self.quota or Quota(
                 self.requests_per_minute,
                 self.tokens_per_minute,

@@ -258,7 +258,7 @@ class Options:
     for 1 and `"0.5"` for 0.5. It cannot be pickled."""
 
     if not TYPE_CHECKING:  # no option: what `dataclasses.replace` hands on of an embedder's own
-        _shared: Any = field(default=None, metadata=_is(lambda _, value: value))
+        _shared: Any = field(default=(None, None), metadata=_is(lambda _, value: value))
 
     def __post_init__(self) -> None:
         for option in fields(Options):  # a subclass, as a dataclass, may have more
