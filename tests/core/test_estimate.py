@@ -141,6 +141,7 @@ def test_own_prices_count() -> None:
     said = GeminiEmbedder(prices=prices).estimate(["a text"], role="document")
 
     assert said.cost == said.tokens * Decimal("0.000003")
+    assert said.cost is not None
     assert said.batch_cost == said.cost / 10
 
 

@@ -98,6 +98,7 @@ def test_in_a_storm_nothing_is_counted_wrong(
     assert usage.by_modality == {"TEXT": usage.prompt_tokens}
     assert usage.characters == len("".join(joined(answered)))
     assert usage.unanswered == len(lost)
+    assert usage.prompt_tokens is not None
     assert usage.prompt_tokens + usage.unanswered_tokens >= _tokens(joined([*answered, *counted]))
     assert usage.estimated_tokens == 0
     assert made.usage == usage
