@@ -24,6 +24,7 @@ from gemini_embed.errors import (
     QuotaExceededError,
     RequestError,
     ServiceUnavailableError,
+    TextTooLongError,
 )
 from gemini_embed.fingerprint import FingerprintMismatchError, check_fingerprint
 from gemini_embed.observe.events import Progress, Retry
@@ -59,6 +60,7 @@ __all__ = [
     "RequestError",
     "Retry",
     "ServiceUnavailableError",
+    "TextTooLongError",
     "Usage",
     "__version__",
     "check_fingerprint",

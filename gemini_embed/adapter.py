@@ -18,7 +18,7 @@ from gemini_embed.closing import Closing
 from gemini_embed.embedder import GeminiEmbedder
 from gemini_embed.errors import ConfigurationError
 from gemini_embed.fingerprint import HasFingerprint
-from gemini_embed.inputs import OnBlank, OnSurrogate, as_list
+from gemini_embed.inputs import OnBlank, OnLong, OnSurrogate, as_list
 from gemini_embed.models import NEWEST, TEXTS_PER_REQUEST, Normalize
 from gemini_embed.observe.events import Progress, Retry  # noqa: TC001 - likewise
 from gemini_embed.observe.meter import Metered
@@ -83,6 +83,7 @@ class OptionFields(BaseModel):
     task_prefix: bool = True
     on_blank: OnBlank = "error"
     on_surrogate: OnSurrogate = "error"
+    on_long: OnLong = "truncate"
     max_concurrency: int = 8
     timeout: float | None = 60.0
     deadline: float | None = None
@@ -135,6 +136,7 @@ class OptionArgs(TypedDict, total=False):
     task_prefix: bool
     on_blank: OnBlank
     on_surrogate: OnSurrogate
+    on_long: OnLong
     max_concurrency: int
     deadline: float | None
     max_retries: int | None

@@ -61,6 +61,8 @@ class Ask:
         service: The names in keys and fingerprints.
         route: How the model is asked, and how much it takes in one request.
         output_dimensionality: What is asked for under this name; None for the model's own.
+        may_cut: Whether the service may cut off a text that is too long; else it is asked to refuse
+            it. The vector of a text that is not is the same.
     """
 
     model: Model
@@ -68,6 +70,7 @@ class Ask:
     service: Service
     route: Route
     output_dimensionality: int | None
+    may_cut: bool = True
 
     @property
     def dimension(self) -> int:

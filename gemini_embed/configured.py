@@ -1,4 +1,4 @@
-"""What follows from an embedder's options: the model, the service, the cache, the fingerprint.
+"""What follows from an embedder's options: model, service, cache, fingerprint, contents.
 
 Sends nothing.
 """
@@ -13,8 +13,11 @@ from gemini_embed.ask import Backend
 from gemini_embed.credentials import find_key
 from gemini_embed.errors import ConfigurationError
 from gemini_embed.fingerprint import fingerprint
+from gemini_embed.inputs import check_texts, check_titles
+from gemini_embed.long_inputs import Draft
 from gemini_embed.model_names import find_model
 from gemini_embed.models import check_dimension, must_normalize, warn_of_status
+from gemini_embed.notices import warn
 from gemini_embed.options import Options
 from gemini_embed.service.access import access_of, service_of
 from gemini_embed.service.backend import choose_backend, own_address, with_location
@@ -24,12 +27,15 @@ from gemini_embed.service_address import (
     read_address,
     warn_of_plain_http,
 )
-from gemini_embed.tasks import parse_task_type
+from gemini_embed.tasks import TITLED, content_for, parse_task_type
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from gemini_embed.ask import Service
     from gemini_embed.cache.guard import GuardedCache
-    from gemini_embed.contents import TaskType
+    from gemini_embed.contents import Content, Inputs, TaskType
+    from gemini_embed.long_inputs import LongTexts
     from gemini_embed.service_address import ServiceAddress
 
 
@@ -125,6 +131,30 @@ class Configured(Options):
             credentials=self.credentials,
         )
 
+    def _inputs(
+        self,
+        texts: Iterable[str],
+        titles: Sequence[str | None] | None,
+        task: TaskType,
+        long: LongTexts,
+    ) -> Inputs:
+        """Return what is sent for each text, once all of them are checked."""
+        checked = check_texts(texts, on_blank=self.on_blank, on_surrogate=self.on_surrogate)
+        named = check_titles(titles, len(checked), on_surrogate=self.on_surrogate)
+        if task != TITLED and any(named):
+            warn(f"titles are ignored: {task} takes none")
+        row, task_prefix = self._row, self.task_prefix
+        contents = [
+            content_for(text, task=task, title=title, model=row, task_prefix=task_prefix)
+            for text, title in zip(checked, named, strict=True)
+        ]
+
+        def piece(place: int, text: str) -> Content:
+            title = named[place]
+            return content_for(text, task=task, title=title, model=row, task_prefix=task_prefix)
+
+        return long.inputs(Draft(contents, checked, piece))
+
     def __setattr__(self, name: str, value: object) -> None:
         # A half-changed embedder would send to one model and be taken for another.
         if getattr(self, "_built", False) and not name.startswith("_"):
@@ -150,14 +180,18 @@ class Configured(Options):
 
     def _fingerprint(self, name: str, service: str | None) -> str:
         dimension = self.output_dimensionality or self._row.dimension
+        is_split = self.on_long == "split"
         whole = self._row.normalized == "always" or dimension == self._row.dimension
         return fingerprint(
             replace(self._row, name=name),
             dimension=dimension,
             purpose=self._purpose,
             task_prefix=self.task_prefix,
-            normalized=whole
-            or must_normalize(self.normalize, model=self._row, dimension=dimension),
+            # Nobody but us would normalise a mean.
+            normalized=self.normalize is not False
+            if is_split
+            else whole or must_normalize(self.normalize, model=self._row, dimension=dimension),
+            is_split=is_split,
             service=service,
         )
 

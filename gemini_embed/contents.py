@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from json.encoder import encode_basestring
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, NamedTuple, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
 TaskType = Literal[
     "TASK_TYPE_UNSPECIFIED",
@@ -139,6 +142,45 @@ def _json_bytes(text: str) -> int:
     return len(written) if written.isascii() else len(written.encode())
 
 
+class Inputs(NamedTuple):
+    """What one call embeds.
+
+    Attributes:
+        contents: What is sent, in order.
+        owners: For each content, the place of its text in the caller's list. A text that was split
+            has several contents.
+        weights: Of the contents that are pieces of such a text: how much each counts in its mean.
+        suspects: Contents that may be too long for the model and must not be cut off.
+        told_long: The places of texts that will be cut off, of which the caller was told.
+    """
+
+    contents: Sequence[Content]
+    owners: Sequence[int]
+    weights: Mapping[Content, float] = MappingProxyType({})
+    suspects: AbstractSet[Content] = frozenset()
+    told_long: AbstractSet[int] = frozenset()
+
+    @classmethod
+    def whole(cls, contents: Sequence[Content]) -> Self:
+        """Return contents that each are a text of the caller's."""
+        return cls(contents, range(len(contents)))
+
+    @property
+    def texts(self) -> int:
+        """How many texts the caller has."""
+        return self.owners[-1] + 1 if self.owners else 0
+
+    def weights_of(self, contents: Iterable[Content]) -> Sequence[float]:
+        """Return how much each of some contents counts in a mean; nothing if none was split."""
+        return [self.weights.get(content, 1.0) for content in contents] if self.weights else ()
+
+    @property
+    def pieces(self) -> dict[int, int]:
+        """How many pieces each text has that was split, by its place."""
+        counts = Counter(self.owners) if self.weights else {}
+        return {place: count for place, count in counts.items() if count > 1}
+
+
 @dataclass(slots=True, eq=False)
 class Refused:
     """A request that was refused, until each of its contents has an answer of its own.
@@ -167,6 +209,7 @@ class Batch:
         attempts: How often it was tried.
         within: The refused request that it is a part of, if any.
         tally: Counts the tokens of its contents.
+        is_bare: Whether it goes without the wish that nothing be cut off: with it, it was refused.
     """
 
     contents: tuple[Content, ...]
@@ -174,6 +217,7 @@ class Batch:
     attempts: int = 0
     within: Refused | None = None
     tally: Tally = field(default_factory=Tally, repr=False, compare=False)
+    is_bare: bool = False
 
     def __len__(self) -> int:
         """Return how many contents it has."""
@@ -191,6 +235,14 @@ class Batch:
         contents = tuple(self.contents[row] for row in rows)
         positions = tuple(self.positions[row] for row in rows)
         return replace(self, contents=contents, positions=positions)
+
+    def singly(self) -> list[Batch]:
+        """Return each content as a batch of its own."""
+        return [self.only([row]) for row in range(len(self))]
+
+    def rows_without(self, others: Batch) -> list[int]:
+        """Return which of the contents are not among others."""
+        return [row for row, one in enumerate(self.contents) if one not in others.contents]
 
     @property
     def texts(self) -> list[str]:
@@ -229,7 +281,7 @@ class Batch:
     @property
     def indexes(self) -> tuple[int, ...]:
         """Every place in the caller's list that waits for this batch, in order."""
-        return tuple(sorted(index for places in self.positions for index in places))
+        return tuple(sorted({index for places in self.positions for index in places}))
 
     def count_bytes(self) -> int:
         """Return about how many bytes its body has; hardly fewer than it has."""

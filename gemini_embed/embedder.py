@@ -12,14 +12,11 @@ from urllib.parse import urlsplit
 from gemini_embed.ask import Ask
 from gemini_embed.background import loop, process
 from gemini_embed.calls.forecast import beginning, forecast
-from gemini_embed.calls.plan import places_of
 from gemini_embed.calls.policy import MAX_RETRIES, CallPolicy
 from gemini_embed.connected import Connected, load
-from gemini_embed.contents import Content, TaskType
 from gemini_embed.errors import ServiceUnavailableError
-from gemini_embed.inputs import check_texts, check_titles
+from gemini_embed.long_inputs import LongTexts
 from gemini_embed.models import TEXTS_PER_REQUEST, check_dimension, must_normalize, route_of
-from gemini_embed.notices import warn
 from gemini_embed.observe.meter import Meter, Metered, meters_of
 from gemini_embed.observe.tracing import Operation, Traces, traced
 from gemini_embed.options import check_picklable, meant_by_first_release
@@ -29,13 +26,14 @@ from gemini_embed.redaction import forgetful
 from gemini_embed.results import Wanted
 from gemini_embed.service.access import access_of, account_of
 from gemini_embed.service.backend import sdk_version
-from gemini_embed.tasks import TITLED, Role, content_for, parse_task_type, task_for
+from gemini_embed.tasks import Role, parse_task_type, task_for
 from gemini_embed.usage import Usage, warn_of_truncated
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
     from typing import Unpack
 
+    from gemini_embed.contents import Inputs
     from gemini_embed.options import CallOptions
     from gemini_embed.pacing.quota import Quota
     from gemini_embed.results import EmbeddingResult, Estimate, ListedResult
@@ -127,11 +125,11 @@ class GeminiEmbedder(Connected, Metered):
             ConfigurationError: An option of this call that cannot work.
             InvalidInputError: A text that cannot be embedded; says which and why.
         """
-        contents, ask, wanted, policy = self._checked(texts, **call)
+        inputs, ask, wanted, policy = self._checked(texts, **call)
         access = access_of(self, self._backend, self._elsewhere)
         begin = partial(
             beginning,
-            list(places_of(contents)),
+            inputs,
             ask,
             used=wanted.dimension,
             quota=self._quota,
@@ -140,7 +138,7 @@ class GeminiEmbedder(Connected, Metered):
         )
         price = price_of(ask.model.name, ask.backend.name, self.prices)
         known, width = loop.run(begin), self.max_concurrency
-        return forecast(known, ask, policy, price, texts=len(contents), width=width)
+        return forecast(known, ask, policy, price, texts=inputs.texts, width=width)
 
     def _run(self, call: _Call) -> Any:
         """Return the result in the form that the call wants."""
@@ -148,13 +146,13 @@ class GeminiEmbedder(Connected, Metered):
             load()  # what is imported may start processes, which gevent lets this thread only
         with traced(lambda: self._operation(call)) as traces:
             result = loop.run(self._embed, *call, traces)
-        warn_of_truncated(result.usage)
+        warn_of_truncated(result.usage, known=call[0].told_long)
         return result
 
     async def _arun(self, call: _Call) -> Any:
         with traced(lambda: self._operation(call)) as traces:
             result = await loop.arun(self._embed, *call, traces)
-        warn_of_truncated(result.usage)
+        warn_of_truncated(result.usage, known=call[0].told_long)
         return result
 
     def _checked(
@@ -179,7 +177,8 @@ class GeminiEmbedder(Connected, Metered):
         output_dimensionality = _whole("output_dimensionality", output_dimensionality)
         check_dimension(self._row, output_dimensionality)
         task = task_for(role, purpose=self._purpose, literal=parse_task_type(task_type))
-        contents = self._contents(texts, titles, task)
+        long = LongTexts(self._row, self.on_long, role)
+        inputs = self._inputs(texts, titles, task, long)
         given = output_dimensionality or self.output_dimensionality
         ask = Ask(
             model=self._row,
@@ -187,12 +186,14 @@ class GeminiEmbedder(Connected, Metered):
             service=self._service,
             route=route_of(self._row, self._backend.name, sdk_version=sdk_version()),
             output_dimensionality=None if self.cache_full_dimension else given,
+            may_cut=long.may_be_cut,
         )
         dimension = given or self._row.dimension
         wanted = Wanted(
             dimension,
             normalize=must_normalize(self.normalize, model=self._row, dimension=dimension),
             as_lists=as_lists,
+            normalize_means=self.normalize is not False,
         )
         policy = CallPolicy(
             role=role,
@@ -205,29 +206,16 @@ class GeminiEmbedder(Connected, Metered):
             rate_limiter=rate_limiter,
             show_progress=show_progress,
         )
-        return contents, ask, wanted, policy
-
-    def _contents(
-        self, texts: Iterable[str], titles: Sequence[str | None] | None, task: TaskType
-    ) -> list[Content]:
-        """Return what is sent for each text, once all of them are checked."""
-        checked = check_texts(texts, on_blank=self.on_blank, on_surrogate=self.on_surrogate)
-        named = check_titles(titles, len(checked), on_surrogate=self.on_surrogate)
-        if task != TITLED and any(named):
-            warn(f"titles are ignored: {task} takes none")
-        return [
-            content_for(text, task=task, title=title, model=self._row, task_prefix=self.task_prefix)
-            for text, title in zip(checked, named, strict=True)
-        ]
+        return inputs, ask, wanted, policy
 
     def _operation(self, call: _Call) -> Operation:
         """Return what a trace says of a call from its beginning."""
-        contents, ask, wanted, _ = call
+        inputs, ask, wanted, _ = call
         where = urlsplit(self._address or "")
         return Operation(
             model=ask.service.sent_model,
             backend=ask.backend.name,
-            texts=len(contents),
+            texts=inputs.texts,
             dimension=wanted.dimension,
             address=where.hostname,
             port=where.port or {"http": 80, "https": 443}.get(where.scheme),
@@ -235,7 +223,7 @@ class GeminiEmbedder(Connected, Metered):
 
     async def _embed(
         self,
-        contents: list[Content],
+        inputs: Inputs,
         ask: Ask,
         wanted: Wanted,
         policy: CallPolicy,
@@ -243,11 +231,11 @@ class GeminiEmbedder(Connected, Metered):
     ) -> EmbeddingResult | ListedResult:
         """Runs on the I/O thread, where numpy and the SDK load at the first call."""
         with traces.within():
-            return await self._embed_within(contents, ask, wanted, policy, traces)
+            return await self._embed_within(inputs, ask, wanted, policy, traces)
 
     async def _embed_within(
         self,
-        contents: list[Content],
+        inputs: Inputs,
         ask: Ask,
         wanted: Wanted,
         policy: CallPolicy,
@@ -256,8 +244,8 @@ class GeminiEmbedder(Connected, Metered):
         load()
         from gemini_embed.calls.sink import sink_for  # noqa: PLC0415 - loads numpy
 
-        sink = sink_for(len(contents), wanted, ask.model)
-        if not contents:
+        sink = sink_for(inputs.texts, wanted, ask.model, inputs.pieces)
+        if not inputs.texts:
             return sink.result(Usage())
         try:
             async with asyncio.timeout(policy.seconds_left(loop.now())) as deadline:
@@ -267,14 +255,14 @@ class GeminiEmbedder(Connected, Metered):
                 raise
             raise ServiceUnavailableError(
                 "the search for credentials had not ended",
-                indexes=tuple(range(len(contents))),
-                total=len(contents),
+                indexes=tuple(range(inputs.texts)),
+                total=inputs.texts,
                 deadline_passed=True,
             ) from None
         rest = replace(policy, deadline=policy.seconds_left(loop.now()))
         meters = [*meters_of(self._meter), *traces.meters]
         return await engine.embed(
-            contents, ask, sink, rest, meters=meters, observers=traces.observers
+            inputs, ask, sink, rest, meters=meters, observers=traces.observers
         )
 
     def __copy__(self) -> Self:
@@ -291,7 +279,7 @@ class GeminiEmbedder(Connected, Metered):
 
 _whole = optional(whole(1))
 
-_Call = tuple[list[Content], Ask, Wanted, CallPolicy]
+_Call = tuple["Inputs", Ask, Wanted, CallPolicy]
 """One checked call, as the engine takes it."""
 
 T = TypeVar("T", bound=GeminiEmbedder)

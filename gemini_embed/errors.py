@@ -4,6 +4,7 @@
 GeminiEmbedError
 ├─ ConfigurationError (ValueError)    no key, impossible dimension, ...: before any request
 ├─ InvalidInputError (ValueError)     which text, and why: before any request
+│  └─ TextTooLongError                a text that the model would not read to its end
 ├─ RequestError                       the service refused
 │  ├─ AuthenticationError             the key or the credentials were not accepted
 │  ├─ QuotaExceededError              429, after the last retry
@@ -144,11 +145,28 @@ class InvalidInputError(GeminiEmbedError, ValueError):
     reason: str = field(default="", kw_only=False)
 
     def __post_init__(self) -> None:
-        self.indexes = () if self.index is None else (self.index,)
+        if not self.indexes and self.index is not None:
+            self.indexes = (self.index,)
         Exception.__init__(self, self._text(), self.index, self.reason)  # all to make it again
 
     def __str__(self) -> str:
         return str(self.args[0])
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class TextTooLongError(InvalidInputError):
+    """A text has more tokens than the model reads, and was not to be cut off.
+
+    Raised before anything is sent where that is sure by the estimate or by counting; else once the
+    service says that it cut the text off.
+
+    Attributes:
+        tokens: About how many it has; None where nobody counted.
+        limit: How many the model reads.
+    """
+
+    tokens: int | None = None
+    limit: int = 0
 
 
 @dataclass(eq=False, repr=False, kw_only=True)

@@ -1,7 +1,8 @@
 """A name for all that shapes a vector but the text, and a guard for indexes. Performs no I/O.
 
 Five parts, separated by dots: model, dimension, purpose, how the task reaches the model, length.
-For example `gemini-embedding-2.768.retrieval.prefix.unit`. Vectors of one index, and the queries
+For example `gemini-embedding-2.768.retrieval.prefix.unit`; behind the last stands `-split` where
+long texts are split. Vectors of one index, and the queries
 asked of it, must agree in all of them. Only letters, digits, `_`, `.` and `-` occur, so that it can
 name a collection, a folder or a cache namespace.
 """
@@ -23,6 +24,7 @@ _HASH = re.compile(r"[0-9a-f]{8}")
 _RETRIEVAL = {None, "RETRIEVAL_QUERY", "RETRIEVAL_DOCUMENT"}
 
 _SERVICE_MARK = "-at-"
+_SPLIT_MARK = "-split"
 
 _ADVICE = {
     "service": "its vectors are others; where it is the same service at another address, set "
@@ -32,6 +34,7 @@ _ADVICE = {
     "task_type": "set task_type to match",
     "task_prefix": "set task_prefix to match",
     "normalize": "set normalize to match",
+    "long texts": "set on_long to match",
 }
 
 
@@ -63,12 +66,14 @@ def fingerprint(
     purpose: TaskType | None,
     task_prefix: bool,
     normalized: bool,
+    is_split: bool,
     service: str | None,
 ) -> str:
     """Return the fingerprint of an embedder's settings.
 
-    `normalized` says whether vectors have length 1, whoever normalises them. `service` names a
-    service other than Google's, whose vectors are others; the fingerprint holds its hash.
+    `normalized` says whether vectors have length 1, whoever normalises them, and `is_split` whether
+    those of long texts are means. `service` names a service other than Google's, whose vectors are
+    others; the fingerprint holds its hash.
     """
     name = model.name
     if service is not None:
@@ -78,7 +83,7 @@ def fingerprint(
         dimension=str(dimension),
         task_type="retrieval" if purpose in _RETRIEVAL else str(purpose).lower(),
         task_prefix="field" if model.task == "field" else "prefix" if task_prefix else "bare",
-        normalize="unit" if normalized else "asis",
+        normalize=("unit" if normalized else "asis") + (_SPLIT_MARK if is_split else ""),
     )
     return ".".join(re.sub(r"[^a-zA-Z0-9_-]", "_", part) for part in parts)
 
@@ -119,4 +124,12 @@ def _parts_of(fingerprint: str) -> dict[str, str]:
     model, _, service = named["model"].rpartition(_SERVICE_MARK)
     if not _HASH.fullmatch(service) or not model:
         model, service = named["model"], "Google"
-    return {**named, "model": model, "service": service}
+    normalize = named["normalize"].removesuffix(_SPLIT_MARK)
+    long_texts = "whole" if normalize == named["normalize"] else "split"
+    return {
+        **named,
+        "model": model,
+        "service": service,
+        "normalize": normalize,
+        "long texts": long_texts,
+    }

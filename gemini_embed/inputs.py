@@ -9,6 +9,7 @@ from typing import Literal
 from gemini_embed.errors import ConfigurationError, InvalidInputError
 
 OnBlank = Literal["error", "placeholder"]
+OnLong = Literal["truncate", "error", "split"]
 OnSurrogate = Literal["error", "replace"]
 
 BLANK_PLACEHOLDER = "(blank)"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from gemini_embed.redaction import Secrets
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Sequence
     from types import FrameType
 
 _NOT_CALLERS = frozenset(
@@ -38,6 +38,8 @@ _NOT_CALLERS = frozenset(
         "threading",
     }
 )
+
+_MOST_NAMED = 10
 
 _notices: ContextVar[Notices | None] = ContextVar("notices", default=None)
 
@@ -80,6 +82,12 @@ def carried() -> Generator[Notices]:
             notices.tell()
         raise
     notices.tell()
+
+
+def listed(places: Sequence[int]) -> str:
+    """Return places in a list, for a warning: the first ones."""
+    more = ", ..." if len(places) > _MOST_NAMED else ""
+    return ", ".join(map(str, places[:_MOST_NAMED])) + more
 
 
 def warn(message: str, category: type[Warning] = UserWarning) -> None:

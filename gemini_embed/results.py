@@ -22,11 +22,14 @@ class Wanted:
         dimension: Its length; the service may be asked for more.
         normalize: Whether it is brought to unit length here.
         as_lists: Whether it is wanted as a list of plain floats, not as a row of an array.
+        normalize_means: Whether the mean of a long text's pieces is brought to unit length: no
+            service does that.
     """
 
     dimension: int
     normalize: bool
     as_lists: bool = False
+    normalize_means: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

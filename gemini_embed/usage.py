@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gemini_embed.notices import warn
+from gemini_embed.notices import listed, warn
 
 if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
+
     from gemini_embed.models import BackendName
     from gemini_embed.prices import Price
-
-_MOST_NAMED = 10
 
 
 class Rate(NamedTuple):
@@ -37,8 +37,8 @@ class Usage:
     """What a call cost, or several; Usages can be added.
 
     A text counts where its vector arrives, a request where it leaves, tokens where they are told:
-    so a call that failed counts for what it used until then. `texts` less `cached` and
-    `duplicates` is how many texts the service embedded for the caller.
+    so a call that failed counts for what it used until then. `texts` and `pieces` less `cached`
+    and `duplicates` is how many texts the service embedded for the caller.
 
     Attributes:
         requests: HTTP requests sent, repeated ones included. The service counts texts, not these.
@@ -53,8 +53,8 @@ class Usage:
         waited_for_quota: Seconds in which the quota let no request go. While several requests of
             one call wait, time counts once; of several calls, the times are added.
         waited_for_retries: Seconds before a request that had failed was sent again; likewise.
-        cached: Different texts whose vectors the cache had.
-        duplicates: Texts that equal another of the same call, and got its vector.
+        cached: Different texts whose vectors the cache had; pieces are texts here.
+        duplicates: Texts that equal another of the same call, and got its vector; likewise.
         by_modality: `prompt_tokens` by kind of input (`TEXT`, `IMAGE`, ...), as far as that
             was reported.
         estimated_tokens: Tokens, as estimated, of what was answered without a report of them.
@@ -63,6 +63,7 @@ class Usage:
         unanswered_tokens: The tokens that these can have had, at most.
         billed: What `cost` is made of: reported and estimated tokens, by model, service, price and
             kind of input.
+        pieces: Pieces of texts that were split, beyond one for each text.
     """
 
     requests: int = 0
@@ -80,6 +81,7 @@ class Usage:
     unanswered: int = 0
     unanswered_tokens: int = 0
     billed: Mapping[Rate, int] = field(default_factory=dict, hash=False, repr=False)
+    pieces: int = 0
 
     def cost(
         self, prices: Mapping[str, Price] | None = None, *, batch: bool = False
@@ -130,8 +132,7 @@ def _sum(one: Any, other: Any) -> Any:
     return one if other is None else one + other
 
 
-def warn_of_truncated(usage: Usage) -> None:
-    """Warn of texts that were cut off, at the caller's line."""
-    if cut := usage.truncated:
-        shown = ", ".join(map(str, cut[:_MOST_NAMED])) + (", ..." if len(cut) > _MOST_NAMED else "")
-        warn(f"texts too long for the model were cut off by it: {shown}")
+def warn_of_truncated(usage: Usage, known: AbstractSet[int]) -> None:
+    """Warn of texts that were cut off, but for those known to be too long, at the caller's line."""
+    if cut := [place for place in usage.truncated if place not in known]:
+        warn(f"texts too long for the model were cut off by it: {listed(cut)}")

@@ -53,7 +53,7 @@ def checked(
     return block
 
 
-def sound(block: NDArray[np.float32]) -> NDArray[np.bool_]:
+def sound(block: NDArray[np.floating]) -> NDArray[np.bool_]:
     """Tell of each row whether it has a direction: finite, and not all zeros."""
     # One pass finds both: a sum of squares is zero, or not finite, just where a vector is.
     squares = np.einsum("ij,ij->i", block, block, dtype=np.float64)
@@ -70,7 +70,7 @@ def as_served(block: NDArray[np.float32], n: int, *, model: Model) -> NDArray[np
     return unit(prefix) if model.normalized == "always" else prefix
 
 
-def unit(block: NDArray[np.float32]) -> NDArray[np.float32]:
+def unit(block: NDArray[np.floating]) -> NDArray[np.float32]:
     """Return the rows of an (n, d) array, each of length 1. Each must have a direction."""
     # The square of a float32, and the inverse of any length they give, fit a float64 only.
     lengths = np.sqrt(np.einsum("ij,ij->i", block, block, dtype=np.float64))

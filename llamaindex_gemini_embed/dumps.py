@@ -5,9 +5,12 @@ An ingestion pipeline keeps what it did under the text of the dump, so its order
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gemini_embed.adapter import OptionFields
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _IN_ORDER = (
     "model_name",
@@ -19,6 +22,7 @@ _IN_ORDER = (
     "task_prefix",
     "on_blank",
     "on_surrogate",
+    "on_long",
     "embedding_config",
     "title_metadata_key",
     "vertexai",
@@ -30,11 +34,16 @@ _IN_ORDER = (
 )
 
 
-def in_order(dump: dict[str, Any]) -> dict[str, Any]:
+_LATER = {"on_long": "truncate"}
+"""Options that 0.2 did not have, and what it did: what is so still leaves the text as it was."""
+
+
+def in_order(dump: dict[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
     """Return a dump of all fields without those that only shape the traffic.
 
-    What a subclass added follows at the end.
+    What a subclass added follows at the end. `fields` are those of its class, with its defaults.
     """
-    known = {name: dump[name] for name in _IN_ORDER if name in dump}
+    as_ever = {name for name, was in _LATER.items() if fields[name].default == was == dump[name]}
+    known = {name: dump[name] for name in _IN_ORDER if name in dump and name not in as_ever}
     own = {name: value for name, value in dump.items() if name not in OptionFields.model_fields}
     return known | own

@@ -148,7 +148,7 @@ class GeminiEmbedding(Adapted, BaseEmbedding, OptionFields):
         self, handler: SerializerFunctionWrapHandler, info: SerializationInfo
     ) -> dict[str, Any]:
         """Leave out what only shapes the traffic: it changes no vector. Pickles alone carry it."""
-        return in_order(super().custom_model_dump(handler, info))
+        return in_order(super().custom_model_dump(handler, info), type(self).model_fields)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "embeddings_cache" and value is not None:

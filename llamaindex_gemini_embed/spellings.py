@@ -69,7 +69,7 @@ def _of_embedding_config(given: Any) -> Iterator[Spelling]:
         refused={
             "http_options": "pass http_options to the class",
             "mime_type": _TEXT_ONLY,
-            "auto_truncate": "the service cuts off what is too long, and you are warned",
+            "auto_truncate": "on_long says what is done about texts that are too long",
             "document_ocr": _TEXT_ONLY,
             "audio_track_extraction": _TEXT_ONLY,
         },

@@ -17,7 +17,7 @@ from gemini_embed.ask import Service as AskedService
 from gemini_embed.calls.engine import Engine
 from gemini_embed.calls.policy import CallPolicy
 from gemini_embed.calls.sink import ArraySink
-from gemini_embed.contents import Content
+from gemini_embed.contents import Content, Inputs
 from gemini_embed.errors import QuotaExceededError
 from gemini_embed.models import BATCH, MODELS
 from gemini_embed.observe.watch import hooks
@@ -166,14 +166,12 @@ ASK = Ask(
 )
 
 
-def request(
-    texts: Sequence[str], **policy: Any
-) -> tuple[list[Content], Ask, ArraySink, CallPolicy]:
+def request(texts: Sequence[str], **policy: Any) -> tuple[Inputs, Ask, ArraySink, CallPolicy]:
     """Return a call that sends the texts as they are: what an engine embeds."""
     given: dict[str, Any] = {"role": "document", "batch_size": 100, "max_retries": 6, **policy}
-    contents = [Content.of(text) for text in texts]
+    inputs = Inputs.whole([Content.of(text) for text in texts])
     sink = ArraySink(len(texts), Wanted(DIMENSION, normalize=False), ASK.model)
-    return contents, ASK, sink, CallPolicy(**given)
+    return inputs, ASK, sink, CallPolicy(**given)
 
 
 def assert_right(result: EmbeddingResult, texts: Sequence[str]) -> None:

@@ -11,7 +11,7 @@ from gemini_embed.ask import Ask, Backend, Service
 from gemini_embed.calls.engine import Engine
 from gemini_embed.calls.policy import MAX_RETRIES, CallPolicy
 from gemini_embed.calls.sink import ArraySink
-from gemini_embed.contents import Content
+from gemini_embed.contents import Content, Inputs
 from gemini_embed.models import BATCH as ROUTE
 from gemini_embed.models import MODELS
 from gemini_embed.observe.watch import hooks
@@ -74,9 +74,9 @@ class Client:
     async def embed(self, texts: Sequence[str], role: Role) -> NDArray[np.float32]:
         """Return the vectors of the texts."""
         policy = CallPolicy(role=role, batch_size=BATCH, max_retries=MAX_RETRIES[role])
-        contents = [Content.of(text) for text in texts]
+        inputs = Inputs.whole([Content.of(text) for text in texts])
         sink = ArraySink(len(texts), Wanted(DIMENSION, normalize=False), self._ask.model)
-        return (await self._engine.embed(contents, self._ask, sink, policy)).vectors
+        return (await self._engine.embed(inputs, self._ask, sink, policy)).vectors
 
     def state(self) -> dict[str, float]:
         """Return what is believed of the quota, in numbers."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from collections.abc import Set as AbstractSet
 
     from gemini_embed.contents import Content
 
@@ -31,7 +32,12 @@ class Cache(Protocol):
 
 
 def cache_keys(
-    contents: Iterable[Content], *, model: str, dimension: int, service: str | None
+    contents: Iterable[Content],
+    *,
+    model: str,
+    dimension: int,
+    service: str | None,
+    uncut: AbstractSet[Content] = frozenset(),
 ) -> list[str]:
     """Return the key of each content: all that the service's answer depends on, hashed.
 
@@ -40,17 +46,20 @@ def cache_keys(
         model: The model's bare name.
         dimension: Of the vectors as the service sends them.
         service: Another service's address than Google's: its vectors are other vectors.
+        uncut: Contents of which the service may have cut off the end, but not in these vectors.
     """
-    common = json.dumps((KEY_VERSION, model, dimension, service)).encode()
-    starts: dict[tuple[str | None, str | None], hashlib.blake2b] = {}
+    common = (KEY_VERSION, model, dimension, service)
+    starts: dict[tuple[str | None, str | None, bool], hashlib.blake2b] = {}
     keys = []
     for content in contents:
         task_type, title = content.task_type, content.title
-        start = starts.get((task_type, title))
+        is_uncut = bool(uncut) and content in uncut
+        start = starts.get((task_type, title, is_uncut))
         if start is None:  # what several have in common is hashed once
             length = -1 if title is None else len(title)  # tells where the title ends
-            beginning = common + f"{task_type} {length} {title or ''}".encode()
-            starts[task_type, title] = start = hashlib.blake2b(beginning, digest_size=20)
+            named = json.dumps((*common, "uncut") if is_uncut else common)
+            beginning = f"{named}{task_type} {length} {title or ''}".encode()
+            starts[task_type, title, is_uncut] = start = hashlib.blake2b(beginning, digest_size=20)
         hasher = start.copy()
         hasher.update(content.key_bytes())
         keys.append(hasher.hexdigest())

@@ -22,6 +22,7 @@ from gemini_embed.vectors import as_served
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from collections.abc import Set as AbstractSet
 
     from numpy.typing import NDArray
 
@@ -63,17 +64,29 @@ class Lookup:
     """The vectors, as the service sends them, of one call's contents."""
 
     def __init__(
-        self, cache: GuardedCache, contents: Sequence[Content], ask: Ask, *, used: int
+        self,
+        cache: GuardedCache,
+        contents: Sequence[Content],
+        ask: Ask,
+        *,
+        used: int,
+        uncut: AbstractSet[Content] = frozenset(),
     ) -> None:
         """Begin to look things up.
 
-        `used` is how many numbers of each vector the caller gets.
+        Args:
+            cache: Where.
+            contents: What.
+            ask: What the service is asked for.
+            used: How many numbers of each vector the caller gets.
+            uncut: Those for which a vector will not do that may be of a part of them.
         """
         self._cache = cache
         self._model = ask.model
         self._names = _names_of(ask)
         self._dimension = ask.dimension
         self._used = used
+        self._uncut = uncut
         self._readable = self._writable = True
         self._quick = False  # the last time
         self._storing = 0
@@ -186,7 +199,11 @@ class Lookup:
 
     def _look_up(self, contents: Sequence[Content], name: _Name) -> Opened:
         keys = cache_keys(
-            contents, model=name.model, dimension=name.dimension, service=name.service
+            contents,
+            model=name.model,
+            dimension=name.dimension,
+            service=name.service,
+            uncut=self._uncut,
         )
         if name == self._names[0]:
             self._keys.update(zip(contents, keys, strict=True))

@@ -6,6 +6,7 @@ Runs on the I/O thread only, and performs no I/O but the cache's.
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gemini_embed.cache.lookup import Lookup
@@ -13,6 +14,7 @@ from gemini_embed.calls.failures import all_rejected, with_batch, with_outcome
 from gemini_embed.calls.inquiry import Blame
 from gemini_embed.calls.outbox import Outbox
 from gemini_embed.calls.plan import places_of
+from gemini_embed.calls.uncut import Uncut
 from gemini_embed.calls.waits import Waits
 from gemini_embed.contents import Tally
 from gemini_embed.errors import InternalError, ServiceUnavailableError
@@ -29,10 +31,13 @@ if TYPE_CHECKING:
     from gemini_embed.cache.guard import GuardedCache
     from gemini_embed.calls.policy import CallPolicy
     from gemini_embed.calls.sink import Sink
-    from gemini_embed.contents import Batch, Content
+    from gemini_embed.contents import Batch, Content, Inputs
     from gemini_embed.errors import GeminiEmbedError, RequestError
     from gemini_embed.observe.watch import Watch
     from gemini_embed.pacing.quota import Quota
+
+    _Positions = Sequence[Sequence[int]]
+    _Block = NDArray[np.float32]
 
 
 class Call:
@@ -40,7 +45,7 @@ class Call:
 
     def __init__(
         self,
-        contents: Sequence[Content],
+        inputs: Inputs,
         ask: Ask,
         policy: CallPolicy,
         *,
@@ -61,17 +66,22 @@ class Call:
             on_wait=self.waits.for_quota,
             on_spent_day=self.waits.for_day,
             tally=Tally(policy.count),
+            alone=inputs.suspects,
         )
+        self.uncut = Uncut(ask, inputs.suspects)
         self.error: BaseException | None = None
         self._started_at = asyncio.get_running_loop().time()
         self._quota = quota
-        self._places = places_of(contents)
+        self._inputs = inputs
+        self._places = places_of(inputs)
         self._rejected: list[GeminiEmbedError] = []
         self._lookup = None
         if cache is None:
             self.outbox.add(self._places, is_last=True)
         else:
-            self._lookup = Lookup(cache, list(self._places), ask, used=sink.dimension)
+            self._lookup = Lookup(
+                cache, list(self._places), ask, used=sink.dimension, uncut=inputs.suspects
+            )
 
     def __len__(self) -> int:
         """Return how many texts there are, repeated ones counted once."""
@@ -91,12 +101,13 @@ class Call:
                 {content: self._places[content] for content in unknown},
                 is_last=self._lookup.is_through,
             )
-            self._place([self._places[contents[i]] for i in found], block)
+            recalled = [contents[i] for i in found]
+            self._place(recalled, [self._places[content] for content in recalled], block)
 
     async def accept(self, batch: Batch, block: NDArray[np.float32]) -> None:
         """Put the vectors of a batch in their places, and into the cache as they came."""
         self.waits.note_accepted()
-        self._place(batch.positions, block)
+        self._place(batch.contents, batch.positions, block)
         if self._lookup is not None:
             await self._lookup.store(batch.contents, block)
 
@@ -106,7 +117,7 @@ class Call:
         Raises:
             RequestError: It is not its texts.
         """
-        match self.outbox.refuse(batch, error, passed=passed):
+        match self.outbox.refuse(replace(batch, is_bare=False), error, passed=passed):
             case Blame.REQUEST:
                 hint = "texts alone are refused too, so it is the model or an option"
                 summary = f"{error.summary}; {hint}"
@@ -140,6 +151,7 @@ class Call:
         """Look nothing up any more, and tell whoever watches that it is over."""
         if self._lookup is not None:
             self._lookup.close()
+        self.uncut.tell()
         self.watch.tell(Ended)
 
     def check(self) -> None:
@@ -156,14 +168,15 @@ class Call:
         if error is not None:
             raise with_outcome(error, self.sink)
 
-    def _place(self, positions: Sequence[Sequence[int]], block: NDArray[np.float32]) -> None:
-        self.watch.placed(self.sink.place(positions, block), of=len(positions))
+    def _place(self, contents: Sequence[Content], positions: _Positions, block: _Block) -> None:
+        done = self.sink.place(positions, block, self._inputs.weights_of(contents))
+        self.watch.placed(done, of=len(positions), places=sum(map(len, positions)))
         if self.policy.role == "document" and self.watch.is_seen(Progress):
             self._tell_progress()
 
     def _tell_progress(self) -> None:
         now, usage = asyncio.get_running_loop().time(), self.watch.usage
-        embedded = usage.texts - usage.cached - usage.duplicates
+        embedded = usage.texts + usage.pieces - usage.cached - usage.duplicates
         seconds = now - self._started_at
         unsent = self.outbox.unsent + (0 if self._lookup is None else len(self._lookup))
         tokens = (usage.prompt_tokens or 0) + usage.estimated_tokens

@@ -15,7 +15,6 @@ from gemini_embed.calls.failures import Verdict, exceeds, is_hopeless, ours, ver
 from gemini_embed.errors import (
     GeminiEmbedError,
     HookError,
-    NoVectorError,
     QuotaExceededError,
     RequestError,
     described,
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
     from gemini_embed.cache.guard import GuardedCache
     from gemini_embed.calls.policy import CallPolicy
     from gemini_embed.calls.sink import Sink
-    from gemini_embed.contents import Batch, Content
+    from gemini_embed.contents import Batch, Inputs
     from gemini_embed.observe.meter import Meter
     from gemini_embed.observe.watch import Observer
     from gemini_embed.pacing.backoff import Backoff
@@ -47,8 +46,6 @@ if TYPE_CHECKING:
 
 
 R = TypeVar("R")
-
-_NO_VECTOR = "the service made no vector of it, and says no more"
 
 
 class Sender(Protocol):
@@ -91,7 +88,7 @@ class Engine:
 
     async def embed(
         self,
-        contents: Sequence[Content],
+        inputs: Inputs,
         ask: Ask,
         sink: Sink[R],
         policy: CallPolicy,
@@ -99,7 +96,7 @@ class Engine:
         meters: Sequence[Meter] = (),
         observers: Sequence[Observer] = (),
     ) -> R:
-        """Embed contents; return what the sink makes of their vectors.
+        """Embed what a call has; return what the sink makes of the vectors.
 
         `meters` count what it costs, and `observers` are told of this call only.
 
@@ -107,11 +104,11 @@ class Engine:
             GeminiEmbedError: With what was finished by then in `partial`.
         """
         call = Call(
-            contents,
+            inputs,
             ask,
             policy,
             sink=sink,
-            watch=self._watch(policy, len(contents), ask, meters, observers),
+            watch=self._watch(policy, inputs.texts, ask, meters, observers),
             quota=self._gate.quota,
             cache=self._cache,
         )
@@ -190,9 +187,9 @@ class Engine:
             call.outbox.put_back(batch)
             self._gate.unsent(admitted)
             return
-        passed = call.outbox.passed
+        passed, asked = call.outbox.passed, call.uncut.asked(batch)
         try:
-            answer = await self._send(batch, call)
+            answer = await self._send(batch, asked, call)
             served, rows = answer.served(batch)
             block = checked(
                 rows,
@@ -211,13 +208,16 @@ class Engine:
             self._wait_for_quota(admitted, error, call)
         except GeminiEmbedError as error:
             self._gate.failed(admitted)
-            await self._recover(batch, error, call, passed=passed)
+            await self._recover(batch, asked, error, call, passed=passed)
         else:
             self._gate.answered(admitted, tokens=answer.prompt_tokens)
             call.outbox.accept(batch)
-            for row in answer.without_values:
-                call.reject(batch.only([row]), NoVectorError(_NO_VECTOR))
-            await call.accept(served, block)
+            sifted = call.uncut.sift(batch, asked, answer, block)
+            for one, problem in sifted.rejected:
+                call.reject(one, problem)
+            for one in sifted.again:
+                call.outbox.put_back(one)
+            await call.accept(sifted.served, sifted.block)
 
     @staticmethod
     async def _let_pass(rate_limiter: Callable[[], Awaitable[None]]) -> None:
@@ -226,11 +226,11 @@ class Engine:
         except Exception as error:
             raise HookError(f"rate_limiter raised {described(error)}") from error
 
-    async def _send(self, batch: Batch, call: Call) -> Answer:
+    async def _send(self, batch: Batch, asked: Ask, call: Call) -> Answer:
         call.watch.sent(batch)
         sent_at = self.loop.time()
         try:
-            answer = await self._transport.send(batch, call.ask)
+            answer = await self._transport.send(batch, asked)
         except BaseException as error:
             call.watch.failed(batch, error, seconds=self.loop.time() - sent_at)
             raise
@@ -279,7 +279,7 @@ class Engine:
         self._gate.unsent(admitted)
 
     async def _recover(
-        self, batch: Batch, error: GeminiEmbedError, call: Call, *, passed: int
+        self, batch: Batch, ask: Ask, error: GeminiEmbedError, call: Call, *, passed: int
     ) -> None:
         """Send the batch again, whole or in parts; or raise."""
         match verdict(error):
@@ -292,6 +292,8 @@ class Engine:
                 call.waits.note_retry(batch, error, wait, quota=False)
                 await call.waits.pause(wait)
                 call.outbox.put_back(replace(batch, attempts=attempt))
+            case Verdict.ASK if call.uncut.is_in_doubt(batch, ask, error):
+                call.outbox.put_back(replace(batch, is_bare=True))
             case Verdict.ASK:
                 call.refuse(batch, cast("RequestError", error), passed=passed)
             case _:

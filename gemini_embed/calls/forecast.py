@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gemini_embed.background.threads import in_thread
 from gemini_embed.calls.outbox import Outbox
+from gemini_embed.calls.plan import places_of
 from gemini_embed.contents import Tally, estimated
 from gemini_embed.pacing.gate import Admitted, admit
 from gemini_embed.pacing.known import as_known
@@ -22,11 +23,12 @@ from gemini_embed.results import Estimate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from collections.abc import Set as AbstractSet
 
     from gemini_embed.ask import Ask
     from gemini_embed.cache.guard import GuardedCache
     from gemini_embed.calls.policy import CallPolicy
-    from gemini_embed.contents import Content
+    from gemini_embed.contents import Content, Inputs
     from gemini_embed.pacing.counting import Book
     from gemini_embed.pacing.day import DailyLimit
     from gemini_embed.pacing.quota import Quota
@@ -46,6 +48,7 @@ class Beginning(NamedTuple):
 
     Attributes:
         contents: All contents, repeated ones counted once.
+        alone: Those that travel alone.
         unknown: Those that the cache does not have, in order.
         quota: What is known of the quota.
         now: The clock.
@@ -54,6 +57,7 @@ class Beginning(NamedTuple):
     """
 
     contents: Sequence[Content]
+    alone: AbstractSet[Content]
     unknown: Sequence[Content]
     quota: Quota
     now: float
@@ -62,7 +66,7 @@ class Beginning(NamedTuple):
 
 
 async def beginning(
-    contents: Sequence[Content],
+    inputs: Inputs,
     ask: Ask,
     *,
     used: int,
@@ -73,17 +77,18 @@ async def beginning(
     """Return what is known when a call begins; runs on the I/O thread, where the quota is used.
 
     Args:
-        contents: All contents, none of them twice.
+        inputs: What it embeds.
         ask: What the service is asked for.
         used: How many numbers of each vector the caller gets.
         quota: The embedder's.
         cache: Likewise.
         account: Whose texts of a day are counted together in the cache's file.
     """
-    unknown = contents if cache is None else await _unknown(contents, ask, used, cache)
+    contents, alone = list(places_of(inputs)), inputs.suspects
+    unknown = contents if cache is None else await _unknown(contents, ask, used, cache, alone)
     today, a_day = await _day_of(quota.daily, None if cache is None else cache.day_book(account))
     now = asyncio.get_running_loop().time()
-    return Beginning(contents, unknown, as_known(quota, now), now, today, a_day)
+    return Beginning(contents, alone, unknown, as_known(quota, now), now, today, a_day)
 
 
 async def _day_of(daily: DailyLimit, book: Book | None) -> tuple[float, float]:
@@ -99,12 +104,16 @@ async def _day_of(daily: DailyLimit, book: Book | None) -> tuple[float, float]:
 
 
 async def _unknown(
-    contents: Sequence[Content], ask: Ask, used: int, cache: GuardedCache
+    contents: Sequence[Content],
+    ask: Ask,
+    used: int,
+    cache: GuardedCache,
+    uncut: AbstractSet[Content],
 ) -> list[Content]:
     from gemini_embed.cache.lookup import Lookup  # noqa: PLC0415 - loads numpy
 
     unknown: list[Content] = []
-    lookup = Lookup(cache, contents, ask, used=used) if contents else None
+    lookup = Lookup(cache, contents, ask, used=used, uncut=uncut) if contents else None
     while lookup is not None and not lookup.is_through:
         piece, found, _ = await lookup.find_next()
         known = set(found)
@@ -170,6 +179,7 @@ class _Rehearsal:
             on_wait=lambda _: None,
             on_spent_day=lambda _: None,
             tally=tally,
+            alone=begin.alone,
         )
         self._outbox.add(dict.fromkeys(begin.unknown, (0,)), is_last=True)
         self._under_way: deque[tuple[float, Sent]] = deque()  # with its end, in that order

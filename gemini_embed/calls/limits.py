@@ -22,10 +22,13 @@ class Limits:
     Attributes:
         texts: The most texts to send in one request.
         size: The most bytes; one text alone may have more.
+        takes_wish: Whether a request may say that nothing is to be cut off; None where that is not
+            known.
     """
 
     texts: int
     size: int = _BYTES_PER_REQUEST
+    takes_wish: bool | None = None
     _texts_passed: int = 1
     _size_passed: int = 0
 

@@ -10,6 +10,7 @@ from gemini_embed.calls.plan import Bounds, Plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from gemini_embed.ask import Ask
     from gemini_embed.calls.inquiry import Blame
@@ -28,6 +29,7 @@ class Outbox:
         on_wait: Called with the seconds that the next request waits for the quota.
         on_spent_day: Called with the seconds until the day's quota resets, when it is used up.
         tally: Counts tokens, where they are limited.
+        alone: Contents that travel alone.
     """
 
     def __init__(
@@ -39,13 +41,14 @@ class Outbox:
         on_wait: Callable[[float], None],
         on_spent_day: Callable[[float], None],
         tally: Tally,
+        alone: AbstractSet[Content] = frozenset(),
     ) -> None:
         self._route = ask.route
         self._quota = quota
         self._on_wait = on_wait
         self._on_spent_day = on_spent_day
         self._tally = tally
-        self._plan = Plan(tally)
+        self._plan = Plan(tally, alone=alone)
         self._diagnosis = Diagnosis(ask, self._plan, batch_size=batch_size)
         self._is_whole = False
         self._is_closed = False

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from gemini_embed.contents import Batch, Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
-    from gemini_embed.contents import Content
+    from gemini_embed.contents import Content, Inputs
 
 
 class Bounds(NamedTuple):
@@ -68,11 +69,11 @@ class _Filling:
         return self._size + content.count_bytes()
 
 
-def places_of(contents: Iterable[Content]) -> dict[Content, list[int]]:
+def places_of(inputs: Inputs) -> dict[Content, list[int]]:
     """Return where each content's vector belongs: identical ones are one."""
     places: dict[Content, list[int]] = {}
-    for index, content in enumerate(contents):
-        places.setdefault(content, []).append(index)
+    for owner, content in zip(inputs.owners, inputs.contents, strict=True):
+        places.setdefault(content, []).append(owner)
     return places
 
 
@@ -81,14 +82,18 @@ class Plan:
 
     Args:
         tally: Counts their tokens, where tokens are limited.
+        alone: Those that travel alone.
 
     Attributes:
         is_held: Whether nothing may be sent now but parts of what was refused.
     """
 
-    def __init__(self, tally: Tally | None = None) -> None:
+    def __init__(
+        self, tally: Tally | None = None, *, alone: AbstractSet[Content] = frozenset()
+    ) -> None:
         self.is_held = False
         self._tally = tally or Tally()
+        self._alone = alone
         self._places: dict[Content, Sequence[int]] = {}
         self._waiting: deque[Content] = deque()
         self._again: deque[Batch] = deque()
@@ -119,7 +124,11 @@ class Plan:
             places: For each content, where in the caller's list its vector belongs.
         """
         self._places.update(places)
-        self._waiting.extend(places)
+        if self._alone:
+            self._again.extend(self._batch((one,)) for one in places if one in self._alone)
+            self._waiting.extend(one for one in places if one not in self._alone)
+        else:
+            self._waiting.extend(places)
 
     def put_back(self, batch: Batch) -> None:
         """Let a batch wait again, before everything else but parts of what was refused."""

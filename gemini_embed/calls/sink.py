@@ -8,22 +8,26 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from itertools import chain
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 
 from gemini_embed.background.loop import give_way
+from gemini_embed.calls.means import Means
 from gemini_embed.results import EmbeddingResult, ListedResult
 from gemini_embed.vectors import as_served, unit
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from gemini_embed.models import Model
     from gemini_embed.results import Wanted
     from gemini_embed.usage import Usage
+
+_NO_PIECES: Mapping[int, int] = MappingProxyType({})
 
 _LISTED_AT_ONCE = 32
 """Vectors made into lists in one go: other threads, a caller's loop among them, wait meanwhile."""
@@ -39,15 +43,19 @@ class Sink(ABC, Generic[R_co]):
         count: How many places there are.
         wanted: What the caller wants of each vector.
         model: The one that makes them.
+        pieces: For each place whose text was split, in how many pieces.
 
     Attributes:
         dimension: How many numbers of each vector the caller gets.
     """
 
-    def __init__(self, count: int, wanted: Wanted, model: Model) -> None:
+    def __init__(
+        self, count: int, wanted: Wanted, model: Model, pieces: Mapping[int, int] = _NO_PIECES
+    ) -> None:
         self.dimension = wanted.dimension
         self._normalize = wanted.normalize
         self._model = model
+        self._means = Means(pieces, normalize=wanted.normalize_means) if pieces else None
         self._done = np.zeros(count, np.bool_)
 
     def __len__(self) -> int:
@@ -64,14 +72,22 @@ class Sink(ABC, Generic[R_co]):
         """The places that have none."""
         return tuple(np.flatnonzero(~self._done).tolist())
 
-    def place(self, positions: Sequence[Sequence[int]], block: NDArray[np.float32]) -> int:
-        """Put each vector at every one of its places; return how many places these are.
+    def place(
+        self,
+        positions: Sequence[Sequence[int]],
+        block: NDArray[np.float32],
+        weights: Sequence[float] = (),
+    ) -> int:
+        """Put each vector at every one of its places; return how many places have theirs by it.
 
         Args:
             positions: For each vector, its places.
             block: The vectors, as the service sends them.
+            weights: How much each counts where it is of a piece; needed if there are pieces.
         """
         block = self._as_wanted(block)
+        if self._means is not None:
+            positions, block = self._means.take(positions, block, weights)
         counts = [len(places) for places in positions]
         indexes = np.fromiter(chain.from_iterable(positions), np.intp, sum(counts))
         rows = block if len(counts) == len(indexes) else block.repeat(counts, 0)
@@ -102,8 +118,10 @@ class Sink(ABC, Generic[R_co]):
 class ArraySink(Sink[EmbeddingResult]):
     """One array."""
 
-    def __init__(self, count: int, wanted: Wanted, model: Model) -> None:
-        super().__init__(count, wanted, model)
+    def __init__(
+        self, count: int, wanted: Wanted, model: Model, pieces: Mapping[int, int] = _NO_PIECES
+    ) -> None:
+        super().__init__(count, wanted, model, pieces)
         self._vectors = np.zeros((count, wanted.dimension), np.float32)
 
     def result(self, usage: Usage) -> EmbeddingResult:
@@ -121,8 +139,10 @@ class ArraySink(Sink[EmbeddingResult]):
 class ListSink(Sink[ListedResult]):
     """Lists of plain floats, made as vectors come, so that nobody waits for all at the end."""
 
-    def __init__(self, count: int, wanted: Wanted, model: Model) -> None:
-        super().__init__(count, wanted, model)
+    def __init__(
+        self, count: int, wanted: Wanted, model: Model, pieces: Mapping[int, int] = _NO_PIECES
+    ) -> None:
+        super().__init__(count, wanted, model, pieces)
         self._lists: list[list[float]] = [[] for _ in range(count)]
 
     def result(self, usage: Usage) -> ListedResult:
@@ -143,6 +163,8 @@ class ListSink(Sink[ListedResult]):
         return np.array(self._lists[place], np.float32)
 
 
-def sink_for(count: int, wanted: Wanted, model: Model) -> Sink[EmbeddingResult | ListedResult]:
+def sink_for(
+    count: int, wanted: Wanted, model: Model, pieces: Mapping[int, int] = _NO_PIECES
+) -> Sink[EmbeddingResult | ListedResult]:
     """Return what takes `count` vectors in the form that the caller wants."""
-    return (ListSink if wanted.as_lists else ArraySink)(count, wanted, model)
+    return (ListSink if wanted.as_lists else ArraySink)(count, wanted, model, pieces)

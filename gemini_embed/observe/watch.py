@@ -141,9 +141,13 @@ class Watch:
         count(self._meters, {"cached": texts})
         self.tell(Recalled, texts)
 
-    def placed(self, texts: int, *, of: int) -> None:
-        """Note how many of the caller's texts have the vectors `of` so many different ones."""
-        count(self._meters, {"texts": texts, "duplicates": texts - of})
+    def placed(self, texts: int, *, of: int, places: int) -> None:
+        """Note how many of the caller's texts have theirs by the vectors `of` so many contents.
+
+        `places` is where these belong: more than there are texts where texts were split.
+        """
+        numbers = {"texts": texts, "duplicates": places - of, "pieces": places - texts}
+        count(self._meters, {name: number for name, number in numbers.items() if number})
         self.tell(Placed, texts)
 
     @contextmanager

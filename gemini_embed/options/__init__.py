@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Required, TypedDict, get_args
 
 from gemini_embed.credentials import find_key
 from gemini_embed.errors import ConfigurationError
-from gemini_embed.inputs import OnBlank, OnSurrogate
+from gemini_embed.inputs import OnBlank, OnLong, OnSurrogate
 from gemini_embed.model_names import known_id
 from gemini_embed.models import NEWEST
 from gemini_embed.notices import warn
@@ -149,6 +149,11 @@ class Options:
     )
     """What to do with half of a surrogate pair, which is no Unicode and cannot be sent: `"error"`,
     or `"replace"` to embed U+FFFD in its place. A whole pair is joined."""
+
+    on_long: OnLong = field(default="truncate", metadata=_is(checks.one_of(*get_args(OnLong))))
+    """What to do with a text that is longer than the model reads: `"truncate"` leaves it to the
+    service, which cuts it off, and warns; `"error"` refuses it; `"split"` makes the vector of a
+    document the mean of its pieces', and refuses a query."""
 
     batch_size: int | None = field(default=None, metadata=_is(optional(whole(1))))
     """Texts per request, at most (and by default) 100, the service's limit."""

@@ -14,18 +14,25 @@ from gemini_embed.contents import Content
 from gemini_embed.models import MODELS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from gemini_embed.ask import Ask
     from gemini_embed.contents import TaskType
 
 
-def is_certain(ask: Ask) -> bool:
-    """Tell whether the SDK goes the way that the table of models says.
+_WISH = "autoTruncate"
+"""False says that a text that is too long is to be refused, not cut off."""
 
-    On Vertex AI it goes by the model's name, and a gateway's may be any.
+
+def is_ours(contents: Sequence[Content], ask: Ask) -> bool:
+    """Tell whether we write the body: of several texts, or with what the SDK would refuse.
+
+    Not where it is unknown which way the SDK goes. On Vertex AI it goes by the model's name, and a
+    gateway's may be any.
     """
-    return ask.backend.name == "gemini" or ask.model.name in MODELS
+    if ask.backend.name == "gemini":
+        return len(contents) > 1 or not ask.may_cut
+    return len(contents) > 1 and ask.model.name in MODELS
 
 
 def body_of(contents: Iterable[Content], ask: Ask) -> dict[str, Any]:
@@ -58,23 +65,29 @@ def as_utf8(body: bytes) -> bytes:
 
 
 def _on_gemini(content: Content, ask: Ask) -> dict[str, Any]:
-    name = ask.service.sent_model
+    name, config = ask.service.sent_model, _config(content, ask)
     return {
         "model": name if name.startswith(("models/", "tunedModels/")) else f"models/{name}",
         "content": as_json(content),
-        "taskType": content.task_type,
-        "title": content.title,
-        "outputDimensionality": ask.output_dimensionality,
+        # Here alone it takes the wish. Which of two places counts for the rest, nobody has
+        # recorded: both say the same.
+        "embedContentConfig": None if ask.may_cut else config,
+        **{option: value for option, value in config.items() if option != _WISH},
     }
 
 
 def _on_vertex(content: Content, ask: Ask) -> dict[str, Any]:
+    return {"content": as_json(content), "embedContentConfig": _config(content, ask) or None}
+
+
+def _config(content: Content, ask: Ask) -> dict[str, Any]:
     config = {
         "taskType": content.task_type,
         "title": content.title,
         "outputDimensionality": ask.output_dimensionality,
+        _WISH: None if ask.may_cut else False,
     }
-    return {"content": as_json(content), "embedContentConfig": _without_none(config) or None}
+    return _without_none(config)
 
 
 def _predicted(content: Content, _: Ask) -> dict[str, Any]:

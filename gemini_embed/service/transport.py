@@ -24,7 +24,7 @@ from gemini_embed.errors import (
 from gemini_embed.observe.tracing import quiet
 from gemini_embed.redaction import Secrets, of_sdk_client, shown_url
 from gemini_embed.service.answer import Answer
-from gemini_embed.service.bodies import as_json, body_of, is_certain
+from gemini_embed.service.bodies import as_json, body_of, is_ours
 from gemini_embed.service.bounded import most_bytes
 from gemini_embed.service.connection import connect, meets_tls
 from gemini_embed.service.fast_decode import reading
@@ -86,7 +86,9 @@ class Transport:
             "output_dimensionality": ask.output_dimensionality,
         }
         shown = batch.contents
-        if len(batch) > 1 and is_certain(ask):
+        if ask.backend.name == "vertex" and not ask.may_cut:
+            config["auto_truncate"] = False
+        if is_ours(batch.contents, ask):
             config["http_options"] = {"extra_body": self._extra | body_of(batch.contents, ask)}
             if self._access.client is None:
                 shown = batch.contents[:2]  # the SDK only has to see that there are several

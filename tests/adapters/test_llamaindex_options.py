@@ -108,7 +108,7 @@ def test_retries_counts_attempts(server: Standin, embedding: Maker) -> None:
         ({"debug_config": object()}, "client="),
         ({"output_dimensionalty": 768}, "output_dimensionality"),
         ({"chunk_size": 5}, "batch_size"),
-        ({"embedding_config": {"auto_truncate": True}}, "you are warned"),
+        ({"embedding_config": {"auto_truncate": True}}, "on_long says"),
         ({"http_options": {"retry_options": {}}}, "use retries"),
         ({"http_options": "http://x"}, "http_options must be"),
         ({"timeout": -1}, "timeout must be more than 0"),

@@ -30,3 +30,14 @@ def test_no_two_requests_share_a_key(asked: list[tuple[str, Any, str | None]]) -
     keys = cache_keys(contents, model=TWO, dimension=768, service=None)
 
     assert len(set(keys)) == len(contents)
+
+
+def test_what_must_be_whole_has_a_key_of_its_own() -> None:
+    """A vector that may be of a part of the text is not taken for one of the whole."""
+    contents = [Content.of("a"), Content.of("b")]
+    plain = cache_keys(contents, model=TWO, dimension=768, service=None)
+
+    marked = cache_keys(contents, model=TWO, dimension=768, service=None, uncut={contents[1]})
+
+    assert marked[0] == plain[0]
+    assert marked[1] not in plain

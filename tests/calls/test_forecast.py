@@ -12,7 +12,6 @@ from virtual import now
 from gemini_embed import GeminiEmbedder, Quota, QuotaExceededError
 from gemini_embed.calls.engine import Engine
 from gemini_embed.calls.forecast import beginning, forecast
-from gemini_embed.calls.plan import places_of
 from gemini_embed.observe.tracing import Traces
 from gemini_embed.pacing.backoff import Backoff
 from gemini_embed.results import EmbeddingResult
@@ -79,19 +78,19 @@ def both(
         )
         if before:
             await embedder._embed(*embedder._checked(before, role="document"), Traces())
-        contents, ask, wanted, policy = embedder._checked(texts, role="document")
+        inputs, ask, wanted, policy = embedder._checked(texts, role="document")
         begin = await beginning(
-            list(places_of(contents)),
+            inputs,
             ask,
             used=wanted.dimension,
             quota=embedder._quota,
             cache=embedder._cache,
             account="me",
         )
-        said = forecast(begin, ask, policy, None, texts=len(contents), width=8)
+        said = forecast(begin, ask, policy, None, texts=inputs.texts, width=8)
         line.requests = line.texts = line.tokens = 0
         began = now()
-        result = await embedder._embed(contents, ask, wanted, policy, Traces())
+        result = await embedder._embed(inputs, ask, wanted, policy, Traces())
         assert isinstance(result, EmbeddingResult)
         return said, result, now() - began
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from gemini_embed.calls.inquiry import Blame, Inquiry
 from gemini_embed.calls.limits import Limits
 from gemini_embed.calls.plan import Bounds, Plan, places_of
-from gemini_embed.contents import Batch, Content
+from gemini_embed.contents import Batch, Content, Inputs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +30,7 @@ class Run:
         self.convicted = False
         self.under_way: list[tuple[Batch, int]] = []
         self.plan = Plan()
-        self.plan.add(places_of([Content.of(str(number)) for number in range(count)]))
+        self.plan.add(places_of(Inputs.whole([Content.of(str(one)) for one in range(count)])))
         self.inquiry = Inquiry()
 
     def send(self) -> bool:

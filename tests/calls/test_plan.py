@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gemini_embed.calls.plan import Bounds, Plan, places_of
-from gemini_embed.contents import Batch, Content, Refused
+from gemini_embed.contents import Batch, Content, Inputs, Refused
 
 CONTENTS = st.lists(
     st.builds(
@@ -21,7 +21,7 @@ CONTENTS = st.lists(
 
 def planned(contents: list[Content]) -> Plan:
     plan = Plan()
-    plan.add(places_of(contents))
+    plan.add(places_of(Inputs.whole(contents)))
     return plan
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from gemini_embed.calls.sink import Sink, sink_for
+from gemini_embed.errors import BadResponseError
 from gemini_embed.models import MODELS
 from gemini_embed.results import EmbeddingResult, ListedResult, Wanted
 from gemini_embed.usage import Usage
@@ -83,3 +84,30 @@ def test_lists_are_all_that_is_held() -> None:
 
     numbers = count * dimension * sys.getsizeof(1.5)
     assert size < numbers + sum(map(sys.getsizeof, lists)) + 20_000  # an array: 256,000 more
+
+
+@pytest.mark.parametrize("as_lists", [False, True])
+@pytest.mark.parametrize("normalize", [False, True])
+def test_the_vector_of_a_text_in_pieces_is_their_mean(as_lists: bool, normalize: bool) -> None:
+    """In whatever order the pieces come, beside other texts that have the same vector."""
+    wanted = Wanted(2, normalize=False, as_lists=as_lists, normalize_means=normalize)
+    held = sink_for(3, wanted, MODEL, {1: 3})
+
+    assert held.place([(1,), (0, 1)], np.array([[3, 0], [0, 1]], np.float32), [2, 1]) == 1
+    assert held.missing == (1, 2)
+    assert held.partial().keys() == {0}
+    assert held.place([(2,), (1,)], np.array([[5, 5], [0, 3]], np.float32), [1, 3]) == 2
+
+    mean = np.array([6, 1 + 9]) / 6
+    expected = mean / np.linalg.norm(mean) if normalize else mean
+    assert np.allclose(found(held), np.array([[0, 1], expected, [5, 5]]))
+
+
+def test_pieces_without_a_mean_are_an_error() -> None:
+    """Opposite vectors have none: no row of zeros is served as one."""
+    held = sink_for(2, Wanted(2, normalize=False), MODEL, {1: 2})
+
+    with pytest.raises(BadResponseError) as told:
+        held.place([(1,), (1,)], rows(1, -1), [1, 1])
+
+    assert told.value.indexes == (1,)

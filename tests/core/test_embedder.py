@@ -136,10 +136,11 @@ def test_blank_texts_can_be_placeholders(server: Standin, embedder: Maker) -> No
 
 
 def test_a_text_of_a_megabyte_passes_through(server: Standin, embedder: Maker) -> None:
-    """Long texts are the service's business, not a limit of ours."""
+    """Unless `on_long` says otherwise, long texts are the service's business: we warn."""
     long = "long text " * 100_000
 
-    embedder(task_prefix=False).embed([long], role="document")
+    with pytest.warns(UserWarning, match="too long are 0"):
+        embedder(task_prefix=False).embed([long], role="document")
 
     assert sent_texts(server) == [[long]]
 

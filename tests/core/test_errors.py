@@ -60,6 +60,8 @@ FIELDS: dict[str, Any] = {
     "model": "m",
     "backend": "vertex",
     "region": "us",
+    "tokens": 9000,
+    "limit": 8192,
     "successor": "n",
 }
 

@@ -34,6 +34,12 @@ from gemini_embed import (
             {"model": "gemini-embedding-001", "normalize": False},
             "gemini-embedding-001.3072.retrieval.field.unit",
         ),
+        ({"on_long": "error"}, "gemini-embedding-2.3072.retrieval.prefix.unit"),
+        ({"on_long": "split"}, "gemini-embedding-2.3072.retrieval.prefix.unit-split"),
+        (
+            {"on_long": "split", "normalize": False},
+            "gemini-embedding-2.3072.retrieval.prefix.asis-split",
+        ),
     ],
 )
 def test_the_fingerprint_of_settings(options: dict[str, Any], expected: str) -> None:
@@ -74,6 +80,7 @@ def test_it_can_name_a_folder() -> None:
         ({"output_dimensionality": 768}, "dimension is '3072' and was '768' .set output_dim"),
         ({"task_type": "CLUSTERING"}, "task_type is 'retrieval' and was 'clustering'"),
         ({"task_prefix": False}, "task_prefix is 'prefix' and was 'bare'"),
+        ({"on_long": "split"}, r"index: long texts is 'whole' and was 'split' .set on_long"),
     ],
 )
 def test_an_index_that_does_not_belong_says_why(options: dict[str, Any], said: str) -> None:
