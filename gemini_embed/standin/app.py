@@ -33,6 +33,7 @@ from gemini_embed.standin.faults import FaultKind, Faults, Scripted, check_kind,
 from gemini_embed.standin.model_quota import ModelQuota, QuotaLimits
 from gemini_embed.standin.request_log import Exchange, RequestLog
 from gemini_embed.standin.url import Target
+from gemini_embed.standin.vector_sources import tokens_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -180,7 +181,8 @@ class App:
     def _charge(self, target: Target, wanted: Sequence[WantedVector], now: float) -> None:
         quota = self._quotas.setdefault(target.resource, ModelQuota(self._limits))
         today = day_at(self._clock()).number
-        over = quota.take(len(wanted), sum(one.tokens for one in wanted), now, today)
+        tokens = 0 if self._limits.tokens is None else sum(tokens_of(wanted))
+        over = quota.take(len(wanted), tokens, now, today)
         if over is None:
             return
         if target.vertex:

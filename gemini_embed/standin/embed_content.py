@@ -194,7 +194,7 @@ def vector_of(model: Model, request: EmbedRequest) -> WantedVector:
             f"{request.name}.title: can only be set when the task type is {TITLED}"
         )
     wanted = WantedVector.of(model, text, request.task_type, request.title, request.dimension)
-    if wanted.too_long and not request.auto_truncate:
+    if not request.auto_truncate and wanted.too_long:
         raise vertex_errors.too_many_tokens(wanted.tokens, model.max_input_tokens)
     return wanted
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from gemini_embed.models import MODELS, Model
 from gemini_embed.standin import embed_content, gemini_errors, google_errors, protojson
-from gemini_embed.standin.vector_sources import WantedVector
+from gemini_embed.standin.vector_sources import WantedVector, tokens_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -65,7 +65,8 @@ def answer(target: Target, wanted: Sequence[WantedVector], arrays: Sequence[byte
     """Return the answer to `batchEmbedContents` or `embedContent`; `arrays` are JSON already."""
     members = embed_content.embeddings(target, arrays)
     if wanted[0].model.task == "prefix":  # the answers of older models have no usage
-        count = sum(one.counted for one in wanted)
+        most = wanted[0].model.max_input_tokens
+        count = sum(min(most, tokens) for tokens in tokens_of(wanted))
         usage = {"promptTokenCount": count, "promptTokenDetails": embed_content.text_tokens(count)}
         members["usageMetadata"] = protojson.printed(usage)
     return protojson.composed(members)

@@ -48,7 +48,7 @@ class Standin:
         requests: Texts per window, of each model; None for no limit, and 0 for no quota at all
             (`limit: 0`). On Vertex AI each project and location has a quota of its own, here and
             below.
-        tokens: Tokens per window, of each model; estimated as a quarter of the characters.
+        tokens: Tokens per window, of each model; estimated as the client does.
         window: Length of the sliding window, in seconds.
         requests_per_day: Texts of each model between two midnights, Pacific time.
         faults: Share of embedding requests, from 0 to 1, that meet a fault.

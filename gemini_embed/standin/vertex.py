@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from gemini_embed.models import MODELS, Model
 from gemini_embed.standin import embed_content, protojson, vertex_errors
 from gemini_embed.standin.embed_content import EmbedRequest
+from gemini_embed.standin.vector_sources import tokens_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -73,7 +74,7 @@ def predict(target: Target, body: Any, *, instances_001: int) -> list[WantedVect
     if not all(one.parts and one.parts[0] for one in written):
         raise vertex_errors.empty_text()
     wanted = [embed_content.vector_of(model, one) for one in written]
-    tokens = sum(one.tokens for one in wanted)
+    tokens = sum(tokens_of(wanted))
     if model.name != _OLD_AND_NEW and tokens > MAX_PREDICT_TOKENS:
         raise vertex_errors.too_many_tokens(tokens, MAX_PREDICT_TOKENS)
     return wanted
@@ -105,16 +106,15 @@ def answer(target: Target, wanted: Sequence[WantedVector], arrays: Sequence[byte
                 "metadata": protojson.printed({"billableCharacterCount": characters}),
             }
         )
-    count = sum(one.counted for one in wanted)
+    most, counts = wanted[0].model.max_input_tokens, tokens_of(wanted)
+    count = sum(min(most, tokens) for tokens in counts)
     usage = {
         "promptTokenCount": count,
         "promptTokensDetails": embed_content.text_tokens(count),
         "totalTokenCount": count,
     }
     members = embed_content.embeddings(target, arrays) | {"usageMetadata": protojson.printed(usage)}
-    if any(
-        one.too_long for one in wanted
-    ):  # one flag for the whole answer, and only where it is true
+    if max(counts) > most:  # one flag for the whole answer, and only where it is true
         members["truncated"] = protojson.printed(value=True)
     return protojson.composed(members)
 

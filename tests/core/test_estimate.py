@@ -6,7 +6,7 @@ import asyncio
 import subprocess
 import sys
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from llama_index.core.schema import TextNode
@@ -62,17 +62,21 @@ def test_it_says_what_the_stand_in_counts(
     assert made.estimate(TEXTS, role="document", output_dimensionality=128).cached == 0
 
 
+@pytest.mark.parametrize("model", ["gemini-embedding-001", "gemini-embedding-2"])
 @pytest.mark.parametrize("limits", [{"requests": 100}, {"requests": 70, "tokens": 400}], ids=str)
 def test_under_a_quota_of_the_stand_in(
-    limits: dict[str, int], embedder: Callable[..., GeminiEmbedder], server: Standin
+    limits: dict[str, Any], model: str, embedder: Callable[..., GeminiEmbedder]
 ) -> None:
-    """With real connections, too, there are as many requests as were forecast."""
-    made = embedder(quota=Quota(**limits, period=0.3), model="gemini-embedding-001")
+    """With real connections, too, there are as many requests and tokens as were forecast."""
+    with Standin(model="hash", window=0.3, **limits) as server:
+        made = embedder(base_url=server.url, quota=Quota(**limits, period=0.4), model=model)
 
-    said = made.estimate(TEXTS, role="document")
-    result = made.embed(TEXTS, role="document")
+        said = made.estimate(TEXTS, role="document")
+        usage = made.embed(TEXTS, role="document").usage
 
-    assert said.requests == result.usage.requests == len(server.log)
+        assert said.requests == usage.requests == len(server.log)
+    if usage.prompt_tokens is not None:
+        assert said.tokens == usage.prompt_tokens < said.tokens_at_most
 
 
 def test_what_was_sent_today_makes_it_longer(

@@ -274,7 +274,7 @@ PROVOKED_ON_VERTEX: dict[str, Callable[[Standin], Exchange]] = {
     "with 56 instances": lambda server: _predict(server, OLDER, *["a"] * 56),
     "onyx#2343": lambda server: _predict(server, OLDEST, *["a"] * 512, location="us-central1"),
     "Vertex 20k-token cap": lambda server: _predict(
-        server, OLDEST, "a" * 4 * 109_362, location="us-central1"
+        server, OLDEST, "1" * 109_362, location="us-central1"
     ),
     "zero instances": lambda server: _predict(server, OLDER),
     ":predict on gemini-embedding-2": lambda server: _predict(server, NEWEST, "a"),

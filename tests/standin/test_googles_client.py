@@ -14,7 +14,7 @@ from standin.messages import NEW, OLD, OLDER
 if TYPE_CHECKING:
     from gemini_embed.standin import Standin
 
-HUGE = "a" * (4 * 8192 + 1)
+HUGE = "1" * 8193
 
 
 def client(server: Standin, *, location: str = "global", good: bool = True) -> genai.Client:
