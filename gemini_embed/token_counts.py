@@ -182,10 +182,16 @@ def count_roughly(texts: Sequence[str]) -> int:
     """
     letters = sum(map(len, texts))
     if letters <= _SAMPLED:
-        return sum(count_likely(texts))
+        return _count_joined(texts)
     share = _SAMPLED / letters
     samples = [_middle(text, math.ceil(share * len(text))) for text in texts]
-    return round(sum(count_likely(samples)) * letters / sum(map(len, samples)))
+    return round(_count_joined(samples) * letters / sum(map(len, samples)))
+
+
+def _count_joined(texts: Sequence[str]) -> int:
+    """Return about how many tokens texts have, read as lines of one: a line's end is one token."""
+    breaks = len(texts) - 1
+    return count_likely(["\n".join(texts)])[0] - breaks
 
 
 def _middle(text: str, length: int) -> str:
