@@ -7,6 +7,7 @@ off, the service is asked to refuse it, and its answer is looked at: see `calls/
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -25,8 +26,11 @@ if TYPE_CHECKING:
 
 _MOST_BYTES_OF_A_LETTER = 4
 
-_LEAST = 0.4
-"""What part of the likely number of tokens a text has at the least, its runs of blanks aside."""
+_LEAST = 0.45
+"""What part of the likely number of tokens a text has at the least, long runs of a letter aside."""
+
+_RUN = re.compile(r"(.)\1{3,}", re.DOTALL)
+"""A letter that is repeated: a line of a table, for instance, may be a few tokens."""
 
 
 class Length(NamedTuple):
@@ -43,12 +47,15 @@ class Length(NamedTuple):
     most: float
 
     @classmethod
-    def estimated(cls, text: str) -> Length:
-        """Return the length of a text by its bytes."""
+    def estimated(cls, text: str, limit: int) -> Length:
+        """Return the length of a text by its bytes; `least` is certain only above a limit."""
         from gemini_embed.token_counts import likely_tokens  # noqa: PLC0415 - loads numpy
 
-        least = _LEAST * likely_tokens(" ".join(text.split()))  # a run of blanks is one token
-        return cls(likely_tokens(text), least, _most_tokens(text))
+        likely = likely_tokens(text)
+        least = _LEAST * likely
+        if least > limit:
+            least = _LEAST * likely_tokens(_RUN.sub(r"\1", text))
+        return cls(likely, least, _most_tokens(text))
 
 
 class Draft(NamedTuple):
@@ -101,7 +108,9 @@ class LongTexts:
         suspects = self._suspects(draft.contents)
         if not suspects:
             return Inputs.whole(draft.contents)
-        return self.settled(draft, {one: Length.estimated(draft.whole(one)) for one in suspects})
+        most = self.model.max_input_tokens
+        lengths = {one: Length.estimated(draft.whole(one), most) for one in suspects}
+        return self.settled(draft, lengths)
 
     def _suspects(self, contents: Sequence[Content]) -> list[int]:
         """Return the places of those that have more bytes than tokens are read.

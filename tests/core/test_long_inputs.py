@@ -12,10 +12,12 @@ from helpers import joined, sent_texts, vectors_of
 from service.vertex import credentials, texts_of
 
 from gemini_embed import GeminiEmbedder, InvalidInputError, RequestError, TextTooLongError
+from gemini_embed.contents import estimated
 from gemini_embed.long_inputs import Length
 from gemini_embed.models import MODELS
 from gemini_embed.service.backend import sdk_version
 from gemini_embed.standin import embed_content
+from gemini_embed.token_counts import most_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +45,7 @@ def text_of(part: float, model: str = TWO) -> str:
 def perhaps(part: float, model: str = TWO) -> str:
     """Return such a text of which the estimate cannot say whether it is too long."""
     text, most = text_of(part, model), MODELS[model].max_input_tokens
-    length = Length.estimated(text)
+    length = Length.estimated(text, most)
     assert length.least < most < length.most
     return text
 
@@ -306,7 +308,7 @@ def pieces_sent(server: Standin, before: str) -> list[str]:
 
 
 def mean(vectors: np.ndarray, pieces: list[str]) -> np.ndarray:
-    weights = [Length.estimated(piece).likely for piece in pieces]
+    weights = estimated(pieces)
     return np.average(vectors.astype(np.float64), axis=0, weights=weights)
 
 
@@ -322,7 +324,7 @@ def test_the_vector_is_the_mean_of_the_pieces(
 
     pieces = pieces_sent(server, "title: T | text: ")
     assert "\n\n".join(pieces) == text
-    assert all(Length.estimated(f"title: T | text: {piece}").most <= 8192 for piece in pieces)
+    assert all(most_tokens(f"title: T | text: {piece}") <= 8192 for piece in pieces)
     got = vectors_of(
         server, [f"title: T | text: {piece}" for piece in pieces], model=TWO, dimension=dimension
     )

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gemini_embed.long_inputs import Length
 from gemini_embed.token_counts import count_likely, count_most, likely_tokens, most_tokens
 
 ROWS: list[dict[str, Any]] = json.loads(
@@ -26,6 +27,25 @@ def test_the_table_is_of_many_languages_and_kinds() -> None:
 def test_no_text_has_more_tokens_than_its_bound(row: dict[str, Any]) -> None:
     """Who keeps to the bound sends nothing that is too long; the bound is no more than bytes."""
     assert row["tokens"] <= most_tokens(row["text"]) <= len(row["text"].encode())
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row["kind"])
+def test_no_text_that_fits_is_taken_for_one_that_is_too_long(row: dict[str, Any]) -> None:
+    """Who forbids to cut texts off loses none that has no more tokens than are read."""
+    assert Length.estimated(row["text"], row["tokens"]).least <= row["tokens"]
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    [
+        ("\u2500" * 3_000, 188),
+        ("\u0928\u092e\u0938\u094d\u0924\u0947 " * 1_000, 1_001),
+        ("<div></div>\n" * 1_000, 3_000),
+    ],
+)
+def test_nor_is_one_that_repeats_itself(text: str, tokens: int) -> None:
+    """A line across a table is a few tokens, and so is a word that comes a thousand times."""
+    assert Length.estimated(text, tokens).least <= tokens
 
 
 def test_most_estimates_are_near() -> None:
