@@ -16,14 +16,12 @@ from gemini_embed.contents import estimated
 from gemini_embed.long_inputs import Length
 from gemini_embed.models import MODELS
 from gemini_embed.service.backend import sdk_version
-from gemini_embed.standin import embed_content
+from gemini_embed.standin import Standin, embed_content
 from gemini_embed.token_counts import most_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-    from gemini_embed.standin import Standin
 
     Maker = Callable[..., GeminiEmbedder]
 
@@ -369,6 +367,8 @@ def test_pieces_are_shared_and_kept(server: Standin, embedder: Maker, tmp_path: 
     assert (first.vectors[0] == first.vectors[2]).all()
     assert np.allclose(again.vectors[0], first.vectors[0], atol=1e-6)
     assert len(joined(sent_texts(server))) == count == len(set(joined(sent_texts(server))))
+    for usage, asked in ((first.usage, count), (again.usage, 0)):
+        assert usage.texts + usage.pieces - usage.cached - usage.duplicates == asked
 
     server.log.clear()
     changed = made.embed([long_text() + " And a new end."], role="document")
@@ -390,6 +390,37 @@ def test_a_piece_that_comes_twice_counts_twice(server: Standin, embedder: Maker)
     pieces = [one.strip() for one in text.split("\n\n")]
     by_hand = mean(vectors_of(server, pieces, model=TWO), pieces)
     assert np.allclose(result.vectors[0], by_hand / np.linalg.norm(by_hand), atol=1e-5)
+
+
+def test_pieces_find_their_way_through_a_storm(tmp_path: Path) -> None:
+    """Whatever breaks on the way, each text has its vector, and what was counted is what came."""
+    texts = ["a", long_text(3_000), "b", long_text(1_500), "a", long_text(3_000)]
+    with Standin() as calm:
+        made = GeminiEmbedder(api_key="k", base_url=calm.url, on_long="split")
+        expected = made.embed(texts, role="document").vectors
+    faults: Any = {"503": 0.2, "reset": 0.1, "short": 0.1, "half": 0.1}
+    with Standin(faults=faults, seed=3) as stormy:
+        made = GeminiEmbedder(
+            api_key="k",
+            base_url=stormy.url,
+            on_long="split",
+            batch_size=2,
+            cache=tmp_path / "cache.sqlite3",
+            max_retries=50,
+            retry_min_seconds=0.001,
+            retry_max_seconds=0.002,
+        )
+        first = made.embed(texts[:2], role="document")
+        result = made.embed(texts, role="document")
+
+    assert np.allclose(result.vectors, expected, atol=1e-6)
+    for usage in (first.usage, result.usage):
+        assert usage.texts + usage.pieces - usage.cached - usage.duplicates > 0
+    embedded = sum(
+        usage.texts + usage.pieces - usage.cached - usage.duplicates
+        for usage in (first.usage, result.usage)
+    )
+    assert embedded == len({text for one in sent_texts(stormy) for text in one})
 
 
 def test_a_refused_piece_names_its_text(server: Standin, embedder: Maker) -> None:
