@@ -38,7 +38,8 @@ class Estimate:
 
     Attributes:
         texts: How many there are.
-        unique: Without those that repeat within the call, which are sent once.
+        unique: Without those that repeat within the call, which are sent once. A text that is split
+            because it is too long counts here, and below, as its pieces.
         cached: Those of them that the cache has.
         to_send: Those that are sent.
         requests: HTTP requests.

@@ -79,6 +79,25 @@ def test_under_a_quota_of_the_stand_in(
         assert said.tokens == usage.prompt_tokens < said.tokens_at_most
 
 
+def test_pieces_of_long_texts_count(
+    embedder: Callable[..., GeminiEmbedder], server: Standin, tmp_path: Path
+) -> None:
+    """A text that is split is as many texts as it has pieces, each with prefix and title."""
+    long = " ".join(f"sentence {i} of a long text." for i in range(4_000))
+    made = embedder(on_long="split", cache=tmp_path / "cache.sqlite3", output_dimensionality=256)
+    made.embed(["short"], role="document")
+    server.log.clear()
+
+    said = made.estimate(["short", long, long], role="document")
+    usage = made.embed(["short", long, long], role="document").usage
+
+    sent = sum(len(one.body["requests"]) for one in server.log if one.body)
+    assert (said.texts, said.cached) == (3, 1)
+    assert said.to_send == sent > 3
+    assert said.requests == usage.requests == len(server.log)
+    assert usage.prompt_tokens == said.tokens
+
+
 def test_what_was_sent_today_makes_it_longer(
     embedder: Callable[..., GeminiEmbedder], tmp_path: Path
 ) -> None:
