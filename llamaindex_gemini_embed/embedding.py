@@ -80,8 +80,7 @@ class GeminiEmbedding(Adapted, BaseEmbedding, OptionFields):
             the I/O thread's loop. It does not survive pickling.
         **options: All other options of `gemini_embed.GeminiEmbedder`, by its names.
             `embeddings_cache`, a LlamaIndex key-value store, becomes the core's `cache`, whose
-            keys tell queries from documents, models and dimensions apart; the base class's
-            field stays None.
+            keys tell queries from documents, models and dimensions apart.
 
     Raises:
         ConfigurationError: An option that is unknown, given twice with different values, or

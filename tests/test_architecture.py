@@ -55,8 +55,8 @@ def test_the_floors_of_the_tree_are_those_that_the_linter_holds() -> None:
     ("name", "most"),
     [
         ("*.py", 400),
-        ("langchain_gemini_embed/embeddings.py", 250),
-        ("llamaindex_gemini_embed/embedding.py", 250),
+        ("langchain_gemini_embed/embeddings.py", 249),
+        ("llamaindex_gemini_embed/embedding.py", 249),
     ],
 )
 def test_a_module_is_read_in_one_sitting(name: str, most: int) -> None:
