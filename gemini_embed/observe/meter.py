@@ -188,3 +188,11 @@ class Metered:
             yield TrackedUsage(block)
         finally:  # without a token: a generator of the caller's may end in another context
             _tracked.set(tuple(one for one in _tracked.get() if one[1] is not block))
+
+
+def _after_fork() -> None:
+    global _lock  # noqa: PLW0603 - the parent may have held it
+    _lock = process.new_lock()
+
+
+process.after_fork(_after_fork)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import copy
+import os
 import pickle
+import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -14,6 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gemini_embed import GeminiEmbedder, ServiceUnavailableError, Usage
+from gemini_embed.observe import meter
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -230,6 +233,26 @@ def test_the_usage_of_a_block_is_one(embedder: Maker) -> None:
 
     assert kept == first != usage
     assert type(kept) is Usage
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform does not fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
+def test_a_forked_child_goes_on_for_itself(embedder: Maker) -> None:
+    """From its parent's numbers, even if it was forked while something was counted."""
+    made = embedder()
+    made.embed(["a"], role="document")
+    with meter._lock:
+        child = os.fork()
+        if child == 0:
+            try:
+                signal.alarm(30)
+                made.embed(["b", "c"], role="document")
+                os._exit(made.usage.texts)
+            finally:
+                os._exit(100)
+
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 3
+    assert made.usage.texts == 1
 
 
 def test_a_failure_within_a_block_ends_it_as_well(server: Standin, embedder: Maker) -> None:

@@ -8,9 +8,11 @@ import random
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import hypothesis.strategies as st
 import pytest
 import virtual
 from helpers import TEXTS, joined, sent_texts
+from hypothesis import given
 from virtual import Service, engine, request
 
 from gemini_embed import GeminiEmbedder, Price, Quota, Usage
@@ -21,6 +23,7 @@ from gemini_embed.errors import (
     ServiceUnavailableError,
 )
 from gemini_embed.token_counts import count_likely
+from gemini_embed.usage import Rate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -335,6 +338,34 @@ def test_usages_add_up(server: Standin, embedder: Maker) -> None:
     assert whole.by_modality == {"TEXT": 3}
     costs = [usage.cost() or Decimal(0) for usage in usages]
     assert whole.cost() == sum(costs) > 0
+
+
+_numbers = st.integers(0, 10**12)
+_kinds = st.sampled_from(["TEXT", "IMAGE", "AUDIO"])
+_rates = st.builds(Rate, st.sampled_from(["a", "b"]), st.just("gemini"), st.none(), _kinds)
+_usages = st.builds(
+    Usage,
+    requests=_numbers,
+    prompt_tokens=st.none() | _numbers,
+    truncated=st.lists(_numbers, max_size=3).map(lambda found: tuple(sorted(found))),
+    texts=_numbers,
+    waited_for_quota=st.integers(0, 10**6).map(float),
+    by_modality=st.dictionaries(_kinds, _numbers),
+    unanswered=_numbers,
+    billed=st.dictionaries(_rates, _numbers),
+)
+
+
+@given(_usages, _usages, _usages)
+def test_the_order_of_a_sum_does_not_matter(first: Usage, second: Usage, third: Usage) -> None:
+    """Whatever is added first, the sum is the same; nothing changes what is added to it."""
+    assert first + second == second + first
+    assert (first + second) + third == first + (second + third)
+    assert first + Usage() == first
+    prices = {"a": Price(Decimal(2), image=Decimal(3), audio=Decimal(5)), "b": Price(Decimal(7))}
+    costs = [usage.cost(prices) for usage in (first, second)]
+    known = [cost for cost in costs if cost is not None]
+    assert (first + second).cost(prices) == (sum(known) if len(known) == 2 else None)
 
 
 def test_positions_of_texts_that_were_cut_off_stay_in_order() -> None:
