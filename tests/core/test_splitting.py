@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable  # noqa: TC003 - hypothesis reads the annotations
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,9 +25,10 @@ def in_thirds(text: str) -> int:
 
 
 @given(TEXTS | st.text(), st.integers(1, 40), st.sampled_from([len, in_bytes, in_thirds]))
-def test_pieces_are_the_whole_text_and_each_fits(text: str, most: int, count: object) -> None:
+def test_pieces_are_the_whole_text_and_each_fits(
+    text: str, most: int, count: Callable[[str], int]
+) -> None:
     """Nothing but white space is lost, nothing comes twice, and no piece is too long or blank."""
-    assert callable(count)
     pieces = split(text, most, count=count)
 
     assert "".join("".join(pieces).split()) == "".join(text.split())
