@@ -42,7 +42,7 @@ def test_a_model_of_the_other_service_says_so(vertex: Maker) -> None:
 
 def test_a_text_that_was_cut_off_is_told(server: Standin, vertex: Maker) -> None:
     """Vertex AI says when it reads a text only in part; the warning gives the index."""
-    long = "many words in a text that is too long " * 220
+    long = "many words in a text that is too long " * 250
     made = vertex(model="text-embedding-005")
 
     doubt = pytest.warns(UserWarning, match="perhaps too long are 1$")
@@ -58,7 +58,7 @@ def test_a_text_that_was_cut_off_is_told(server: Standin, vertex: Maker) -> None
 
 def test_a_text_that_was_cut_off_in_a_batch_is_told(vertex: Maker) -> None:
     """Where the service says so of a batch only, the texts that are long enough are named."""
-    long = "many words in a text that is too long " * 850
+    long = "many words in a text that is too long " * 1000
 
     doubt = pytest.warns(UserWarning, match="perhaps too long are 1$")
     with doubt, pytest.warns(UserWarning, match=r"cut off by it: 1$"):
