@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, 
 from pydantic.json_schema import SkipJsonSchema  # noqa: TC002 - likewise
 
 from gemini_embed.closing import Closing
+from gemini_embed.counting import CountTokens  # noqa: TC001 - likewise
 from gemini_embed.embedder import GeminiEmbedder
 from gemini_embed.errors import ConfigurationError
 from gemini_embed.fingerprint import HasFingerprint
@@ -102,6 +103,7 @@ class OptionFields(BaseModel):
     tokens_per_minute: int | None = None
     requests_per_day: int | None = None
     prices: Mapping[str, Price] | None = Field(default=None, exclude=True)
+    count_tokens: SkipJsonSchema[CountTokens] = Field(default="estimate", exclude_if=callable)
     cache: AnyCache = Field(default=None, exclude=True)
     cache_full_dimension: bool = False
     base_url: ShownUrl | None = None
@@ -149,6 +151,7 @@ class OptionArgs(TypedDict, total=False):
     tokens_per_minute: int | None
     requests_per_day: int | None
     prices: Mapping[str, Price] | None
+    count_tokens: CountTokens
     cache: AnyCache
     cache_full_dimension: bool
     base_url: str | None

@@ -45,6 +45,11 @@ class Configured(Options):
     def __post_init__(self) -> None:
         super().__post_init__()
         backend = self._chosen_backend()
+        if self.count_tokens == "api" and backend.name == "vertex":
+            raise ConfigurationError(
+                'count_tokens="api" works with the Gemini API only: Vertex AI counts no tokens for '
+                'embedding models; use "estimate", or give a function that counts'
+            )
         self._elsewhere = self._find_address(backend)
         self._settled: Service | None = None
         self._row = find_model(

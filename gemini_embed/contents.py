@@ -99,14 +99,9 @@ def estimated(texts: Sequence[str]) -> list[int]:
 
 
 class Tally:
-    """The tokens of contents, each counted once, and not before somebody asks.
+    """The tokens of contents: each is estimated once, when somebody asks, if nobody counted it."""
 
-    Args:
-        count: Returns how many tokens each of some texts has.
-    """
-
-    def __init__(self, count: Callable[[Sequence[str]], list[int]] = estimated) -> None:
-        self._count = count
+    def __init__(self) -> None:
         self._known: dict[Content, int] = {}
 
     def __call__(self, content: Content) -> int:
@@ -116,9 +111,13 @@ class Tally:
         return self._known[content]
 
     def learn(self, contents: Iterable[Content]) -> None:
-        """Count some in one go, which is faster."""
+        """Estimate some in one go, which is faster."""
         new = [content for content in contents if content not in self._known]
-        self._known.update(zip(new, self._count([one.read for one in new]), strict=True))
+        self.note(new, estimated([content.read for content in new]))
+
+    def note(self, contents: Sequence[Content], counts: Sequence[int]) -> None:
+        """Be told how many tokens each of some contents has."""
+        self._known.update(zip(contents, counts, strict=True))
 
     def roughly(self, contents: Sequence[Content]) -> int:
         """Return about how many tokens some contents have, for a report: it costs little.
@@ -152,6 +151,7 @@ class Inputs(NamedTuple):
         weights: Of the contents that are pieces of such a text: how much each counts in its mean.
         suspects: Contents that may be too long for the model and must not be cut off.
         told_long: The places of texts that will be cut off, of which the caller was told.
+        doubts: Texts that must be counted before it is known what is sent.
     """
 
     contents: Sequence[Content]
@@ -159,6 +159,7 @@ class Inputs(NamedTuple):
     weights: Mapping[Content, float] = MappingProxyType({})
     suspects: AbstractSet[Content] = frozenset()
     told_long: AbstractSet[int] = frozenset()
+    doubts: Doubts | None = None
 
     @classmethod
     def whole(cls, contents: Sequence[Content]) -> Self:
@@ -179,6 +180,20 @@ class Inputs(NamedTuple):
         """How many pieces each text has that was split, by its place."""
         counts = Counter(self.owners) if self.weights else {}
         return {place: count for place, count in counts.items() if count > 1}
+
+
+class Doubts(NamedTuple):
+    """Texts that may be too long for the model, until they are counted.
+
+    Attributes:
+        contents: What is sent for each.
+        places: Where each is in the caller's list.
+        decide: Returns what the call sends, by how many tokens each has; an estimate for none.
+    """
+
+    contents: Sequence[Content]
+    places: Sequence[int]
+    decide: Callable[[Sequence[int]], Inputs]
 
 
 @dataclass(slots=True, eq=False)

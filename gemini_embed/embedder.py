@@ -14,7 +14,7 @@ from gemini_embed.background import loop, process
 from gemini_embed.calls.forecast import beginning, forecast
 from gemini_embed.calls.policy import MAX_RETRIES, CallPolicy
 from gemini_embed.connected import Connected, load
-from gemini_embed.errors import ServiceUnavailableError
+from gemini_embed.errors import GeminiEmbedError, ServiceUnavailableError
 from gemini_embed.long_inputs import LongTexts
 from gemini_embed.models import TEXTS_PER_REQUEST, check_dimension, must_normalize, route_of
 from gemini_embed.observe.meter import Meter, Metered, meters_of
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
     from typing import Unpack
 
+    from gemini_embed.calls.engine import Engine
     from gemini_embed.contents import Inputs
     from gemini_embed.options import CallOptions
     from gemini_embed.pacing.quota import Quota
@@ -126,6 +127,8 @@ class GeminiEmbedder(Connected, Metered):
             InvalidInputError: A text that cannot be embedded; says which and why.
         """
         inputs, ask, wanted, policy = self._checked(texts, **call)
+        if inputs.doubts:
+            inputs = inputs.doubts.decide(())
         access = access_of(self, self._backend, self._elsewhere)
         begin = partial(
             beginning,
@@ -145,12 +148,16 @@ class GeminiEmbedder(Connected, Metered):
         if process.has_greenlets():
             load()  # what is imported may start processes, which gevent lets this thread only
         with traced(lambda: self._operation(call)) as traces:
+            if doubts := call[0].doubts:
+                call = doubts.decide(loop.run(self._count, *call)), *call[1:]
             result = loop.run(self._embed, *call, traces)
         warn_of_truncated(result.usage, known=call[0].told_long)
         return result
 
     async def _arun(self, call: _Call) -> Any:
         with traced(lambda: self._operation(call)) as traces:
+            if doubts := call[0].doubts:
+                call = doubts.decide(await loop.arun(self._count, *call)), *call[1:]
             result = await loop.arun(self._embed, *call, traces)
         warn_of_truncated(result.usage, known=call[0].told_long)
         return result
@@ -177,7 +184,7 @@ class GeminiEmbedder(Connected, Metered):
         output_dimensionality = _whole("output_dimensionality", output_dimensionality)
         check_dimension(self._row, output_dimensionality)
         task = task_for(role, purpose=self._purpose, literal=parse_task_type(task_type))
-        long = LongTexts(self._row, self.on_long, role)
+        long = LongTexts(self._row, self.on_long, role, self.count_tokens)
         inputs = self._inputs(texts, titles, task, long)
         given = output_dimensionality or self.output_dimensionality
         ask = Ask(
@@ -205,6 +212,7 @@ class GeminiEmbedder(Connected, Metered):
             started_at=loop.now(),
             rate_limiter=rate_limiter,
             show_progress=show_progress,
+            count=None if isinstance(self.count_tokens, str) else self.count_tokens,
         )
         return inputs, ask, wanted, policy
 
@@ -247,9 +255,32 @@ class GeminiEmbedder(Connected, Metered):
         sink = sink_for(inputs.texts, wanted, ask.model, inputs.pieces)
         if not inputs.texts:
             return sink.result(Usage())
+        engine = await self._engine_in_time(inputs, policy)
+        rest = replace(policy, deadline=policy.seconds_left(loop.now()))
+        meters = [*meters_of(self._meter), *traces.meters]
+        return await engine.embed(
+            inputs, ask, sink, rest, meters=meters, observers=traces.observers
+        )
+
+    async def _count(self, inputs: Inputs, ask: Ask, _: Wanted, policy: CallPolicy) -> list[int]:
+        """Return how many tokens the texts have that may be too long; runs on the I/O thread."""
+        load()
+        assert inputs.doubts is not None  # noqa: S101 - what is counted
+        engine = await self._engine_in_time(inputs, policy)
+        rest = replace(policy, deadline=policy.seconds_left(loop.now()))
+        try:
+            return await engine.count(inputs.doubts.contents, ask, rest)
+        except GeminiEmbedError as error:
+            places = tuple(inputs.doubts.places[i] for i in error.indexes)
+            raise error.with_context(
+                indexes=places, partial={}, total=inputs.texts
+            ) from error.__cause__
+
+    async def _engine_in_time(self, inputs: Inputs, policy: CallPolicy) -> Engine:
+        """Return the engine, once there are credentials."""
         try:
             async with asyncio.timeout(policy.seconds_left(loop.now())) as deadline:
-                engine = await self._ready_engine()
+                return await self._ready_engine()
         except TimeoutError:
             if not deadline.expired():
                 raise
@@ -259,11 +290,6 @@ class GeminiEmbedder(Connected, Metered):
                 total=inputs.texts,
                 deadline_passed=True,
             ) from None
-        rest = replace(policy, deadline=policy.seconds_left(loop.now()))
-        meters = [*meters_of(self._meter), *traces.meters]
-        return await engine.embed(
-            inputs, ask, sink, rest, meters=meters, observers=traces.observers
-        )
 
     def __copy__(self) -> Self:
         return replace(self)

@@ -7,11 +7,13 @@ off, the service is asked to refuse it, and its answer is looked at: see `calls/
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from gemini_embed.contents import Inputs, estimated
+from gemini_embed.contents import Doubts, Inputs
+from gemini_embed.counting import counted
 from gemini_embed.errors import TextTooLongError
 from gemini_embed.notices import listed, warn
 from gemini_embed.splitting import split
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from gemini_embed.contents import Content
+    from gemini_embed.counting import CountTokens
     from gemini_embed.inputs import OnLong
     from gemini_embed.models import Model
     from gemini_embed.tasks import Role
@@ -49,13 +52,18 @@ class Length(NamedTuple):
     @classmethod
     def estimated(cls, text: str, limit: int) -> Length:
         """Return the length of a text by its bytes; `least` is certain only above a limit."""
-        from gemini_embed.token_counts import likely_tokens  # noqa: PLC0415 - loads numpy
+        from gemini_embed.token_counts import likely_tokens, most_tokens  # noqa: PLC0415 - loads numpy
 
         likely = likely_tokens(text)
         least = _LEAST * likely
         if least > limit:
             least = _LEAST * likely_tokens(_RUN.sub(r"\1", text))
-        return cls(likely, least, _most_tokens(text))
+        return cls(likely, least, most_tokens(text))
+
+    @classmethod
+    def exact(cls, tokens: int) -> Length:
+        """Return the length of a text that was counted."""
+        return cls(tokens, tokens, tokens)
 
 
 class Draft(NamedTuple):
@@ -84,11 +92,13 @@ class LongTexts:
         model: What it takes, and its name.
         on_long: What the caller wants.
         role: A query is never split.
+        count_tokens: How the tokens of those are counted that may be too long.
     """
 
     model: Model
     on_long: OnLong
     role: Role
+    count_tokens: CountTokens = "estimate"
 
     @property
     def may_be_cut(self) -> bool:
@@ -108,9 +118,30 @@ class LongTexts:
         suspects = self._suspects(draft.contents)
         if not suspects:
             return Inputs.whole(draft.contents)
+        lengths = {place: self._length(draft.whole(place)) for place in suspects}
+        doubtful = self._perhaps(lengths) if self.count_tokens == "api" else []
+        if not doubtful:
+            return self.settled(draft, lengths)
+
+        def decide(counts: Sequence[int]) -> Inputs:
+            exact = map(Length.exact, counts)
+            return self.settled(draft, lengths | dict(zip(doubtful, exact, strict=False)))
+
+        contents = [draft.contents[place] for place in doubtful]
+        return Inputs.whole(draft.contents)._replace(doubts=Doubts(contents, doubtful, decide))
+
+    def _length(self, text: str) -> Length:
+        if isinstance(self.count_tokens, str):
+            return Length.estimated(text, self.model.max_input_tokens)
+        return Length.exact(*counted([text], self.count_tokens))
+
+    def _most(self, text: str) -> int:
+        """Return how many tokens a text has at most."""
+        return math.floor(self._length(text).most)
+
+    def _perhaps(self, lengths: Mapping[int, Length]) -> list[int]:
         most = self.model.max_input_tokens
-        lengths = {one: Length.estimated(draft.whole(one), most) for one in suspects}
-        return self.settled(draft, lengths)
+        return [place for place, one in lengths.items() if one.least <= most < one.most]
 
     def _suspects(self, contents: Sequence[Content]) -> list[int]:
         """Return the places of those that have more bytes than tokens are read.
@@ -133,7 +164,7 @@ class LongTexts:
         """
         most = self.model.max_input_tokens
         surely = [place for place, length in lengths.items() if length.least > most]
-        perhaps = [place for place, one in lengths.items() if one.least <= most < one.most]
+        perhaps = self._perhaps(lengths)
         inputs = Inputs.whole(draft.contents)
         if self.on_long == "truncate":
             self._warn(surely, perhaps)
@@ -152,7 +183,7 @@ class LongTexts:
             if place in places:
                 pieces = self._pieces(draft, place)
                 sent = [draft.piece(place, piece) for piece in pieces]
-                weights |= zip(sent, estimated(pieces), strict=True)
+                weights |= zip(sent, [self._length(piece).likely for piece in pieces], strict=True)
             else:
                 sent = [content]
             contents += sent
@@ -166,7 +197,7 @@ class LongTexts:
             TextTooLongError: They leave a piece less than half of what the model takes.
         """
         most = self.model.max_input_tokens
-        beside = _most_tokens(draft.piece(place, "").read)
+        beside = self._most(draft.piece(place, "").read)
         if beside > most // 2:
             raise TextTooLongError(
                 f"the title of text {place} is too long to stand before each of its pieces: it may "
@@ -175,7 +206,7 @@ class LongTexts:
                 reason="too long",
                 limit=most,
             )
-        return split(draft.texts[place], most - beside, count=_most_tokens)
+        return split(draft.texts[place], most - beside, count=self._most)
 
     def _error(self, places: Sequence[int], tokens: Mapping[int, int]) -> TextTooLongError:
         """Return the error for texts that are too long; the first is spoken of."""
@@ -212,9 +243,3 @@ def _fits(content: Content, most: int) -> bool:
         return False
     text = content.read
     return text.isascii() or len(text.encode()) <= most
-
-
-def _most_tokens(text: str) -> int:
-    from gemini_embed.token_counts import most_tokens  # noqa: PLC0415 - loads numpy
-
-    return most_tokens(text)

@@ -46,7 +46,7 @@ class Route:
         tokens: The most tokens in one request.
     """
 
-    method: Literal["batchEmbedContents", "embedContent", "predict"]
+    method: Literal["batchEmbedContents", "embedContent", "predict", "countTokens"]
     texts: int
     tokens: float = math.inf
 
@@ -59,6 +59,9 @@ BATCH = Route("batchEmbedContents", TEXTS_PER_REQUEST)
 
 ONE_BY_ONE = Route("embedContent", 1)
 """The route of older SDKs on Vertex AI for most names."""
+
+COUNT = Route("countTokens", 1)
+"""How many tokens a text has: of the Gemini API alone."""
 
 _PREDICT = Route("predict", 250, 20_000)
 _PREDICT_001 = Route("predict", 250)  # one text only until 2025; a refusal still says so

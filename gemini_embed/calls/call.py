@@ -65,7 +65,7 @@ class Call:
             quota=quota,
             on_wait=self.waits.for_quota,
             on_spent_day=self.waits.for_day,
-            tally=Tally(policy.count),
+            tally=Tally(),
             alone=inputs.suspects,
         )
         self.uncut = Uncut(ask, inputs.suspects)
@@ -76,9 +76,7 @@ class Call:
         self._places = places_of(inputs)
         self._rejected: list[GeminiEmbedError] = []
         self._lookup = None
-        if cache is None:
-            self.outbox.add(self._places, is_last=True)
-        else:
+        if cache is not None:
             self._lookup = Lookup(
                 cache, list(self._places), ask, used=sink.dimension, uncut=inputs.suspects
             )
@@ -92,13 +90,16 @@ class Call:
 
         Where the call fails, what is known is finished all the same.
         """
+        if self._lookup is None:
+            await self.outbox.add_counted(self._places, self.policy.count, is_last=True)
         while self._lookup is not None and not self._lookup.is_through:
             contents, found, block = await self._lookup.find_next()
             self.watch.recalled(len(found))
             known = set(found)
             unknown = [content for i, content in enumerate(contents) if i not in known]
-            self.outbox.add(
+            await self.outbox.add_counted(
                 {content: self._places[content] for content in unknown},
+                self.policy.count,
                 is_last=self._lookup.is_through,
             )
             recalled = [contents[i] for i in found]

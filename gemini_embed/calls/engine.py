@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
 from gemini_embed.calls.call import Call
 from gemini_embed.calls.failures import Verdict, exceeds, is_hopeless, ours, verdict
+from gemini_embed.calls.sink import ListSink
+from gemini_embed.contents import Inputs
 from gemini_embed.errors import (
     GeminiEmbedError,
     HookError,
@@ -19,11 +21,13 @@ from gemini_embed.errors import (
     RequestError,
     described,
 )
+from gemini_embed.models import COUNT
 from gemini_embed.observe.logs import logs
 from gemini_embed.observe.progress import ProgressBar
 from gemini_embed.observe.watch import Watch
 from gemini_embed.pacing.gate import Lane, gate_of
 from gemini_embed.prices import price_of
+from gemini_embed.results import Wanted
 from gemini_embed.usage import Rate
 from gemini_embed.vectors import checked
 
@@ -34,7 +38,7 @@ if TYPE_CHECKING:
     from gemini_embed.cache.guard import GuardedCache
     from gemini_embed.calls.policy import CallPolicy
     from gemini_embed.calls.sink import Sink
-    from gemini_embed.contents import Batch, Inputs
+    from gemini_embed.contents import Batch, Content
     from gemini_embed.observe.meter import Meter
     from gemini_embed.observe.watch import Observer
     from gemini_embed.pacing.backoff import Backoff
@@ -46,6 +50,9 @@ if TYPE_CHECKING:
 
 
 R = TypeVar("R")
+
+_BEGINNING = 1
+"""Tokens that `countTokens` says more than an embedding has: where a text begins."""
 
 
 class Sender(Protocol):
@@ -110,7 +117,7 @@ class Engine:
             sink=sink,
             watch=self._watch(policy, inputs.texts, ask, meters, observers),
             quota=self._gate.quota,
-            cache=self._cache,
+            cache=None if ask.route is COUNT else self._cache,
         )
         self._calls += 1
         try:
@@ -120,6 +127,19 @@ class Engine:
             self._calls -= 1
             if self._is_closing:
                 await self.aclose()
+
+    async def count(self, contents: Sequence[Content], ask: Ask, policy: CallPolicy) -> list[int]:
+        """Return how many tokens each content has, as the service counts them.
+
+        A count goes the way of a vector, which it is, of one number: it waits for the quota, is
+        tried again, and ends like one.
+        """
+        asked = replace(ask, route=COUNT, output_dimensionality=1)
+        wanted = Wanted(1, normalize=False, as_lists=True)
+        alone = replace(policy, batch_size=1, show_progress=False, count=None)
+        sink = ListSink(len(contents), wanted, ask.model)
+        result = await self.embed(Inputs.whole(contents), asked, sink, alone)
+        return [int(tokens) - _BEGINNING for (tokens,) in result.lists]
 
     def _watch(
         self,

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from gemini_embed.background.threads import in_thread
 from gemini_embed.calls.outbox import Outbox
 from gemini_embed.calls.plan import places_of
-from gemini_embed.contents import Tally, estimated
+from gemini_embed.contents import Tally
+from gemini_embed.counting import counted
 from gemini_embed.pacing.gate import Admitted, admit
 from gemini_embed.pacing.known import as_known
 from gemini_embed.results import Estimate
@@ -125,7 +126,10 @@ def forecast(
     begin: Beginning, ask: Ask, policy: CallPolicy, price: Price | None, *, texts: int, width: int
 ) -> Estimate:
     """Return what a call takes for so many texts, with at most `width` requests at once."""
-    tally = Tally(policy.count)
+    tally = Tally()
+    if policy.count is not None:
+        texts_read = [content.read for content in begin.unknown]
+        tally.note(begin.unknown, counted(texts_read, policy.count))
     rehearsal = _Rehearsal(begin, ask, policy, tally, width)
     tokens = tally.sum(begin.unknown)
     return Estimate(
@@ -145,7 +149,7 @@ def forecast(
 
 def _at_most(contents: Sequence[Content], tokens: int, policy: CallPolicy) -> int:
     """Return how many tokens there are at most: those that were counted, or a bound."""
-    if policy.count is not estimated:
+    if policy.count is not None:
         return tokens
     from gemini_embed.token_counts import count_most  # noqa: PLC0415 - loads numpy
 

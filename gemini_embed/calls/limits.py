@@ -56,7 +56,7 @@ class Limits:
         return True
 
 
-_limits: dict[tuple[str, Backend, str | None], Limits] = {}
+_limits: dict[tuple[str, str, Backend, str | None], Limits] = {}
 
 
 def limits_of(ask: Ask) -> Limits:
@@ -69,5 +69,5 @@ def forget(ask: Ask) -> None:
     _limits.pop(_of(ask), None)
 
 
-def _of(ask: Ask) -> tuple[str, Backend, str | None]:
-    return ask.model.name, ask.backend, ask.service.name
+def _of(ask: Ask) -> tuple[str, str, Backend, str | None]:
+    return ask.route.method, ask.model.name, ask.backend, ask.service.name

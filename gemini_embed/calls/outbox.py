@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import TYPE_CHECKING
 
+from gemini_embed.background.threads import in_thread
 from gemini_embed.calls.diagnosis import Diagnosis
 from gemini_embed.calls.plan import Bounds, Plan
+from gemini_embed.counting import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -15,8 +18,12 @@ if TYPE_CHECKING:
     from gemini_embed.ask import Ask
     from gemini_embed.calls.inquiry import Blame
     from gemini_embed.contents import Batch, Content, Tally
+    from gemini_embed.counting import Count
     from gemini_embed.errors import RequestError
     from gemini_embed.pacing.quota import Quota, Room
+
+_COUNTED_AT_ONCE = 1000
+"""Texts that a caller's own function counts before the first of them are sent."""
 
 
 class Outbox:
@@ -107,6 +114,26 @@ class Outbox:
         self._plan.add(places)
         self._is_whole = is_last
         self._tell_senders()
+
+    async def add_counted(
+        self, places: Mapping[Content, Sequence[int]], count: Count | None, *, is_last: bool
+    ) -> None:
+        """Let contents wait; a caller's own function counts them before, where that matters.
+
+        Raises:
+            HookError: The function failed.
+        """
+        if count is not None and (self._quota.counts_tokens or self._route.tokens < math.inf):
+            contents = list(places)
+            for start in range(0, len(contents), _COUNTED_AT_ONCE):
+                some = contents[start : start + _COUNTED_AT_ONCE]
+                texts = [content.read for content in some]
+                self._tally.note(some, await in_thread(counted, texts, count))
+                self.add({content: places[content] for content in some}, is_last=False)
+                if self._is_closed:
+                    return
+            places = {}
+        self.add(places, is_last=is_last)
 
     def put_back(self, batch: Batch) -> None:
         """Let a batch wait again, before what was never sent."""

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gemini_embed.contents import estimated
-
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable
 
+    from gemini_embed.counting import Count
     from gemini_embed.pacing.day import OnDailyQuota
     from gemini_embed.tasks import Role
 
@@ -31,7 +30,7 @@ class CallPolicy:
         started_at: When it began, by the clock of the I/O thread.
         rate_limiter: Awaited before each request.
         show_progress: Whether a progress bar is drawn.
-        count: Returns how many tokens each of some texts has.
+        count: Counts the tokens of a text where they are limited; they are estimated without.
     """
 
     role: Role
@@ -43,7 +42,7 @@ class CallPolicy:
     started_at: float = 0.0
     rate_limiter: Callable[[], Awaitable[None]] | None = None
     show_progress: bool = False
-    count: Callable[[Sequence[str]], list[int]] = estimated
+    count: Count | None = None
 
     def seconds_left(self, now: float) -> float | None:
         """Return how many seconds the call may still take; None for no limit."""

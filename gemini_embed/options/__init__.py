@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from gemini_embed.cache import Cache
+    from gemini_embed.counting import CountTokens
     from gemini_embed.models import Normalize
     from gemini_embed.observe.events import Progress, Retry
     from gemini_embed.options.checks import Check
@@ -218,6 +219,14 @@ class Options:
     prices: Mapping[str, Price] | None = field(default=None, metadata=_is(optional(_prices)))
     """What a token costs, by model: a `Price` for each that goes before the table in
     `gemini_embed.prices`. `usage.cost()` and `estimate` count with it."""
+
+    count_tokens: CountTokens = field(
+        default="estimate", metadata=_is(checks.callable_or("estimate", "api"))
+    )
+    """How tokens are counted where a limit asks for it: `"estimate"` by the classes of a text's
+    bytes; a function that takes a text and returns its tokens, called on other threads; or
+    `"api"`: Google's `countTokens` for each text that the estimate leaves in doubt of being too
+    long, and the estimate for all else."""
 
     cache: AnyCache = field(default=None, metadata=_is(optional(checks.path_or(_cache))))
     """Where vectors are kept and looked up: True for a per-user file, a path for a file of that

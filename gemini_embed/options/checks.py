@@ -120,6 +120,17 @@ def a_callable(name: str, value: object) -> object:
     return value
 
 
+def callable_or(*choices: str) -> Check:
+    """Return a check that takes what can be called, or one of these values."""
+
+    def check(name: str, value: object) -> object:
+        if callable(value) or (isinstance(value, str) and value in choices):
+            return value
+        raise _not(name, " or ".join([*map(_shown, choices), "callable"]), value)
+
+    return check
+
+
 def has(*attributes: str, what: str) -> Check:
     """Return a check that takes an object with these attributes."""
 

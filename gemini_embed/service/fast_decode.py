@@ -53,6 +53,7 @@ class Reading:
     Attributes:
         most: Bytes that an answer may have.
         fast: Whether its numbers may be read with pysimdjson.
+        has_vectors: Whether vectors are to be taken out of it.
         answered: Whether anything came back.
         rows: The answer's vectors; none where a caller's own client read it. Take them out after
             use: a cancelled timer may keep this object alive for a while.
@@ -61,6 +62,7 @@ class Reading:
 
     most: int
     fast: bool
+    has_vectors: bool = True
     answered: bool = False
     rows: list[list[Row]] = field(default_factory=list)
     report: TokenReport = NO_REPORT
@@ -70,9 +72,9 @@ _reading: ContextVar[Reading] = ContextVar("reading")
 
 
 @contextmanager
-def reading(most: int, *, fast: bool) -> Generator[Reading]:
+def reading(most: int, *, fast: bool, has_vectors: bool = True) -> Generator[Reading]:
     """Yield a record that the hooks fill in as answers come."""
-    one = Reading(most, fast)
+    one = Reading(most, fast, has_vectors)
     token = _reading.set(one)
     try:
         yield one
@@ -109,6 +111,8 @@ def _without_numbers(body: bytes) -> bytes:
     """Keep an answer's vectors and return the rest."""
     one = _reading.get()
     one.rows.clear()
+    if not one.has_vectors:
+        return body
     rows, rest, one.report = split_answer(body, give_way, fast=one.fast)
     one.rows.append(rows)
     return rest

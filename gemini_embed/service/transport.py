@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import weakref
+from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from google.auth import exceptions as google_auth_errors
 from google.genai import errors as genai_errors
@@ -34,13 +35,16 @@ from gemini_embed.service.refusals import refusal
 from gemini_embed.service.sdk_errors import as_sdk_error
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from gemini_embed.ask import Ask
     from gemini_embed.contents import Batch
     from gemini_embed.service.access import Access
     from gemini_embed.service.connection import Connection
+    from gemini_embed.service.fast_decode import Reading
     from gemini_embed.service.json_vectors import Row
+
+R = TypeVar("R")
 
 _CONNECTION_LIBRARIES = frozenset({"aiohttp", "anyio", "httpcore", "httpcore2", "httpx", "httpx2"})
 """What the SDK sends through; which of them depends on its version and on what is installed."""
@@ -79,6 +83,8 @@ class Transport:
             RequestError: The service refused, or could not be reached in time.
             BadResponseError: The answer cannot be read.
         """
+        if ask.route.method == "countTokens":
+            return await self._count(batch, ask)
         first = batch.contents[0]
         config: dict[str, Any] = {
             "task_type": first.task_type,
@@ -94,25 +100,13 @@ class Transport:
                 shown = batch.contents[:2]  # the SDK only has to see that there are several
         contents: Any = [as_json(content) for content in shown]
         rows: Sequence[Sequence[float] | Row]
-        failure = None
-        most = most_bytes(len(batch), ask.dimension)
-        try:
-            with quiet(), reading(most, fast=self._access.fast_decode) as read:
-                async with asyncio.timeout(self._access.timeout):
-                    response = await self._client.aio.models.embed_content(
-                        model=ask.service.sent_model,
-                        contents=contents,
-                        config={key: value for key, value in config.items() if value is not None},  # type: ignore[arg-type] # the SDK takes any mapping of these
-                    )
-        except Exception as error:  # noqa: BLE001 - whatever it is, it becomes one of ours
-            answered = read.answered or not self._connection.intercepts
-            failure = self._translated(error, answered=answered)
-            if not self._answered and broke_off(error) and await meets_tls(self._access):
-                failure = wrong_scheme()
-        finally:
-            self._answered |= read.answered
-        if failure is not None:
-            raise failure  # out here, where what the SDK raised does not become its context
+        request = partial(
+            self._client.aio.models.embed_content,
+            model=ask.service.sent_model,
+            contents=contents,
+            config={key: value for key, value in config.items() if value is not None},  # type: ignore[arg-type] # the SDK takes any mapping of these
+        )
+        response, read = await self._answer(request, most_bytes(len(batch), ask.dimension))
         embeddings = response.embeddings or ()
         rows = read.rows.pop() if read.rows else [one.values for one in embeddings]
         statistics = [embedding.statistics for embedding in embeddings]
@@ -124,6 +118,37 @@ class Transport:
             some_truncated=bool(getattr(response, "truncated", None)),
             by_modality=report.by_modality,
         )
+
+    async def _count(self, batch: Batch, ask: Ask) -> Answer:
+        """Return one number for all of a batch, in the form of a vector: how many tokens it has."""
+        contents: Any = [{"parts": [{"text": content.read}]} for content in batch.contents]
+        request = partial(
+            self._client.aio.models.count_tokens,
+            model=ask.service.sent_model,
+            contents=contents,
+        )
+        response, _ = await self._answer(request, most_bytes(1, 1), has_vectors=False)
+        if not response.total_tokens:
+            raise BadResponseError("countTokens was answered without a count")
+        return Answer([[response.total_tokens]], None)
+
+    async def _answer(
+        self, request: Callable[[], Awaitable[R]], most: int, *, has_vectors: bool = True
+    ) -> tuple[R, Reading]:
+        """Make one request through the SDK, whose answer may have so many bytes."""
+        try:
+            reads = reading(most, fast=self._access.fast_decode, has_vectors=has_vectors)
+            with quiet(), reads as read:
+                async with asyncio.timeout(self._access.timeout):
+                    return await request(), read
+        except Exception as error:  # noqa: BLE001 - whatever it is, it becomes one of ours
+            answered = read.answered or not self._connection.intercepts
+            failure = self._translated(error, answered=answered)
+            if not self._answered and broke_off(error) and await meets_tls(self._access):
+                failure = wrong_scheme()
+        finally:
+            self._answered |= read.answered
+        raise failure  # out here, where what the SDK raised does not become its context
 
     def _translated(self, error: Exception, *, answered: bool) -> GeminiEmbedError:
         """Return our error for what the SDK raised, with that as its cause; neither has secrets."""

@@ -141,9 +141,10 @@ class App:
     async def _answer(self, request: web.Request, raw: bytes, arrived: float) -> _Answer:
         target = Target.of(request.match_info)
         reader = (self._vertex if target.vertex else gemini.READERS).get(target.method)
-        if reader is None:
+        counts = target.method == "countTokens" and not target.vertex
+        if reader is None and not counts:
             self._check_caller(request, target)
-            return _Answer(200, _answer_without_vectors(target, raw))
+            return _Answer(200, _description_of(target))
         fault = self.script.popleft() if self.script else self._faults.draw()
         if isinstance(fault, tuple):
             return _verbatim(*fault)
@@ -154,8 +155,12 @@ class App:
         if fault == "hang":
             await self._released.wait()
         self._check_caller(request, target)
+        if reader is None:
+            counted = gemini.count_tokens(target, protojson.parse(raw))
+            self._charge(target, (), arrived, texts=1)
+            return _Answer(200, counted, sent="half" if fault == "half" else "whole")
         wanted = reader(target, protojson.parse(raw))
-        self._charge(target, wanted, arrived)
+        self._charge(target, wanted, arrived, texts=len(wanted))
         loop = asyncio.get_running_loop()
         arrays = spoil(await loop.run_in_executor(self._workers, self._vectors, wanted), fault)
         body = (vertex if target.vertex else gemini).answer(target, wanted, arrays)
@@ -178,11 +183,13 @@ class App:
                 vertex_errors.SERVICE if target.vertex else gemini_errors.SERVICE
             )
 
-    def _charge(self, target: Target, wanted: Sequence[WantedVector], now: float) -> None:
+    def _charge(
+        self, target: Target, wanted: Sequence[WantedVector], now: float, *, texts: int
+    ) -> None:
         quota = self._quotas.setdefault(target.resource, ModelQuota(self._limits))
         today = day_at(self._clock()).number
         tokens = 0 if self._limits.tokens is None else sum(tokens_of(wanted))
-        over = quota.take(len(wanted), tokens, now, today)
+        over = quota.take(texts, tokens, now, today)
         if over is None:
             return
         if target.vertex:
@@ -207,8 +214,8 @@ def _exchange(request: web.Request, raw: bytes, arrived: float) -> Exchange:
     return Exchange(arrived, request.path, headers, body, 0)
 
 
-def _answer_without_vectors(target: Target, raw: bytes) -> bytes:
-    """Return the answer to what asks for no vector.
+def _description_of(target: Target) -> bytes:
+    """Return the answer to what asks for models.
 
     Raises:
         GoogleError: The request makes no sense, or there is no such thing.
@@ -217,8 +224,6 @@ def _answer_without_vectors(target: Target, raw: bytes) -> bytes:
         raise vertex_errors.no_method()
     if not target.method:
         return gemini.described(target) if target.model else gemini.model_list()
-    if target.method == "countTokens":
-        return gemini.count_tokens(target, protojson.parse(raw))
     raise gemini_errors.not_found(target.model, target.version, target.method)
 
 

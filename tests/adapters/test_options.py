@@ -42,6 +42,7 @@ DIFFERENT: dict[tuple[str, str, str], tuple[Any, str]] = {
         "SkipJsonSchema[Callable[[Progress], None] | None]",
         NO_FORM,
     ),
+    ("GeminiEmbeddings", "count_tokens", "type"): ("SkipJsonSchema[CountTokens]", NO_FORM),
     ("GeminiEmbeddings", "quota", "type"): ("SkipJsonSchema[Quota | None]", NO_FORM),
     ("GeminiEmbeddings", "additional_headers", "type"): ("Mapping[str, Secret] | None", SECRET),
     ("GeminiEmbedding", "model", "name"): ("model_name", "the base class's name for it"),
@@ -58,6 +59,7 @@ DIFFERENT: dict[tuple[str, str, str], tuple[Any, str]] = {
         "SkipJsonSchema[Callable[[Progress], None] | None]",
         NO_FORM,
     ),
+    ("GeminiEmbedding", "count_tokens", "type"): ("SkipJsonSchema[CountTokens]", NO_FORM),
     ("GeminiEmbedding", "quota", "type"): ("SkipJsonSchema[Quota | None]", NO_FORM),
     ("GeminiEmbedding", "additional_headers", "type"): ("Mapping[str, Secret] | None", SECRET),
 }
