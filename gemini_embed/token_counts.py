@@ -10,7 +10,6 @@ addresses; the tests hold them against counts of other texts.
 from __future__ import annotations
 
 import math
-from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -32,6 +31,8 @@ _AT_ONCE = 2**16
 
 
 class _Cost(NamedTuple):
+    """In tokens; what is likely is never more than the most."""
+
     likely: float
     most: float
 
@@ -45,23 +46,23 @@ _OF_BYTES: list[tuple[Iterable[int], _Cost]] = [
     (b"abcdefghijklmnopqrstuvwxyz", _Cost(0.05, 0.2)),
     (b"ABCDEFGHIJKLMNOPQRSTUVWXYZ", _Cost(0.04, 0.4)),
     # A letter's first byte stands for all of it.
-    (range(0xC2, 0xC4), _Cost(1, 0.8)),  # Latin, as in Western Europe
-    (range(0xC4, 0xCC), _Cost(1.3, 0.8)),  # Latin, as elsewhere
+    (range(0xC2, 0xC4), _Cost(1, 1)),  # Latin, as in Western Europe
+    (range(0xC4, 0xCC), _Cost(1.3, 1.3)),  # Latin, as elsewhere
     (range(0xCC, 0xD0), _Cost(0.42, 0.5)),  # Greek
-    (range(0xD0, 0xD2), _Cost(0.12, 0.5)),  # Cyrillic
+    (range(0xD0, 0xD2), _Cost(0.12, 0.4)),  # Cyrillic
     (range(0xD2, 0xD4), _Cost(1.9, 2.2)),  # Cyrillic, as in Central Asia
     (range(0xD4, 0xD6), _Cost(0.6, 0.72)),  # Armenian
     (range(0xD6, 0xD8), _Cost(0.5, 0.56)),  # Hebrew
     (range(0xD8, 0xDC), _Cost(0.38, 0.66)),  # Arabic
     (range(0xDC, 0xE0), _Cost(0.74, 0.84)),  # Syriac, Thaana, N'Ko
     (range(0xE0, 0xE1), _Cost(0.33, 0.52)),  # of India, Thai, Lao
-    (range(0xE1, 0xE2), _Cost(0.2, 0.7)),  # Georgian, Ethiopic, Burmese, Khmer; Vietnamese
+    (range(0xE1, 0xE2), _Cost(0.2, 0.44)),  # Georgian, Ethiopic, Burmese, Khmer; Vietnamese
     (range(0xE2, 0xE3), _Cost(1.1, 1.5)),  # signs
     (range(0xE3, 0xE4), _Cost(0.44, 0.6)),  # kana
     (range(0xE4, 0xEA), _Cost(0.66, 1.06)),  # Chinese
     (range(0xEA, 0xEE), _Cost(0.7, 0.9)),  # Korean
     (range(0xEE, 0xF0), _Cost(1, 1.2)),  # wide signs
-    (range(0xF0, 0xF5), _Cost(0.96, 1.4)),  # emoji, and all that is rare
+    (range(0xF0, 0xF5), _Cost(0.96, 1.2)),  # emoji, and all that is rare
 ]
 """What a byte costs; a later line holds against an earlier one."""
 
@@ -98,7 +99,7 @@ _BEGUN = {
 """What begins a run of its kind. A blank goes into the word that it stands before."""
 
 _BEGUN_AFTER_ASCII = {
-    "Cyrillic": _Cost(1.2, 0.5),
+    "Cyrillic": _Cost(1.2, 1.2),
     "letter": _Cost(0.06, 0.4),
     "E0": _Cost(0.1, 1),
     "E1": _Cost(0.06, 0.6),
@@ -115,13 +116,13 @@ _OF_BORDERS: dict[tuple[str, str], _Cost] = {
     **{(kind, case): _Cost(0, 0.4) for kind in _INSIDE for case in ("lower", "upper")},
     ("upper", "lower"): _Cost(0.4, 0.6),
     ("blank", "digit"): _Cost(0.96, 1),  # the one blank that is a token
-    ("blank", "sign"): _Cost(1.2, 1),
+    ("blank", "sign"): _Cost(1.2, 1.2),
     ("E0", "BC"): _Cost(1.2, 2),  # Tibetan
-    ("E1", "80"): _Cost(0.26, 0),
-    ("E1", "9C"): _Cost(0.26, 0),
+    ("E1", "80"): _Cost(0.26, 0.26),
+    ("E1", "9C"): _Cost(0.26, 0.26),
     ("E1", "90"): _Cost(2.4, 2.4),  # Canadian syllabics, runes
     ("F0", "90"): _Cost(0.9, 2.6),  # no emoji: a token for each byte
-    ("F0", "A0"): _Cost(3, 2.6),
+    ("F0", "A0"): _Cost(3, 3),
 }
 
 
@@ -160,7 +161,7 @@ def most_tokens(text: str) -> int:
 
 def count_likely(texts: Sequence[str]) -> list[int]:
     """Return about how many tokens each text has: one at least."""
-    return [max(1, round(units / _UNITS)) for units in _each(texts, _LIKELY)]
+    return [max(1, min(round(cost / _UNITS), size)) for cost, size in _each(texts, _LIKELY)]
 
 
 def count_most(texts: Sequence[str]) -> list[int]:
@@ -168,11 +169,7 @@ def count_most(texts: Sequence[str]) -> list[int]:
 
     It is a bound for what people write, in any language. Noise of letters may have more.
     """
-    units = _each(texts, _MOST)
-    return [
-        min(_MOST_BESIDE + -(-cost // _UNITS), len(text) if text.isascii() else len(text.encode()))
-        for text, cost in zip(texts, units, strict=True)
-    ]
+    return [min(_MOST_BESIDE + -(-cost // _UNITS), size) for cost, size in _each(texts, _MOST)]
 
 
 def count_roughly(texts: Sequence[str]) -> int:
@@ -199,9 +196,10 @@ def _middle(text: str, length: int) -> str:
     return text[start : start + length]
 
 
-def _each(texts: Sequence[str], costs: _Costs) -> Iterator[int]:
-    """Return what each text costs, in units."""
-    return chain.from_iterable(_priced(group, costs) for group in _grouped(texts))
+def _each(texts: Sequence[str], costs: _Costs) -> Iterator[tuple[int, int]]:
+    """Yield what each text costs, in units, and its bytes."""
+    for group in _grouped(texts):
+        yield from zip(_priced(group, costs), map(len, group), strict=True)
 
 
 def _grouped(texts: Sequence[str]) -> Iterator[list[bytes]]:

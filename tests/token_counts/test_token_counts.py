@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gemini_embed.long_inputs import Length
@@ -69,6 +69,7 @@ def test_digits_and_signs_count_one_by_one(text: str) -> None:
     assert likely_tokens(text) == pytest.approx(len(text.replace(" ", "")), rel=0.25)
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=300), max_size=30))
 def test_texts_are_counted_alike_alone_and_together(texts: list[str]) -> None:
     """What a text counts does not depend on its neighbours."""
@@ -78,7 +79,7 @@ def test_texts_are_counted_alike_alone_and_together(texts: list[str]) -> None:
     assert most == [most_tokens(text) for text in texts]
     for text, tokens, bound in zip(texts, likely, most, strict=True):
         assert 0 <= bound <= len(text.encode())
-        assert 1 <= tokens <= max(1, len(text.encode()))
+        assert 1 <= tokens <= max(1, bound)
 
 
 def test_many_long_texts_are_counted_in_parts() -> None:
