@@ -38,6 +38,10 @@ _TOKENS_BESIDE = 8
 """Tokens that a service may add to a content: where it begins and ends."""
 
 
+_SAMPLED = 2**13
+"""Letters that are enough to tell about how many tokens a batch has."""
+
+
 class Content(NamedTuple):
     """What one vector is made of, as it is sent. Equal contents ask for the same vector.
 
@@ -122,13 +126,16 @@ class Tally:
     def roughly(self, contents: Sequence[Content]) -> int:
         """Return about how many tokens some contents have, for a report: it costs little.
 
-        Those that were counted already count as they did then, and others by samples of them.
+        Those that were counted already count as they did then; of others, some stand for all.
         """
-        from gemini_embed.token_counts import count_roughly  # noqa: PLC0415 - loads numpy
+        from gemini_embed.token_counts import count_joined  # noqa: PLC0415 - loads numpy
 
-        if all(content in self._known for content in contents):
+        if self._known and all(content in self._known for content in contents):
             return self.sum(contents)
-        return count_roughly([content.read for content in contents])
+        letters = sum(content.letters for content in contents)
+        sample = contents[:: 1 + letters // _SAMPLED]
+        tokens = count_joined([content.read for content in sample])
+        return round(tokens * letters / sum(content.letters for content in sample))
 
     def sum(self, contents: Sequence[Content]) -> int:
         """Return how many tokens some contents have together."""

@@ -9,7 +9,6 @@ addresses; the tests hold them against counts of other texts.
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -22,9 +21,6 @@ _MOST_BESIDE = 4
 
 _UNITS = 50
 """To a token. A cost is a whole number of them, and so are a byte's and a border's: below 256."""
-
-_SAMPLED = 2**14
-"""Letters of several texts that are enough to tell about how many tokens all of them have."""
 
 _AT_ONCE = 2**16
 """Bytes that are looked at in one go."""
@@ -172,28 +168,12 @@ def count_most(texts: Sequence[str]) -> list[int]:
     return [min(_MOST_BESIDE + -(-cost // _UNITS), size) for cost, size in _each(texts, _MOST)]
 
 
-def count_roughly(texts: Sequence[str]) -> int:
-    """Return about how many tokens texts have together: of many letters, a part of each is read.
+def count_joined(texts: Sequence[str]) -> int:
+    """Return about how many tokens texts have together, in one go.
 
-    That is for reports of what was sent, where nobody waits for the number.
+    They are read as lines of one text, where the end of a line is one token.
     """
-    letters = sum(map(len, texts))
-    if letters <= _SAMPLED:
-        return _count_joined(texts)
-    share = _SAMPLED / letters
-    samples = [_middle(text, math.ceil(share * len(text))) for text in texts]
-    return round(_count_joined(samples) * letters / sum(map(len, samples)))
-
-
-def _count_joined(texts: Sequence[str]) -> int:
-    """Return about how many tokens texts have, read as lines of one: a line's end is one token."""
-    breaks = len(texts) - 1
-    return count_likely(["\n".join(texts)])[0] - breaks
-
-
-def _middle(text: str, length: int) -> str:
-    start = (len(text) - length) // 2
-    return text[start : start + length]
+    return max(len(texts), count_likely(["\n".join(texts)])[0] - (len(texts) - 1))
 
 
 def _each(texts: Sequence[str], costs: _Costs) -> Iterator[tuple[int, int]]:
