@@ -110,9 +110,8 @@ class Tally:
 
     def __call__(self, content: Content) -> int:
         """Return how many tokens a content has."""
-        if content not in self._known:
-            self.learn([content])
-        return self._known[content]
+        known = self._known.get(content)
+        return self.sum([content]) if known is None else known
 
     def learn(self, contents: Iterable[Content]) -> None:
         """Estimate some in one go, which is faster."""

@@ -2,12 +2,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gemini_embed.calls.plan import Bounds, Plan, places_of
-from gemini_embed.contents import Batch, Content, Inputs, Refused
+from gemini_embed.contents import Batch, Content, Inputs, Refused, Tally
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 CONTENTS = st.lists(
     st.builds(
@@ -146,3 +150,36 @@ def test_tokens_cut_batches_too() -> None:
         sizes.append(len(batch.texts))
 
     assert sizes == [2, 1, 2]
+
+
+class Unasked(Tally):
+    """Fails where tokens are asked for."""
+
+    def learn(self, contents: Iterable[Content]) -> None:
+        raise AssertionError(f"nobody needs the tokens of {list(contents)}")
+
+
+def test_tokens_are_not_estimated_where_nothing_is_limited_by_them() -> None:
+    """Estimating costs time for each text: only a limit on tokens is worth it."""
+    plan = Plan(Unasked())
+    plan.add(places_of(Inputs.whole([Content.of(str(i)) for i in range(250)])))
+
+    assert [len(batch) for batch in iter(lambda: plan.take(Bounds(100)), None)] == [100, 100, 50]
+
+
+def test_each_text_is_estimated_once() -> None:
+    """However often a batch is cut, and whoever asks."""
+    asked: list[Content] = []
+
+    class Noting(Tally):
+        def note(self, contents: Sequence[Content], counts: Sequence[int]) -> None:
+            asked.extend(contents)
+            super().note(contents, counts)
+
+    contents = [Content.of(f"{i:03}") for i in range(250)]
+    plan = Plan(Noting())
+    plan.add(places_of(Inputs.whole(contents)))
+    batches = list(iter(lambda: plan.take(Bounds(100, tokens=30)), None))
+
+    assert [batch.tokens for batch in batches] == [30] * 25
+    assert asked == contents
