@@ -31,11 +31,11 @@ UV := $(if $(shell command -v uv 2>/dev/null),uv,$(RUN)/uv)
 MAKEFLAGS += --no-print-directory
 
 # What an environment holds, and what prints the versions of it all.
-INSTALL := --editable '.[all,standin]' --group dev
+INSTALL := --editable '.[all,plot,standin]' --group dev
 PINS := sed -e '$(SDK:%=s/^google-genai==.*/google-genai==%/)' constraints.txt
 ifeq ($(VARIANT),lowest)
 PINS := echo '$(SDK:%=google-genai==%)' | $(UV) pip compile --quiet --no-header --no-annotate --python $(RUN)/python \
-	--resolution lowest-direct --extra all --extra standin --constraints - pyproject.toml
+	--resolution lowest-direct --extra all --extra plot --extra standin --constraints - pyproject.toml
 # llama-index-core 0.13 at its own import, with the pydantic that the SDK needs.
 export PYTHONWARNINGS := ignore:The 'validate_default' attribute with value True
 else ifneq ($(filter peers peers-3,$(VARIANT)),)

@@ -1,7 +1,7 @@
 """Google's Gemini Embedding models: each text gets its own vector, or a named error.
 
-Public are the names below and those of `gemini_embed.cache` and `gemini_embed.standin`. What other
-modules hold may change in any version.
+Public are the names below and those of `gemini_embed.cache`, `gemini_embed.dimensions` and
+`gemini_embed.standin`. What other modules hold may change in any version.
 """
 
 from __future__ import annotations

@@ -20,7 +20,16 @@ DOCS = ROOT / "docs"
 
 
 @pytest.mark.parametrize(
-    "page", ["langchain.md", "llamaindex.md", "traces.md", "free-tier.md", "usage.md", "tokens.md"]
+    "page",
+    [
+        "dimensions.md",
+        "free-tier.md",
+        "langchain.md",
+        "llamaindex.md",
+        "tokens.md",
+        "traces.md",
+        "usage.md",
+    ],
 )
 def test_every_block_of_a_page_runs(page: str, server: Standin, tmp_path: Path) -> None:
     """A reader who pastes one block after the other gets to the end, without a warning."""
