@@ -90,7 +90,7 @@ class Sink(ABC, Generic[R_co]):
             positions, block = self._means.take(positions, block, weights)
         counts = [len(places) for places in positions]
         indexes = np.fromiter(chain.from_iterable(positions), np.intp, sum(counts))
-        rows = block if len(counts) == len(indexes) else block.repeat(counts, 0)
+        rows = block if counts.count(1) == len(counts) else block.repeat(counts, 0)
         self._put(indexes, rows)
         self._done[indexes] = True
         return len(indexes)

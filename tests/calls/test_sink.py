@@ -47,6 +47,19 @@ def test_each_vector_is_at_all_its_places(as_lists: bool) -> None:
 
 
 @pytest.mark.parametrize("as_lists", [False, True])
+def test_a_vector_may_have_no_place_yet(as_lists: bool) -> None:
+    """A piece waits for the others; a text beside it that was given twice gets its own vector."""
+    wanted = Wanted(2, normalize=False, as_lists=as_lists, normalize_means=False)
+    held = sink_for(4, wanted, MODEL, {1: 2})
+
+    assert held.place([(0, 3), (2,), (1,)], rows(1, 2, 3), [1, 1, 1]) == 3
+    assert held.missing == (1,)
+    assert held.place([(1,)], rows(5), [1]) == 1
+
+    assert found(held) == [[1, 1], [4, 4], [2, 2], [1, 1]]
+
+
+@pytest.mark.parametrize("as_lists", [False, True])
 def test_what_is_there_can_be_had_before_all_is(as_lists: bool) -> None:
     """As float32 arrays by place, which is what an error carries."""
     held = sink(3, as_lists=as_lists)

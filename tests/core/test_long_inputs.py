@@ -386,6 +386,28 @@ def test_a_piece_that_comes_twice_counts_twice(server: Standin, embedder: Maker)
     assert np.allclose(result.vectors[0], by_hand / np.linalg.norm(by_hand), atol=1e-5)
 
 
+@pytest.mark.parametrize("batch_size", [1, 2, 3, 4, 5, 100])
+def test_repeated_texts_keep_their_vectors_beside_pieces(
+    server: Standin, embedder: Maker, tmp_path: Path, batch_size: int
+) -> None:
+    """However pieces and repeated texts share requests, and whether they come from the cache."""
+    long = long_text()
+    made = embedder(on_long="split", task_prefix=False, batch_size=batch_size, cache=tmp_path / "c")
+    first = made.embed([long], role="document")
+    piece = pieces_sent(server, "")[0]
+    texts = ["a", long, "b", piece, long, "a", "b", "b"]
+
+    results = [made.embed(texts, role="document") for _ in range(2)]
+    made = embedder(on_long="split", task_prefix=False, batch_size=batch_size)
+    results.append(made.embed(texts, role="document"))
+
+    short = [text for text in texts if text != long]
+    for result in results:
+        rest = np.delete(result.vectors, [1, 4], axis=0)
+        assert (rest == vectors_of(server, short, model=TWO)).all()
+        assert np.allclose(result.vectors[[1, 4]], first.vectors, atol=1e-6)
+
+
 def test_pieces_find_their_way_through_a_storm(tmp_path: Path) -> None:
     """Whatever breaks on the way, each text has its vector, and what was counted is what came."""
     texts = ["a", long_text(3_000), "b", long_text(1_500), "a", long_text(3_000)]
