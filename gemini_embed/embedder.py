@@ -137,7 +137,7 @@ class GeminiEmbedder(Connected, Metered):
             used=wanted.dimension,
             quota=self._quota,
             cache=self._cache,
-            account=account_of(access, {"api_key": access.api_key}, self._service),
+            account=account_of(access, None, self._service),
         )
         price = price_of(ask.model.name, ask.backend.name, self.prices)
         known, width = loop.run(begin), self.max_concurrency

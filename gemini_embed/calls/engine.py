@@ -7,6 +7,7 @@ Runs on the I/O thread only. What it decides is decided in `plan`, `quota`, `fai
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
@@ -26,13 +27,14 @@ from gemini_embed.observe.logs import logs
 from gemini_embed.observe.progress import ProgressBar
 from gemini_embed.observe.watch import Watch
 from gemini_embed.pacing.gate import Lane, gate_of
+from gemini_embed.pacing.quota import Quota
 from gemini_embed.prices import price_of
 from gemini_embed.results import Wanted
 from gemini_embed.usage import Rate
 from gemini_embed.vectors import checked
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping, Sequence
 
     from gemini_embed.ask import Ask
     from gemini_embed.cache.guard import GuardedCache
@@ -44,7 +46,6 @@ if TYPE_CHECKING:
     from gemini_embed.pacing.backoff import Backoff
     from gemini_embed.pacing.counting import Book
     from gemini_embed.pacing.gate import Pass
-    from gemini_embed.pacing.quota import Quota
     from gemini_embed.prices import Price
     from gemini_embed.service.answer import Answer
 
@@ -90,6 +91,7 @@ class Engine:
         self._cache = cache
         self._observers = observers
         self._prices = prices
+        self._quota_of_counts = Quota()
         self._calls = 0
         self._is_closing = False
 
@@ -117,12 +119,18 @@ class Engine:
             sink=sink,
             watch=self._watch(policy, inputs.texts, ask, meters, observers),
             quota=self._gate.quota,
-            cache=None if ask.route is COUNT else self._cache,
+            cache=self._cache,
         )
-        self._calls += 1
-        try:
+        async with self._in_use():
             await self._embed(call)
             return sink.result(call.watch.usage)
+
+    @asynccontextmanager
+    async def _in_use(self) -> AsyncGenerator[None]:
+        """Keep the connections open meanwhile."""
+        self._calls += 1
+        try:
+            yield
         finally:
             self._calls -= 1
             if self._is_closing:
@@ -131,14 +139,22 @@ class Engine:
     async def count(self, contents: Sequence[Content], ask: Ask, policy: CallPolicy) -> list[int]:
         """Return how many tokens each content has, as the service counts them.
 
-        A count goes the way of a vector, which it is, of one number: it waits for the quota, is
-        tried again, and ends like one.
+        A count goes the way of a vector, which it is, of one number: it is tried again and ends
+        like one. Its quota is another, as Google's is: else a load of long texts could use up each
+        day with counts, and embed nothing. Who watches calls is not told of it.
         """
         asked = replace(ask, route=COUNT, output_dimensionality=1)
         wanted = Wanted(1, normalize=False, as_lists=True)
         alone = replace(policy, batch_size=1, show_progress=False, count=None)
         sink = ListSink(len(contents), wanted, ask.model)
-        result = await self.embed(Inputs.whole(contents), asked, sink, alone)
+        counting = Engine(
+            self._transport,
+            quota=self._quota_of_counts,
+            max_concurrency=self._lane.width,
+            backoff=self._backoff,
+        )
+        async with self._in_use():
+            result = await counting.embed(Inputs.whole(contents), asked, sink, alone)
         return [int(tokens) - _BEGINNING for (tokens,) in result.lists]
 
     def _watch(

@@ -140,12 +140,13 @@ def access_of(options: Options, backend: Backend, elsewhere: ServiceAddress | No
     )
 
 
-def account_of(access: Access, identity: Mapping[str, Any], service: Service) -> str:
+def account_of(access: Access, identity: Mapping[str, Any] | None, service: Service) -> str:
     """Return a name for what the service counts together, as far as is known: a project's model.
 
-    It shows neither key nor project. Two keys of one project have two names.
+    It shows neither key nor project. Two keys of one project have two names. `identity` is None
+    where nobody has looked for credentials: then it goes by what the caller said.
     """
-    who = identity
+    who = _said(access) if identity is None else identity
     if access.client is not None:  # there is no public way to ask it
         inner = getattr(access.client, "_api_client", None)
         who = {name: getattr(inner, name, None) for name in ("project", "location", "api_key")}
@@ -154,6 +155,17 @@ def account_of(access: Access, identity: Mapping[str, Any], service: Service) ->
     known = service.name, service.sent_model, access.backend.name, plain
     named = json.dumps([*known, who.get("project"), who.get("location")], default=str)
     return blake2b(named.encode(), digest_size=16).hexdigest()
+
+
+def _said(access: Access) -> dict[str, Any]:
+    """Return what the options and the environment say of whose quota it is."""
+    if access.backend.name != "vertex":
+        return {"api_key": access.api_key}
+    return {
+        "project": access.backend.project or getattr(access.credentials, "project_id", None),
+        "location": access.backend.location,
+        "api_key": access.api_key,
+    }
 
 
 def _identity(options: Options, backend: Backend, key: Key | None) -> str:

@@ -157,10 +157,9 @@ class App:
         self._check_caller(request, target)
         if reader is None:
             counted = gemini.count_tokens(target, protojson.parse(raw))
-            self._charge(target, (), arrived, texts=1)
             return _Answer(200, counted, sent="half" if fault == "half" else "whole")
         wanted = reader(target, protojson.parse(raw))
-        self._charge(target, wanted, arrived, texts=len(wanted))
+        self._charge(target, wanted, arrived)
         loop = asyncio.get_running_loop()
         arrays = spoil(await loop.run_in_executor(self._workers, self._vectors, wanted), fault)
         body = (vertex if target.vertex else gemini).answer(target, wanted, arrays)
@@ -183,13 +182,11 @@ class App:
                 vertex_errors.SERVICE if target.vertex else gemini_errors.SERVICE
             )
 
-    def _charge(
-        self, target: Target, wanted: Sequence[WantedVector], now: float, *, texts: int
-    ) -> None:
+    def _charge(self, target: Target, wanted: Sequence[WantedVector], now: float) -> None:
         quota = self._quotas.setdefault(target.resource, ModelQuota(self._limits))
         today = day_at(self._clock()).number
         tokens = 0 if self._limits.tokens is None else sum(tokens_of(wanted))
-        over = quota.take(texts, tokens, now, today)
+        over = quota.take(len(wanted), tokens, now, today)
         if over is None:
             return
         if target.vertex:

@@ -12,10 +12,13 @@ from service.vertex import credentials
 
 from gemini_embed import (
     ConfigurationError,
+    DailyQuotaError,
     GeminiEmbedder,
     HookError,
     ModelNotFoundError,
+    Progress,
     Quota,
+    Retry,
     TextTooLongError,
 )
 from gemini_embed.token_counts import likely_tokens
@@ -157,18 +160,44 @@ def test_a_count_that_is_refused_names_the_text(server: Standin, embedder: Maker
     assert (caught.value.total, caught.value.partial) == (3, {})
 
 
-def test_counts_take_from_the_quota_and_from_nothing_else(server: Standin, embedder: Maker) -> None:
-    """A count is one request of the quota; it is neither a text nor a token of `usage`."""
-    quota = Quota(requests=3)
-    made = embedder(count_tokens="api", on_long="error", quota=quota, deadline=5)
+def test_counts_take_nothing_from_the_quota(server: Standin, embedder: Maker) -> None:
+    """Google counts them apart: a load of long texts does not use up its day with counts."""
+    texts = [f"{number} {JUST_FITS}" for number in range(4)]
+    made = embedder(count_tokens="api", on_long="error", requests_per_day=4, requests_per_minute=4)
 
-    usage = made.embed([JUST_FITS, "a"], role="document").usage
+    usage = made.embed(texts, role="document").usage
 
-    assert (usage.requests, usage.texts) == (1, 2)
-    assert "0 more" not in repr(quota)
-    with pytest.raises(Exception, match="deadline"):
-        embedder(quota=quota, deadline=0.05).embed(["one more"], role="query")
-    assert len(server.log) == 2
+    assert len(counts_of(server)) == 4
+    assert (usage.texts, usage.requests) == (4, 1)
+    with pytest.raises(DailyQuotaError) as caught:
+        made.embed([f"and {texts[0]}"], role="document")
+    assert len(counts_of(server)) == 5
+    assert caught.value.partial == {}
+
+
+def test_who_watches_a_call_is_not_told_of_counts(server: Standin, embedder: Maker) -> None:
+    """Positions and totals are those of the caller's texts."""
+    server.script.append("503")
+    seen: list[Progress] = []
+    retries: list[Retry] = []
+    made = embedder(count_tokens="api", on_progress=seen.append, on_retry=retries.append)
+
+    made.embed(["a", "b", JUST_FITS], role="document")
+
+    assert [(one.done, one.total) for one in seen] == [(3, 3)]
+    assert (len(counts_of(server)), retries) == (2, [])
+
+
+async def test_counts_go_on_where_the_embedder_is_closed(server: Standin, embedder: Maker) -> None:
+    """As requests for vectors do."""
+    server.latency = 0.1
+    made = embedder(count_tokens="api", on_long="error")
+    call = asyncio.create_task(made.aembed(["a", JUST_FITS], role="document"))
+    while not server.log:  # noqa: ASYNC110 - the stand-in runs on another thread
+        await asyncio.sleep(0.005)
+    await made.aclose()
+
+    assert len((await call).vectors) == 2
 
 
 def test_batches_are_as_large_after_a_count_as_before(server: Standin, embedder: Maker) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from llama_index.core.schema import TextNode
+from service.vertex import credentials
 
 from gemini_embed import DailyQuotaError, Estimate, GeminiEmbedder, InvalidInputError, Quota
 from gemini_embed.prices import Price
@@ -113,6 +114,26 @@ def test_what_was_sent_today_makes_it_longer(
     assert embedder(**options).estimate(TEXTS[:60], role="document").days == 1
     assert embedder(cache=options["cache"]).estimate(texts, role="document").days is None
     assert embedder(api_key="another", **options).estimate(texts, role="document").days == 3
+
+
+@pytest.mark.parametrize(
+    "whose",
+    [
+        {"project": "p", "location": "eu", "credentials": credentials()},
+        {"project": "p", "credentials": credentials()},
+        {"vertexai": True, "api_key": "express"},
+    ],
+)
+def test_what_was_sent_today_is_known_of_vertex_ai_too(
+    embedder: Callable[..., GeminiEmbedder], tmp_path: Path, whose: dict[str, Any]
+) -> None:
+    """A forecast looks for the count of its project, as a call does."""
+    cache = tmp_path / "cache.sqlite3"
+    options = {"api_key": None, "requests_per_day": 100, "cache": cache, **whose}
+    embedder(**options).embed(TEXTS[:60], role="document")
+
+    texts = [f"another text {i}" for i in range(50)]
+    assert embedder(**options).estimate(texts, role="document").days == 2
 
 
 def test_a_days_limit_that_a_refusal_named_counts(
