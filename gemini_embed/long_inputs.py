@@ -225,7 +225,7 @@ class LongTexts:
 
     def _warn(self, surely: Sequence[int], perhaps: Sequence[int]) -> None:
         told = [
-            f"{which} are {listed(places)}"
+            f"{which}: {listed(places)}"
             for which, places in (("too long", surely), ("perhaps too long", perhaps))
             if places
         ]
@@ -233,7 +233,7 @@ class LongTexts:
             most = self.model.max_input_tokens
             warn(
                 f"{self.model.name} reads {most:,} tokens of a text, and the service cuts off the "
-                f"rest, unless on_long says otherwise: {'; '.join(told)}"
+                f"rest, unless on_long says otherwise ({'; '.join(told)})"
             )
 
 

@@ -85,9 +85,9 @@ def carried() -> Generator[Notices]:
 
 
 def listed(places: Sequence[int]) -> str:
-    """Return places in a list, for a warning: the first ones."""
+    """Return which texts some places in a list are, for a warning: the first ones."""
     more = ", ..." if len(places) > _MOST_NAMED else ""
-    return ", ".join(map(str, places[:_MOST_NAMED])) + more
+    return f"text{'s'[: len(places) - 1]} {', '.join(map(str, places[:_MOST_NAMED]))}{more}"
 
 
 def warn(message: str, category: type[Warning] = UserWarning) -> None:

@@ -135,4 +135,4 @@ def _sum(one: Any, other: Any) -> Any:
 def warn_of_truncated(usage: Usage, known: AbstractSet[int]) -> None:
     """Warn of texts that were cut off, but for those known to be too long, at the caller's line."""
     if cut := [place for place in usage.truncated if place not in known]:
-        warn(f"texts too long for the model were cut off by it: {listed(cut)}")
+        warn(f"the service cut off what was too long for the model: {listed(cut)}")

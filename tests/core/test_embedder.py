@@ -139,7 +139,7 @@ def test_a_text_of_a_megabyte_passes_through(server: Standin, embedder: Maker) -
     """Unless `on_long` says otherwise, long texts are the service's business: we warn."""
     long = "long text " * 100_000
 
-    with pytest.warns(UserWarning, match="too long are 0"):
+    with pytest.warns(UserWarning, match="too long: text 0"):
         embedder(task_prefix=False).embed([long], role="document")
 
     assert sent_texts(server) == [[long]]

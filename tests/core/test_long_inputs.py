@@ -77,7 +77,8 @@ def wishes(body: Any) -> list[object]:
 def test_it_is_told_which_texts_are_cut_off(server: Standin, embedder: Maker) -> None:
     """As ever the service cuts them; a warning names those that surely or perhaps are too long."""
     texts = ["a", text_of(9), "b", perhaps(0.95), text_of(10)]
-    with pytest.warns(UserWarning, match=r"reads 8,192 tokens .*long are 1, 4; perhaps .* are 3$"):
+    told = r"reads 8,192 tokens .*\(too long: texts 1, 4; perhaps too long: text 3\)$"
+    with pytest.warns(UserWarning, match=told):
         vectors = embedder().embed(texts, role="document").vectors
 
     as_sent = [f"title: none | text: {text}" for text in texts]
@@ -108,8 +109,8 @@ def test_what_is_known_to_be_cut_off_is_told_once(vertex: Maker, model: str) -> 
 
     said = [str(one.message) for one in told if "shut" not in str(one.message)]
     assert result.usage.truncated == (0, 2)
-    assert re.search(r"long are 2; perhaps too long are 0$", said[0])
-    assert said[1:] == ["texts too long for the model were cut off by it: 0"]
+    assert re.search(r"\(too long: text 2; perhaps too long: text 0\)$", said[0])
+    assert said[1:] == ["the service cut off what was too long for the model: text 0"]
 
 
 # It is an error.
@@ -221,7 +222,7 @@ def test_where_nobody_tells_a_warning_does(embedder: Maker) -> None:
     """The Gemini API's older model says nothing of tokens: what is in doubt stays in doubt."""
     made = embedder(model=ONE, on_long="error")
 
-    with pytest.warns(UserWarning, match=r"does not say where it cut one off: perhaps 1$"):
+    with pytest.warns(UserWarning, match=r"does not say where it cut one off: perhaps text 1$"):
         made.embed(["a", perhaps(0.95, ONE)], role="document")
 
 
@@ -271,7 +272,7 @@ def test_a_vector_of_a_part_is_not_taken_from_the_cache(
 ) -> None:
     """What was kept while cutting was allowed does not count where it is not."""
     cache, texts = tmp_path / "cache.sqlite3", ["a", perhaps(0.9)]
-    with pytest.warns(UserWarning, match="perhaps too long are 1"):
+    with pytest.warns(UserWarning, match="perhaps too long: text 1"):
         vertex(cache=cache).embed(texts, role="document")
     server.log.clear()
 

@@ -45,8 +45,11 @@ def test_a_text_that_was_cut_off_is_told(server: Standin, vertex: Maker) -> None
     long = "many words in a text that is too long " * 250
     made = vertex(model="text-embedding-005")
 
-    doubt = pytest.warns(UserWarning, match="perhaps too long are 1$")
-    with doubt, pytest.warns(UserWarning, match=r"cut off by it: 1$"):
+    doubt = pytest.warns(UserWarning, match=r"perhaps too long: text 1\)$")
+    with (
+        doubt,
+        pytest.warns(UserWarning, match=r"cut off what was too long for the model: text 1$"),
+    ):
         result = made.embed(["a", long, "b"], role="document")
 
     assert result.usage.truncated == (1,)
@@ -60,8 +63,11 @@ def test_a_text_that_was_cut_off_in_a_batch_is_told(vertex: Maker) -> None:
     """Where the service says so of a batch only, the texts that are long enough are named."""
     long = "many words in a text that is too long " * 1000
 
-    doubt = pytest.warns(UserWarning, match="perhaps too long are 1$")
-    with doubt, pytest.warns(UserWarning, match=r"cut off by it: 1$"):
+    doubt = pytest.warns(UserWarning, match=r"perhaps too long: text 1\)$")
+    with (
+        doubt,
+        pytest.warns(UserWarning, match=r"cut off what was too long for the model: text 1$"),
+    ):
         result = vertex().embed(["a", long, "b"], role="document")
 
     assert result.usage.truncated == (1,)
