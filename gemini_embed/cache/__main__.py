@@ -25,7 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         cache = SQLiteCache(given.path)
         if not cache.path.exists():
-            print(f"{cache.path}: there is no such file")
+            print(f"{cache.path}: there is no such file", file=sys.stderr)
             return 1
         with closing(cache):
             if given.command == "prune":

@@ -71,13 +71,15 @@ def _of_objects(path: Path, field: str) -> Iterator[Passage]:
         try:
             value = json.loads(line)
         except (ValueError, RecursionError) as error:
-            raise ConfigurationError(f"{place}: no JSON ({error})") from None
+            raise ConfigurationError(f"{place}: not JSON ({error})") from None
         if isinstance(value, dict):
             if field not in value:
                 raise ConfigurationError(_lacks(place, field, list(map(str, value))))
             value = value[field]
         if not isinstance(value, str):
-            raise ConfigurationError(f"{place}: the text is no string but {type(value).__name__}")
+            raise ConfigurationError(
+                f"{place}: the text is not a string but {type(value).__name__}"
+            )
         yield Passage(value, place)
 
 
@@ -121,4 +123,4 @@ def _content(path: Path) -> str:
         return held.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = held.count(b"\n", 0, error.start) + 1
-        raise ConfigurationError(f"{path}:{line}: no UTF-8") from None
+        raise ConfigurationError(f"{path}:{line}: not UTF-8") from None

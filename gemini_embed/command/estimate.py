@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from argparse import RawDescriptionHelpFormatter
 from dataclasses import asdict
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,6 @@ from gemini_embed.models import NEWEST
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace, _SubParsersAction
     from collections.abc import Sequence
-    from decimal import Decimal
 
     from gemini_embed.command.corpus import Passage
     from gemini_embed.results import Estimate
@@ -32,6 +32,9 @@ FILE is one of
   a .csv, with the names of the columns in its first line
   a folder, of which each .txt, .md and .rst file is a text
 """
+
+_LEAST = Decimal("0.0001")
+"""In dollars; of what costs less nobody wants to know how little."""
 
 
 def add_to(commands: _SubParsersAction[ArgumentParser]) -> None:
@@ -121,6 +124,8 @@ def _cost(said: Estimate, *, on_gemini: bool) -> str:
 
 
 def _dollars(amount: Decimal) -> str:
+    if 0 < amount < _LEAST:
+        return f"less than ${_LEAST}"
     return f"${amount:,.2f}" if amount >= 1 or not amount else f"${amount:.4f}"
 
 

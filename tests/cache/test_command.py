@@ -27,6 +27,7 @@ def test_the_command_looks_after_a_file(path: Path, capsys: pytest.CaptureFixtur
     assert main(["clear", "--path", str(path)]) == 0
     assert ": 0 vectors" in capsys.readouterr().out.splitlines()[-1]
     assert main(["stats", "--path", str(path.parent / "none")]) == 1
+    assert "there is no such file" in capsys.readouterr().err
     path.write_bytes(b"something else" * 1000)
     assert main(["stats", "--path", str(path)]) == 1
     assert "not a cache file" in capsys.readouterr().err

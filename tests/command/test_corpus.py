@@ -57,15 +57,15 @@ def test_each_file_of_a_folder_is_a_text(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "held", "said"),
     [
-        ("a.jsonl", '{"text": "a"}\n{"text": \n', ":2: no JSON"),
+        ("a.jsonl", '{"text": "a"}\n{"text": \n', ":2: not JSON"),
         ("a.jsonl", '\n{"body": "a", "id": 1}', ":2: no field 'text'; there are: body, id"),
-        ("a.jsonl", '{"text": 1}', ":1: the text is no string but int"),
-        ("a.jsonl", "[" * 100_000, ":1: no JSON"),
+        ("a.jsonl", '{"text": 1}', ":1: the text is not a string but int"),
+        ("a.jsonl", "[" * 100_000, ":1: not JSON"),
         ("a.csv", "id,body\n1,a\n", ":1: no field 'text'; there are: id, body"),
         ("a.csv", 'id,text\n1,"a\nb"\n2\n', ":4: no column 'text' in this line"),
         ("a.csv", 'id,text\n1,"a" b\n', ":2: "),
         ("a.csv", "", ":1: no field 'text'"),
-        ("a.txt", b"one\ntwo\nthr\xe9e\n", ":3: no UTF-8"),
+        ("a.txt", b"one\ntwo\nthr\xe9e\n", ":3: not UTF-8"),
         ("a.pdf", "%PDF", "known are files that end in .txt, .jsonl, .csv, and folders"),
     ],
 )

@@ -59,6 +59,17 @@ def test_a_program_gets_json(corpus: Path, capsys: pytest.CaptureFixture[str]) -
     assert float(said["cost"]) == pytest.approx(2 * float(said["batch_cost"]))
 
 
+def test_what_costs_next_to_nothing_is_not_said_to_cost_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A bill of 0.0000 would be neither."""
+    path = tmp_path / "corpus.txt"
+    path.write_text("a text", encoding="utf-8")
+
+    assert main(["estimate", str(path)]) == 0
+    assert "else less than $0.0001, by the Batch API less than" in capsys.readouterr().out
+
+
 def test_what_the_cache_has_is_not_sent(
     corpus: Path,
     embedder: Callable[..., GeminiEmbedder],

@@ -10,6 +10,8 @@ import pytest
 from pages import ROOT
 
 from gemini_embed.__main__ import main
+from gemini_embed.cache import SQLiteCache
+from gemini_embed.cache.__main__ import main as cache_main
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,12 +19,12 @@ if TYPE_CHECKING:
     from gemini_embed.standin import Standin
 
 PAGE = (ROOT / "docs/commands.md").read_text(encoding="utf-8")
-SHOWN = re.findall(r"^python -m gemini_embed (.+)$", PAGE, re.MULTILINE)
+SHOWN = re.findall(r"^python -m gemini_embed(\.cache)? (.+)$", PAGE, re.MULTILINE)
 
 
-@pytest.mark.parametrize("command", SHOWN)
+@pytest.mark.parametrize(("module", "command"), SHOWN)
 def test_each_command_of_the_page_works(
-    command: str, server: Standin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    module: str, command: str, server: Standin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A reader with a corpus and a key types it, and it ends well."""
     files = {
@@ -43,5 +45,9 @@ def test_each_command_of_the_page_works(
     }.items():
         monkeypatch.setenv(name, value)
 
-    assert main(shlex.split(command)) == 0
+    if module:
+        SQLiteCache(tmp_path / "vectors.sqlite3").set_many([])
+    run = {"": main, ".cache": cache_main}[module]
+
+    assert run(shlex.split(command)) == 0
     assert server.log == [] or command.startswith("doctor")
