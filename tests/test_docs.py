@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import fields
 from inspect import signature
 from typing import TYPE_CHECKING
 
@@ -9,6 +11,7 @@ import pytest
 from langchain_core.load import loads
 from pages import ROOT, blocks, run
 
+from gemini_embed import Usage
 from langchain_gemini_embed import GeminiEmbeddings
 
 if TYPE_CHECKING:
@@ -41,6 +44,15 @@ def test_every_block_of_a_page_runs(page: str, server: Standin, tmp_path: Path) 
 
     assert (done.returncode, done.stderr) == (0, "")
     assert len(done.stdout.splitlines()) == text.count("print(")
+
+
+def test_every_number_of_a_usage_is_on_its_page() -> None:
+    """Whoever reads one in a program finds out what it counts."""
+    page = (DOCS / "usage.md").read_text(encoding="utf-8")
+    rows = [line.split("|")[1] for line in page.splitlines() if line.startswith("|")]
+    named = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+
+    assert [one.name for one in fields(Usage) if one.name not in named] == []
 
 
 LANGCHAIN = [

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from opentelemetry import metrics, trace
+from opentelemetry import context, metrics, trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, Sampler
 from opentelemetry.trace import StatusCode
@@ -211,6 +211,23 @@ def test_two_histograms_are_measured(embedder: Maker, telemetry: Telemetry) -> N
     assert (counted.count, counted.sum) == (2, sum(map(int, filter(None, tokens))))
     assert counted.explicit_bounds[:3] == (1, 4, 16)
     assert counted.explicit_bounds[-1] == 67108864
+
+
+def test_what_traces_http_clients_is_told_to_trace_nothing(
+    embedder: Maker, telemetry: Telemetry
+) -> None:
+    """While requests are sent, and no longer: such instrumentations ask for this mark."""
+    marked = []
+
+    async def hook(_: object) -> None:
+        marked.append(context.get_value("suppress_instrumentation"))
+
+    made = embedder(client_args={"event_hooks": {"request": [hook]}})
+    made.embed(["a text", "another"], role="document")
+
+    assert marked == [True]
+    assert context.get_value("suppress_instrumentation") is None
+    assert len(telemetry.spans) == 1
 
 
 def test_no_text_and_no_vector_leaves(
