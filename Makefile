@@ -9,6 +9,8 @@ TESTS ?=
 VARIANT ?=
 # What `make bench-pair` compares with.
 BASE ?= HEAD
+# What `make examples` runs; for instance: make examples EXAMPLES=rag
+EXAMPLES ?= rag recommendation classification clustering similarity
 # How long `make soak` takes, and each of the two programs of `make fuzz`.
 SOAK_SECONDS ?= 300
 FUZZ_SECONDS ?= 1800
@@ -62,7 +64,7 @@ SDK_3 := $(shell sed -n 's/^google-genai==//p' constraints.txt)
 SHOWN := ^(google-genai|langchain-core|llama-index-core)==
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-matrix test-sdk-3-first test-peers test-lowest \
+.PHONY: help setup demo examples test test-matrix test-sdk-3-first test-peers test-lowest \
 	test-lowest-frameworks test-without-aiohttp test-python3.12 test-python3.13 test-python3.14 \
 	test-stores dist lint typecheck format bench bench-pair soak fuzz record clean
 
@@ -83,6 +85,9 @@ $(READY): pyproject.toml constraints.txt
 	@$(PINS) > $(VENV)/constraints.txt
 	@VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --constraints $(VENV)/constraints.txt $(INSTALL)
 	@touch $@
+
+examples: $(READY) ## show what people build with it, with both frameworks: five examples, no key needed
+	@for name in $(EXAMPLES); do echo; echo "$$name"; $(RUN)/python -m examples.$$name || exit 1; done
 
 demo: $(READY) ## find passages of Python's documentation with both frameworks, no key needed
 	@$(RUN)/python examples/demo.py

@@ -5,11 +5,9 @@ GOOGLE_API_KEY or GEMINI_API_KEY it talks to Google; without one it starts the l
 Exits with 1 when either framework finds fewer than eight right passages in its top three.
 """
 
-import os
 import sys
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from langchain_core.documents import Document
@@ -24,12 +22,10 @@ from llama_index.core.schema import TextNode
 
 from examples.corpus import Passage, passages
 from examples.questions import QUESTIONS, Question
-from gemini_embed.standin import Standin
+from examples.service import DIMENSIONS, MODEL, announce, connect, key_of_user
 from langchain_gemini_embed import GeminiEmbeddings
 from llamaindex_gemini_embed import GeminiEmbedding
 
-MODEL = "gemini-embedding-2"
-DIMENSIONS = 768
 TOP = 3
 NEEDED = 8
 
@@ -43,13 +39,6 @@ class Found(NamedTuple):
 
 Search = Callable[[str], list[Found]]
 Index = Callable[[Sequence[Passage], Mapping[str, Any]], Search]
-
-
-class Service(NamedTuple):
-    """Where the vectors come from."""
-
-    options: Mapping[str, Any]
-    standin: Standin | None  # keeps a log to count requests in; Google has none to show
 
 
 class Result(NamedTuple):
@@ -114,25 +103,6 @@ def index_with_llamaindex(corpus: Sequence[Passage], options: Mapping[str, Any])
 FRAMEWORKS = {"LangChain": index_with_langchain, "LlamaIndex": index_with_llamaindex}
 
 
-def announce(key: str | None, texts: int) -> None:
-    """Say whose vectors these are, and what they cost."""
-    if key:
-        print(f"Using your key: {texts} texts go to Google, and count against its quota.")
-    else:
-        print("No key in GOOGLE_API_KEY or GEMINI_API_KEY: starting the local stand-in.")
-        print("Its vectors come from a small local model. They are NOT Google's.")
-
-
-@contextmanager
-def connect(key: str | None) -> Generator[Service]:
-    """Use Google when there is a key for it, else a stand-in on this machine."""
-    if key:
-        yield Service({"api_key": key}, standin=None)
-        return
-    with Standin(model="minilm") as server:
-        yield Service({"api_key": "any", "base_url": server.url}, server)
-
-
 def run(framework: str, index: Index, corpus: Sequence[Passage], key: str | None) -> Result:
     """Index the corpus with one framework, and ask it every question."""
     print(f"\n{framework}", flush=True)
@@ -187,9 +157,9 @@ def print_results(results: Sequence[Result]) -> None:
 def main() -> int:
     """Run the demo, and return its exit code."""
     corpus = passages()
-    key = os.environ.get("GOOGLE_API_KEY") or os.environ.get("GEMINI_API_KEY")
+    key = key_of_user()
     print(f"{len(corpus)} passages: what Python's standard library says about its own functions.")
-    announce(key, texts=len(FRAMEWORKS) * (len(corpus) + len(QUESTIONS)))
+    announce(key, [passage.text for passage in corpus], [one.text for one in QUESTIONS])
     results = [run(framework, index, corpus, key) for framework, index in FRAMEWORKS.items()]
     print_results(results)
     return 0 if all(result.in_top >= NEEDED for result in results) else 1

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from examples import demo
+from examples import demo, service
 from examples.corpus import MOST_WORDS, passages
 from examples.questions import QUESTIONS, Question
 from gemini_embed.standin import Standin
@@ -127,7 +127,7 @@ def test_demo_fails_when_the_right_passages_are_not_found(monkeypatch: pytest.Mo
     """Vectors without meaning make the demo exit with 1."""
     for key in KEYS:
         monkeypatch.delenv(key, raising=False)
-    monkeypatch.setattr(demo, "Standin", lambda model: Standin(model="hash"))  # noqa: ARG005
+    monkeypatch.setattr(service, "Standin", lambda model: Standin(model="hash"))  # noqa: ARG005
     assert demo.main() == 1
 
 
@@ -156,8 +156,8 @@ def test_demo_uses_a_key_that_is_set(
 
 def test_key_goes_to_google_itself() -> None:
     """With a key there is no other base URL, and requests are not counted."""
-    with demo.connect("a-key") as service:
-        assert service == demo.Service({"api_key": "a-key"}, standin=None)
+    with service.connect("a-key") as google:
+        assert google == service.Service({"api_key": "a-key"}, standin=None)
 
 
 @pytest.mark.parametrize(
