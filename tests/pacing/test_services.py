@@ -23,14 +23,13 @@ HOURS = 1 / 3
 SHORT_GOALS = {
     **GOALS,
     # Learning costs as many refusals and as much time in twenty minutes as in four hours.
-    "known-burst": replace(GOALS["known-burst"], late=0.86),
     "named": replace(GOALS["named"], share=0.97, refused_texts=0.12),
-    "delay": replace(GOALS["delay"], share=0.88, late_refused=0.06),
-    "delay-beside": replace(GOALS["delay-beside"], share=0.75, late_refused=0.11),
-    "nothing": replace(GOALS["nothing"], share=0.8, late_refused=0.15),
+    "delay": replace(GOALS["delay"], share=0.9, late_refused=0.06),
+    "delay-beside": replace(GOALS["delay-beside"], share=0.78, late_refused=0.09),
+    "nothing": replace(GOALS["nothing"], share=0.8, late_refused=0.12),
     "nothing-beside": replace(GOALS["nothing-beside"], share=0.7, late_refused=0.15),
-    "estimate": replace(GOALS["estimate"], late=0.86),
-    "processes": replace(GOALS["processes"], share=0.8, refused=0.15, slowest=0.5),
+    "estimate": replace(GOALS["estimate"], late=0.89),
+    "processes": replace(GOALS["processes"], share=0.85, refused=0.15, slowest=0.6),
 }
 
 ROWS = (
