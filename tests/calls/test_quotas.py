@@ -95,7 +95,7 @@ def test_a_limit_that_grows_is_found() -> None:
         await made.embed(*request([f"yet more {i}" for i in range(5000)]))
         return now() - begun
 
-    assert virtual.run(main()) < 25  # at the old limit it would take 49 seconds
+    assert virtual.run(main()) < 20  # at the old limit it would take 49 seconds
 
 
 def test_tokens_are_counted_too() -> None:

@@ -26,7 +26,7 @@ SHORT_GOALS = {
     "named": replace(GOALS["named"], share=0.97, refused_texts=0.12),
     "delay": replace(GOALS["delay"], share=0.9, late_refused=0.06),
     "delay-beside": replace(GOALS["delay-beside"], share=0.78, late_refused=0.09),
-    "nothing": replace(GOALS["nothing"], share=0.8, late_refused=0.12),
+    "nothing": replace(GOALS["nothing"], share=0.8, late_refused=0.13),
     "nothing-beside": replace(GOALS["nothing-beside"], share=0.7, late_refused=0.15),
     "estimate": replace(GOALS["estimate"], late=0.89),
     "processes": replace(GOALS["processes"], share=0.85, refused=0.15, slowest=0.6),
