@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pages import ROOT
 
 from gemini_embed.long_inputs import Length
 from gemini_embed.token_counts import count_likely, count_most, likely_tokens, most_tokens
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROWS: list[dict[str, Any]] = json.loads(
     Path(__file__).with_name("counted.json").read_text(encoding="utf-8")
@@ -61,6 +65,52 @@ def test_a_bound_is_of_use() -> None:
     shares = sorted(most_tokens(row["text"]) / row["tokens"] for row in ROWS)
 
     assert shares[len(shares) // 2] < 1.6
+
+
+KINDS = {
+    "English, German, Spanish": ["English", "German", "Spanish"],
+    "Russian, Arabic, Hindi": ["Russian", "Arabic", "Hindi"],
+    "Chinese, Japanese, Korean": [
+        "Chinese, simplified",
+        "Chinese, traditional",
+        "Japanese",
+        "Korean",
+    ],
+    "Welsh, Finnish, Swahili, Amharic": ["Welsh", "Finnish", "Swahili", "Amharic"],
+    "code, JSON, logs": [
+        "Python",
+        "JavaScript",
+        "SQL",
+        "HTML",
+        "JSON with numbers",
+        "JSON, indented",
+        "log lines",
+    ],
+    "tables of numbers, UUIDs": ["CSV of numbers", "CSV of numbers and words", "UUIDs"],
+}
+"""What the page on tokens has a row for -> what was counted of it."""
+
+
+def test_the_page_says_how_good_the_estimates_are() -> None:
+    """Its figures are those of today's estimates."""
+    page = (ROOT / "docs/tokens.md").read_text(encoding="utf-8")
+    near = sum(0.75 <= likely_tokens(row["text"]) / row["tokens"] <= 1.25 for row in ROWS)
+    said = [line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("| ")]
+
+    assert f"{near / len(ROWS):.0%}".replace("%", " %") in page
+    assert f"on {len(ROWS)} texts" in page
+    assert said[1:] == [
+        [name, _range(kinds, likely_tokens), _range(kinds, most_tokens)]
+        for name, kinds in KINDS.items()
+    ]
+
+
+def _range(kinds: list[str], count: Callable[[str], int]) -> str:
+    """Return from where to where a number lies, as a share of the count."""
+    rows = [row for row in ROWS if row["kind"] in kinds]
+    shares = [count(row["text"]) / row["tokens"] for row in rows]
+    least, most = f"{min(shares):.1f}", f"{max(shares):.1f}"
+    return least if least == most else f"{least} to {most}"
 
 
 @pytest.mark.parametrize("text", ["7", "1234567890" * 20, "3.14159, 2.71828", "-12;-5;-8;+31"])
