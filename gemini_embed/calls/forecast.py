@@ -100,7 +100,8 @@ async def _day_of(daily: DailyLimit, book: Book | None) -> tuple[float, float]:
     if book is not None:
         look = partial(book.change, today.number, lambda entry: entry, patient=False)
         with suppress(OSError):  # what this process knows has to do
-            _, entry = await in_thread(look)
+            found, _ = await in_thread(look)
+            entry = found.with_at_least(daily.own[today.number])
     return entry.left(daily.told, today, now), entry.limit(daily.told, today.number)
 
 

@@ -115,7 +115,8 @@ class DayCount:
         before = self.limit.entry(number)
         after = change(before)
         self.limit.know(number, after)
-        self.limit.owed[number] += after.sent - before.sent
+        for counts in (self.limit.owed, self.limit.own):
+            counts[number] += after.sent - before.sent
         return before != after
 
     async def _change_in(self, book: Book, number: int, change: Change) -> bool:
@@ -126,8 +127,13 @@ class DayCount:
             except BaseException:
                 self.limit.owed[number] += owed
                 raise
-        before, after = await in_thread(in_book, number, change)
+        own = self.limit.own[number]
+        found, after = await in_thread(
+            in_book, number, lambda entry: change(entry.with_at_least(own))
+        )
+        before = found.with_at_least(own)
         self._is_in_trouble = False
+        self.limit.own[number] += after.sent - before.sent
         self.limit.know(number, after)
         return before != after
 

@@ -100,6 +100,10 @@ class Entry(NamedTuple):
         """Count texts; a number below 0 gives them back."""
         return self._replace(sent=max(0, self.sent + texts))
 
+    def with_at_least(self, texts: int) -> Entry:
+        """Count as many at the least."""
+        return self._replace(sent=max(texts, self.sent))
+
     def with_refusal(self, value: int | None, told: int | None, number: int, until: float) -> Entry:
         """Learn from a refusal that named this limit, if any, on the day of that number."""
         news = self._replace(full_until=until, told=told or 0)
@@ -131,12 +135,14 @@ class DailyLimit:
         clock: What gives `now`.
         owed: Texts that were counted here alone, by the number of their day: a file that others
             count in has yet to get them.
+        own: All texts that were counted here, likewise: a file that says less was replaced.
     """
 
     def __init__(self, told: int | None) -> None:
         self.told = told
         self.clock: Callable[[], float] = time.time
         self.owed: Counter[int] = Counter()
+        self.own: Counter[int] = Counter()
         self._today = PacificDay(0, 0.0, 0.0)
         self._known: dict[int, Entry] = {}
         self._under_way: dict[Taken, None] = {}

@@ -147,6 +147,27 @@ def test_a_damaged_row_counts_as_none(path: Path, damage: str) -> None:
     cache.close()
 
 
+def test_a_file_that_was_replaced_lets_nobody_send_more(
+    server: Standin, embedder: Maker, path: Path
+) -> None:
+    """Who deletes the cache of an embedder does not make it exceed the limit that it was told."""
+    made = embedder(cache=path, requests_per_day=10)
+    made.embed([f"before {i}" for i in range(6)], role="document")
+    for file in path.parent.iterdir():
+        file.unlink()
+
+    more = [f"after {i}" for i in range(6)]
+    made.embed(more[:1], role="document")
+    assert made.estimate(more, role="document").days == 2
+    with pytest.raises(DailyQuotaError) as caught:
+        made.embed(more, role="document")
+
+    assert sorted(caught.value.partial) == [0, 1, 2, 3]
+    assert len(joined(sent_texts(server))) == 10
+    with pytest.raises(DailyQuotaError):
+        embedder(cache=path, requests_per_day=10).embed(["another process"], role="document")
+
+
 def hold(path: Path) -> sqlite3.Connection:
     other = sqlite3.connect(path, check_same_thread=False)
     other.execute("BEGIN IMMEDIATE")
