@@ -113,7 +113,7 @@ def all_rejected(rejected: Sequence[GeminiEmbedError]) -> GeminiEmbedError | Non
     if not rejected:
         return None
     first = min(rejected, key=lambda error: error.indexes)
-    indexes = sorted(index for error in rejected for index in error.indexes)
+    indexes = sorted({index for error in rejected for index in error.indexes})
     return first.with_context(indexes=tuple(indexes), one_by_one=True)
 
 

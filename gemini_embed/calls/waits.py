@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from gemini_embed.calls.failures import ours, spent_day
 from gemini_embed.observe.events import Waiting
+from gemini_embed.observe.logs import kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,7 +68,8 @@ class Waits:
 
     async def pause(self, seconds: float) -> None:
         """Wait before a request is tried again, but not longer than the call goes on."""
-        reason = f"to try again what failed ({self.last_failure})"
+        kind = "" if self.last_failure is None else f" ({kind_of(self.last_failure)})"
+        reason = f"to try again what failed{kind}"
         self._show(seconds, reason, quota=False)
         clock = asyncio.get_running_loop().time
         with self._watch.waiting("waited_for_retries", clock), suppress(TimeoutError):

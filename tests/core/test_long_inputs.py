@@ -455,6 +455,21 @@ def test_a_refused_piece_names_its_text(server: Standin, embedder: Maker) -> Non
     assert told.value.partial.keys() == {0, 1, 3}
 
 
+def test_a_text_is_named_once_however_many_pieces_are_refused(
+    server: Standin, embedder: Maker
+) -> None:
+    """`indexes` are those of the caller's texts."""
+    refusal: Any = (400, {"error": {"code": 400, "status": "INVALID_ARGUMENT"}}, {})
+    made = embedder(on_long="split", max_concurrency=1, batch_size=1)
+    server.script.extend([None, refusal, refusal])
+
+    with pytest.raises(RequestError) as told:
+        made.embed(["a", long_text(), "b"], role="document")
+
+    assert told.value.indexes == (1,)
+    assert told.value.partial.keys() == {0, 2}
+
+
 def test_a_query_is_never_split(server: Standin, vertex: Maker) -> None:
     """One that is too long is an error, and one in doubt is left to the service."""
     made = vertex(on_long="split")

@@ -73,6 +73,23 @@ def test_no_line_holds_a_text_or_a_key(
     assert not [line for line in caplog.messages if "secret-text" in line or "a-key" in line]
 
 
+def test_no_line_holds_what_a_service_says(
+    server: Standin, embedder: Callable[..., GeminiEmbedder], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A gateway that fails may quote what it was sent; the wait before another attempt is told."""
+    caplog.set_level("DEBUG", "gemini_embed")
+    said = {"error": {"code": 503, "status": "UNAVAILABLE", "message": "cannot do 'their text'"}}
+    server.script.append((503, said, {"Retry-After": "0"}))
+
+    embedder().embed(["their text"], role="document")
+
+    assert "their text" not in caplog.text
+    waits = [line for line in caplog.messages if "to try again" in line]
+    assert waits == [
+        "waiting 0 s to try again what failed (ServiceUnavailableError 503); 0 of 1 texts done"
+    ]
+
+
 def test_nothing_is_made_for_lines_that_nobody_takes(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
