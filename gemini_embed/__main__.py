@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from gemini_embed.command import doctor, estimate
 from gemini_embed.version import __version__
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="python -m gemini_embed",
         description="Google's Gemini Embedding models, from the command line.",
         epilog="See also: python -m gemini_embed.cache, python -m gemini_embed.standin",
@@ -40,6 +40,14 @@ def _parser() -> argparse.ArgumentParser:
     for command in (estimate, doctor):
         command.add_to(commands)
     return parser
+
+
+class _Parser(argparse.ArgumentParser):
+    """Ends with 1 where it is called in a wrong way: 2 says that something works."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(1, f"{self.prog}: error: {message}\n")
 
 
 if __name__ == "__main__":

@@ -51,3 +51,15 @@ def test_each_command_of_the_page_works(
 
     assert run(shlex.split(command)) == 0
     assert server.log == [] or command.startswith("doctor")
+
+
+@pytest.mark.parametrize("command", [[], ["doctor", "--modle", "a"], ["estimate"], ["heal"]])
+def test_a_command_line_that_is_wrong_ends_in_1(
+    command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """2 is for `doctor` to say that it works, with warnings."""
+    with pytest.raises(SystemExit) as ended:
+        main(command)
+
+    assert ended.value.code == 1
+    assert "usage: python -m gemini_embed" in capsys.readouterr().err
