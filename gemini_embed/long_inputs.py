@@ -183,7 +183,8 @@ class LongTexts:
             if place in places:
                 pieces = self._pieces(draft, place)
                 sent = [draft.piece(place, piece) for piece in pieces]
-                weights |= zip(sent, [self._length(piece).likely for piece in pieces], strict=True)
+                tokens = [max(1, self._length(piece).likely) for piece in pieces]
+                weights |= zip(sent, tokens, strict=True)
             else:
                 sent = [content]
             contents += sent

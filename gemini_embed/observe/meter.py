@@ -123,6 +123,12 @@ class TrackedUsage(Usage):
             held(self, name) if name.startswith("_") else getattr(held(self, "_meter").usage, name)
         )
 
+    def __add__(self, other: Usage) -> Usage:
+        return self._meter.usage + other  # all of one moment
+
+    def __radd__(self, other: Usage | int) -> Usage:
+        return other + self._meter.usage
+
     def __repr__(self) -> str:
         return repr(self._meter.usage)
 

@@ -160,7 +160,7 @@ class DailyLimit:
             before = max((day for day in self._known if day < number), default=None)
             known = Entry() if before is None else self._known[before].for_another_day()
             self._known = {day: self._known[day] for day in self._known if day == before}
-            self._known[number] = known
+            self._known[number] = known.with_at_least(self.own[number])
         return self._known[number]
 
     def know(self, number: int, entry: Entry) -> None:

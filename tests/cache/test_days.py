@@ -168,6 +168,24 @@ def test_a_file_that_was_replaced_lets_nobody_send_more(
         embedder(cache=path, requests_per_day=10).embed(["another process"], role="document")
 
 
+@pytest.mark.parametrize("in_file", [False, True])
+def test_a_clock_that_was_far_ahead_lets_nobody_send_more(
+    embedder: Maker, path: Path, in_file: bool
+) -> None:
+    """A day's count is found again, though the file keeps days of the last weeks only."""
+    made = embedder(requests_per_day=10, cache=path if in_file else None)
+    times = [NOON]
+    made._quota.daily.clock = lambda: times[-1]
+    for days, texts in ((0, 6), (40, 1), (41, 1)):
+        times.append(NOON + days * DAY)
+        made.embed([f"{days} {i}" for i in range(texts)], role="document")
+
+    times.append(NOON)
+    with pytest.raises(DailyQuotaError) as caught:
+        made.embed([f"again {i}" for i in range(6)], role="document")
+    assert sorted(caught.value.partial) == [0, 1, 2, 3]
+
+
 def hold(path: Path) -> sqlite3.Connection:
     other = sqlite3.connect(path, check_same_thread=False)
     other.execute("BEGIN IMMEDIATE")

@@ -288,6 +288,18 @@ def test_a_function_makes_a_forecast_exact(embedder: Maker) -> None:
     assert (said.tokens, said.tokens_at_most) == (5, 5)
 
 
+def test_pieces_that_a_function_counts_for_nothing_count_alike(embedder: Maker) -> None:
+    """A mean has weights, whatever the function returns for a part of a text."""
+
+    def count(text: str) -> int:
+        return 10_000 if len(text) > 20_000 else 0
+
+    made = embedder(count_tokens=count, on_long="split", task_prefix=False)
+    vector = made.embed(["word and other " * 3000], role="document").vectors[0]
+
+    assert np.isclose(np.linalg.norm(vector), 1)
+
+
 def test_the_io_thread_does_not_wait_for_a_function(server: Standin, embedder: Maker) -> None:
     """A tokenizer that is slow holds up nobody else's requests."""
     threads: set[str] = set()

@@ -228,10 +228,11 @@ def test_the_usage_of_a_block_is_one(embedder: Maker) -> None:
         assert isinstance(usage, Usage)
         assert usage + usage == first + first
         assert sum([usage, first], Usage()) == first + first
+        alone = sum([usage])
         assert repr(usage) == repr(first)
         made.embed(["b"], role="document")
 
-    assert kept == first != usage
+    assert kept == alone == first != usage
     assert type(kept) is Usage
 
 
