@@ -1,4 +1,4 @@
-"""`python -m gemini_embed estimate|doctor`: what a corpus would take, and whether it all works."""
+"""`python -m gemini_embed`: what a corpus would take, what it needs, and whether it all works."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 import warnings
 from typing import TYPE_CHECKING, NoReturn
 
-from gemini_embed.command import doctor, estimate
+from gemini_embed.command import dimensions, doctor, estimate
 from gemini_embed.version import __version__
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"gemini-embed {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (estimate, doctor):
+    for command in (estimate, dimensions, doctor):
         command.add_to(commands)
     return parser
 

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from gemini_embed.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+    from gemini_embed.errors import InvalidInputError
 
 _TEXT_FILES = frozenset({".txt", ".md", ".rst"})
 """Of a folder, what is read."""
@@ -21,10 +23,17 @@ _LONGEST_FIELD = 2**31 - 1
 
 
 class Passage(NamedTuple):
-    """A text, and where it stands."""
+    """A text, and where it stands.
+
+    Attributes:
+        text: The text.
+        place: The file, and the line in it.
+        name: How labels call it: its `_id` or `id`, else its line; in a folder its path there.
+    """
 
     text: str
     place: str
+    name: str
 
 
 def read(path: Path, field: str) -> list[Passage]:
@@ -52,6 +61,11 @@ def read(path: Path, field: str) -> list[Passage]:
     return list(reader(path, field))
 
 
+def placed(error: InvalidInputError, passages: Sequence[Passage]) -> str:
+    """Return what is wrong with a text, and in which line it stands."""
+    return str(error) if error.index is None else f"{passages[error.index].place}: {error}"
+
+
 def _of_folder(folder: Path) -> Iterator[Passage]:
     files = sorted(
         path for path in folder.rglob("*") if path.suffix.lower() in _TEXT_FILES and path.is_file()
@@ -59,15 +73,16 @@ def _of_folder(folder: Path) -> Iterator[Passage]:
     if not files:
         raise ConfigurationError(f"{folder}: no {', '.join(sorted(_TEXT_FILES))} in this folder")
     for path in files:
-        yield Passage(_content(path), str(path))
+        yield Passage(_content(path), str(path), path.relative_to(folder).as_posix())
 
 
 def _of_lines(path: Path, _: str) -> Iterator[Passage]:
-    return _lines(path)
+    return lines(path)
 
 
 def _of_objects(path: Path, field: str) -> Iterator[Passage]:
-    for line, place in _lines(path):
+    for line, place, number in lines(path):
+        name = number
         try:
             value = json.loads(line)
         except (ValueError, RecursionError) as error:
@@ -75,12 +90,12 @@ def _of_objects(path: Path, field: str) -> Iterator[Passage]:
         if isinstance(value, dict):
             if field not in value:
                 raise ConfigurationError(_lacks(place, field, list(map(str, value))))
-            value = value[field]
+            name, value = str(value.get("_id", value.get("id", number))), value[field]
         if not isinstance(value, str):
             raise ConfigurationError(
                 f"{place}: the text is not a string but {type(value).__name__}"
             )
-        yield Passage(value, place)
+        yield Passage(value, place, name)
 
 
 def _of_table(path: Path, field: str) -> Iterator[Passage]:
@@ -91,11 +106,13 @@ def _of_table(path: Path, field: str) -> Iterator[Passage]:
         if field not in names:
             raise ConfigurationError(_lacks(f"{path}:1", field, names))
         column = names.index(field)
+        named = next((names.index(name) for name in ("_id", "id") if name in names), None)
         for row in filter(None, rows):
             place = f"{path}:{rows.line_num}"
             if column >= len(row):
                 raise ConfigurationError(f"{place}: no column {field!r} in this line")
-            yield Passage(row[column], place)
+            name = str(rows.line_num) if named is None or named >= len(row) else row[named]
+            yield Passage(row[column], place, name)
     except csv.Error as error:
         raise ConfigurationError(f"{path}:{rows.line_num}: {error}") from None
     finally:
@@ -106,11 +123,11 @@ def _lacks(place: str, field: str, names: list[str]) -> str:
     return f"{place}: no field {field!r}; there are: {', '.join(names)}. Name one with --field"
 
 
-def _lines(path: Path) -> Iterator[Passage]:
-    """Yield the lines that are not blank."""
+def lines(path: Path) -> Iterator[Passage]:
+    """Yield the lines of a file that are not blank."""
     for number, line in enumerate(_content(path).split("\n"), 1):
         if line.strip():
-            yield Passage(line.rstrip("\r"), f"{path}:{number}")
+            yield Passage(line.rstrip("\r"), f"{path}:{number}", str(number))
 
 
 def _content(path: Path) -> str:

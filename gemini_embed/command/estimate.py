@@ -5,19 +5,17 @@ from __future__ import annotations
 import sys
 from argparse import RawDescriptionHelpFormatter
 from dataclasses import asdict
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gemini_embed.command.corpus import read
-from gemini_embed.command.table import as_json, duration, table
+from gemini_embed.command.corpus import placed, read
+from gemini_embed.command.table import as_json, dollars, duration, table
 from gemini_embed.embedder import GeminiEmbedder
 from gemini_embed.errors import GeminiEmbedError, InvalidInputError
 from gemini_embed.models import NEWEST
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace, _SubParsersAction
-    from collections.abc import Sequence
 
     from gemini_embed.command.corpus import Passage
     from gemini_embed.results import Estimate
@@ -32,9 +30,6 @@ FILE is one of
   a .csv, with the names of the columns in its first line
   a folder, of which each .txt, .md and .rst file is a text
 """
-
-_LEAST = Decimal("0.0001")
-"""In dollars; of what costs less nobody wants to know how little."""
 
 
 def add_to(commands: _SubParsersAction[ArgumentParser]) -> None:
@@ -67,7 +62,7 @@ def run(given: Namespace) -> int:
         embedder = _embedder(given)
         said = embedder.estimate((passage.text for passage in passages), role="document")
     except InvalidInputError as error:
-        print(_placed(error, passages), file=sys.stderr)
+        print(placed(error, passages), file=sys.stderr)
         return 1
     except (GeminiEmbedError, OSError) as error:
         print(error, file=sys.stderr)
@@ -87,11 +82,6 @@ def _embedder(given: Namespace) -> GeminiEmbedder:
         requests_per_day=given.rpd,
         cache=given.cache if given.cache and given.cache.exists() else None,
     )
-
-
-def _placed(error: InvalidInputError, passages: Sequence[Passage]) -> str:
-    """Return what is wrong with a text, and in which line it stands."""
-    return str(error) if error.index is None else f"{passages[error.index].place}: {error}"
 
 
 def _rows(said: Estimate, embedder: GeminiEmbedder, given: Namespace) -> list[tuple[str, str]]:
@@ -119,14 +109,8 @@ def _cost(said: Estimate, *, on_gemini: bool) -> str:
     free = "$0 with a key of the free tier, else " if on_gemini else ""
     if said.cost is None:
         return f"{free}not known"
-    batch = "" if said.batch_cost is None else f", by the Batch API {_dollars(said.batch_cost)}"
-    return f"{free}{_dollars(said.cost)}{batch}"
-
-
-def _dollars(amount: Decimal) -> str:
-    if 0 < amount < _LEAST:
-        return f"less than ${_LEAST}"
-    return f"${amount:,.2f}" if amount >= 1 or not amount else f"${amount:.4f}"
+    batch = "" if said.batch_cost is None else f", by the Batch API {dollars(said.batch_cost)}"
+    return f"{free}{dollars(said.cost)}{batch}"
 
 
 def _under(given: Namespace) -> str:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+
+_LEAST = Decimal("0.0001")
+"""In dollars; of what costs less nobody wants to know how little."""
 
 
 def table(rows: Sequence[tuple[str, str]]) -> str:
@@ -27,3 +32,10 @@ def duration(seconds: float) -> str:
     if hours:
         return f"{hours:,} h {minutes} min"
     return f"{minutes} min {whole % 60} s" if minutes else f"{seconds:.1f} s"
+
+
+def dollars(amount: Decimal) -> str:
+    """Return an amount of US dollars in the words of a reader."""
+    if 0 < amount < _LEAST:
+        return f"less than ${_LEAST}"
+    return f"${amount:,.2f}" if amount >= 1 or not amount else f"${amount:.4f}"

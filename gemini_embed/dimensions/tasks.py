@@ -27,6 +27,9 @@ QUERY_TASKS = (
 )
 """Those of queries whose documents are embedded for RETRIEVAL_DOCUMENT, all alike."""
 
+_FEWEST = 20
+"""Queries: fewer may all be better by chance, and a bootstrap of them sees no doubt."""
+
 
 @dataclass(frozen=True, slots=True)
 class TaskRow:
@@ -51,8 +54,8 @@ class TaskAdvice:
 
     Attributes:
         rows: Each task, in the order in which they were given.
-        recommended: The task with the highest nDCG, if it is surely above the first task's; else
-            the first.
+        recommended: The task with the highest nDCG, if it is surely above the first task's, by 20
+            queries or more; else the first.
         k: How many documents a query finds.
         queries: How many queries have labels.
     """
@@ -68,6 +71,8 @@ class TaskAdvice:
         first, best = self.rows[0].task, max(self.rows, key=lambda row: row.ndcg)
         if self.recommended != first:
             said = f"Take task_type={best.task!r}: its nDCG is surely higher than that of {first}"
+        elif self.queries < _FEWEST:
+            said = f"Stay with {first}: so few queries tell nothing of others"
         else:
             said = f"Stay with {first}: no other task is surely better"
         few = f" ({self.queries} queries, and {MANY_QUERIES} say more)"
@@ -127,5 +132,6 @@ def compare_tasks(
         for task, places, reached in zip(asked, ranked, ndcg, strict=True)
     )
     best = max(rows, key=lambda row: row.ndcg)
-    recommended = best.task if best.change.low > 0 else rows[0].task
+    is_sure = len(judged) >= _FEWEST and best.change.low > 0
+    recommended = best.task if is_sure else rows[0].task
     return TaskAdvice(rows, recommended, k, len(judged))

@@ -49,7 +49,7 @@ def test_each_file_of_a_folder_is_a_text(tmp_path: Path) -> None:
         (tmp_path / name).write_text(f"text of {name}\n", encoding="utf-8")
 
     assert read(tmp_path, "text") == [
-        Passage(f"text of {name}\n", str(tmp_path / name))
+        Passage(f"text of {name}\n", str(tmp_path / name), name)
         for name in ("b/1.txt", "b/2.md", "c.rst")
     ]
 

@@ -28,8 +28,10 @@ def test_each_command_of_the_page_works(
 ) -> None:
     """A reader with a corpus and a key types it, and it ends well."""
     files = {
-        "corpus.txt": "one\ntwo\n",
-        "corpus.jsonl": '{"body": "one"}\n',
+        "corpus.txt": "".join(f"text {i}\n" for i in range(20)),
+        "corpus.jsonl": "".join(f'{{"id": {i}, "body": "text {i}"}}\n' for i in range(20)),
+        "queries.jsonl": '{"id": "q", "body": "which text?"}\n',
+        "qrels.tsv": "".join(f"q\t{i}\t1\n" for i in range(0, 20, 2)),
         "corpus.csv": "id,text\n1,one\n",
         "folder/one.txt": "one",
     }
@@ -50,7 +52,7 @@ def test_each_command_of_the_page_works(
     run = {"": main, ".cache": cache_main}[module]
 
     assert run(shlex.split(command)) == 0
-    assert server.log == [] or command.startswith("doctor")
+    assert server.log == [] or not command.startswith("estimate")
 
 
 @pytest.mark.parametrize("command", [[], ["doctor", "--modle", "a"], ["estimate"], ["heal"]])

@@ -45,6 +45,15 @@ def test_a_difference_by_chance_changes_nothing() -> None:
     assert "Stay with RETRIEVAL_QUERY" in advice.line
 
 
+def test_a_few_queries_decide_nothing() -> None:
+    """Two that are both better with another task may be so by chance."""
+    queries = {"RETRIEVAL_QUERY": near(9)[:2], "FACT_VERIFICATION": near(0)[:2]}
+    advice = compare_tasks(DOCUMENTS, queries, LABELS[:2])
+
+    assert advice.recommended == "RETRIEVAL_QUERY"
+    assert "so few queries tell nothing of others (2 queries, and 200 say more)" in advice.line
+
+
 def test_the_queries_must_be_the_same_ones() -> None:
     """Else their means could not be compared."""
     queries = {"RETRIEVAL_QUERY": near(2), "CODE_RETRIEVAL_QUERY": near(2)[:50]}
