@@ -4,14 +4,18 @@ import os
 import re
 import subprocess
 import sys
+from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from examples import demo, service
+from examples import demo, official, service
 from examples.corpus import MOST_WORDS, passages
 from examples.questions import QUESTIONS, Question
 from gemini_embed.standin import Standin
+from langchain_gemini_embed import GeminiEmbeddings
 
 REPOSITORY = Path(__file__).parents[2]
 KEYS = ("GOOGLE_API_KEY", "GEMINI_API_KEY")
@@ -138,19 +142,24 @@ def test_demo_uses_a_key_that_is_set(
     """A key in either variable sends the texts to Google, and the demo says so, without the key."""
     used: list[str | None] = []
 
-    def note_key(framework: str, _index: object, _corpus: object, key: str | None) -> demo.Result:
+    def note_key(framework: str, _corpus: object, key: str | None) -> demo.Result:
         used.append(key)
-        return demo.Result(framework, 1, None, 1.0, 10, 10)
+        return demo.Result(framework, None, 1.0, 10, 10, Decimal("0.01"))
+
+    def not_with_a_key(name: str, *_: object) -> list[demo.Result]:
+        raise AssertionError(name)
 
     for name in KEYS:
         monkeypatch.setenv(name, "")
     monkeypatch.setenv(variable, "a-key")
     monkeypatch.setattr(demo, "run", note_key)
+    monkeypatch.setattr(demo, "run_official", not_with_a_key)
     assert demo.main() == 0
     assert used == ["a-key", "a-key"]
     printed = capsys.readouterr().out
     assert f"{2 * (len(passages()) + 10)} texts go to Google" in printed
     assert "stand-in" not in printed
+    assert "left out" in printed
     assert "a-key" not in printed
 
 
@@ -179,3 +188,84 @@ def test_demo_says_where_the_right_passage_is(
     line = demo.describe(found, rank)
     assert line.startswith(names[0])
     assert line.endswith(f" 0.500  {verdict}")
+
+
+def test_last_screen_shows_each_class_below_its_framework() -> None:
+    """Hits, requests, seconds and dollars of ours, and below them those of the official class."""
+    ours = demo.Result("LangChain", 15, 2.0, 9, 6, Decimal("0.0057"))
+    theirs = demo.Result(demo.OFFICIAL, 52, 3.25, 8, 7, None)
+    alone = demo.Result("LlamaIndex", None, 1.0, 10, 10, Decimal("0.0057"))
+
+    shown = demo.screen({"LangChain": [ours, theirs], "LlamaIndex": [alone]}, None).splitlines()
+
+    lines = [" ".join(line.split()) for line in shown[1:4]]
+    assert lines == [
+        "LangChain 9 of 10 6 of 10 15 2.0 $0.0057",
+        f"{demo.OFFICIAL} 8 of 10 7 of 10 52 3.2 unknown",
+        "LlamaIndex 10 of 10 10 of 10 ? 1.0 $0.0057",
+    ]
+    assert len(shown) < 15
+    assert max(map(len, shown)) <= 80
+
+
+class Official:
+    """Stands for an official class: takes what it takes, and embeds without a task."""
+
+    def __new__(cls, **options: Any) -> Any:
+        known = {"model", "model_name", "output_dimensionality", "api_key", "base_url"}
+        known |= {"http_options", "embedding_config"}
+        assert options.keys() <= known
+        url = options.get("base_url") or options["http_options"]["base_url"]
+        return GeminiEmbeddings(api_key="any", base_url=url, task_prefix=False)
+
+
+def test_official_classes_are_found_where_they_are_installed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each framework's is made with the model and the address of ours, if it is there."""
+    monkeypatch.setattr(official, "_is_installed", lambda _module: True)
+    classes = {"GoogleGenerativeAIEmbeddings": Official, "GoogleGenAIEmbedding": Official}
+    monkeypatch.setattr(official, "import_module", lambda _: SimpleNamespace(**classes))
+    options = {"api_key": "any", "base_url": "http://127.0.0.1:1"}
+
+    made = {name: make(options) for name, make in official.official().items()}
+
+    assert list(made) == list(demo.FRAMEWORKS)
+    assert all(one.base_url == options["base_url"] for one in made.values())
+
+
+def test_official_classes_that_are_not_installed_are_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Without them the screen says how to see them."""
+    monkeypatch.setattr(official, "find_spec", lambda _module: None)
+    alone = demo.Result("LangChain", 15, 2.0, 9, 6, Decimal("0.0057"))
+
+    assert official.official() == {}
+    assert "make demo VARIANT=peers" in demo.screen({"LangChain": [alone]}, None)
+
+
+def test_an_official_class_that_fails_does_not_end_the_demo(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its error is shown in its place."""
+
+    def fail(_options: object) -> Any:
+        raise ValueError("of theirs")
+
+    monkeypatch.setattr(service, "Standin", lambda model: Standin(model="hash"))  # noqa: ARG005
+    assert demo.run_official("LangChain", fail, passages()[:3]) == []
+    assert "ValueError: of theirs" in capsys.readouterr().out
+
+
+def test_cost_of_a_class_that_does_not_tell_is_that_of_what_it_sent() -> None:
+    """The price is that of the texts that were answered, as they were sent."""
+    with Standin(model="hash") as standin:
+        embeddings = GeminiEmbeddings(
+            model=service.MODEL, api_key="any", base_url=standin.url, task_prefix=False
+        )
+        embeddings.embed_documents(["a text", "another text"])
+        embeddings.embed_query("a question")
+
+        assert demo.price(standin.log) == embeddings.usage.cost()
+        assert embeddings.usage.cost()
