@@ -170,10 +170,10 @@ def _text(said: _Said) -> str:
     if said.tasks is not None:
         parts.append(str(said.tasks))
     cost = said.cost_per_million
-    million = "is not known" if cost is None else f"is about {dollars(cost)}"
+    million = "not known" if cost is None else f"about {dollars(cost)}"
     paid = "" if said.paid is None else f", which Google's list prices at {dollars(said.paid)}"
     parts.append(
-        f"To embed a million such documents {million}, at every dimension the same. This run sent "
+        f"Cost of a million such documents, at every dimension the same: {million}. This run sent "
         f"{said.sent:,} texts{paid}."
     )
     return "\n\n".join(parts)

@@ -151,7 +151,7 @@ def labelled() -> tuple[NDArray[np.float32], NDArray[np.float32], list[dict[int,
     """Return documents, queries near some of them, and grades, not all of which are found."""
     random = np.random.default_rng(RANDOM)
     vectors = corpus(400, 256, 512)
-    queries = vectors[:250] + corpus(650, 256, 512)[400:] * np.float32(2.5)
+    queries = (vectors[:250] + corpus(650, 256, 512)[400:] * 2.5).astype(np.float32)
     grades = [{i: 3, **{int(j): int(j) % 3 for j in random.choice(400, 5)}} for i in range(250)]
     return vectors, queries, grades
 
