@@ -28,6 +28,9 @@ WHERE account = ? AND day <= ? ORDER BY day DESC LIMIT 1
 """
 _WRITE = "INSERT OR REPLACE INTO days VALUES (?, ?, ?, ?, ?, ?, ?)"
 _TIDY = "DELETE FROM days WHERE day < ?"
+_MOST = 2**53
+"""Texts that nobody sends in a day. To the largest number of SQLite nothing could be added."""
+
 _KEPT = 30
 """Days, which is more than anybody asks for."""
 
@@ -74,7 +77,9 @@ class DayBook:
 def _entry(row: tuple[object, ...] | None, day: int) -> Entry:
     """Return what a row says; nothing, where there is none or a damaged file holds anything."""
     match row:
-        case (int(at), int(sent), float(until), int(named), int(named_on), int(told)):
+        case (int(at), int(sent), float(until), int(named), int(named_on), int(told)) if (
+            0 <= sent < _MOST and named >= 0
+        ):
             entry = Entry(sent, until, named, named_on, told)
             return entry if at == day else entry.for_another_day()
         case _:

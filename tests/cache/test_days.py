@@ -130,8 +130,11 @@ def test_the_account_shows_no_key(server: Standin, path: Path, embedder: Maker) 
 
 DAMAGES: list[str] = [
     "UPDATE days SET sent = 'x'",
+    "UPDATE days SET sent = -1000",
+    "UPDATE days SET sent = 9223372036854775807",
     "UPDATE days SET full_until = x'00'",
     "UPDATE days SET named = NULL",
+    "UPDATE days SET named = -1",
 ]
 
 
