@@ -39,7 +39,9 @@ _TOKENS_BESIDE = 8
 
 
 _SAMPLED = 2**13
-"""Letters that are enough to tell about how many tokens a batch has."""
+_SAMPLED_SHARE = 1 / 16
+"""Letters that are enough to tell about how many tokens a batch has; and, of a long call, the share
+of all its letters."""
 
 
 class Content(NamedTuple):
@@ -107,6 +109,8 @@ class Tally:
 
     def __init__(self) -> None:
         self._known: dict[Content, int] = {}
+        self._letters = 0  # of all that was asked for roughly
+        self._read_letters = self._read_tokens = 0  # of what was read of it
 
     def __call__(self, content: Content) -> int:
         """Return how many tokens a content has."""
@@ -132,9 +136,17 @@ class Tally:
         if self._known and all(content in self._known for content in contents):
             return self.sum(contents)
         letters = sum(content.letters for content in contents)
+        self._letters += letters
+        if self._read_letters >= max(_SAMPLED, self._letters * _SAMPLED_SHARE):
+            return round(letters * self._read_tokens / self._read_letters)
         sample = contents[:: 1 + letters // _SAMPLED]
         tokens = count_joined([content.read for content in sample])
-        return round(tokens * letters / sum(content.letters for content in sample))
+        read = sum(content.letters for content in sample)
+        self._read_tokens, self._read_letters = (
+            self._read_tokens + tokens,
+            self._read_letters + read,
+        )
+        return round(tokens * letters / read)
 
     def sum(self, contents: Sequence[Content]) -> int:
         """Return how many tokens some contents have together."""
