@@ -9,19 +9,19 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
-import struct
 import threading
 import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
 from gemini_embed.pacing.day import day_at
 from gemini_embed.standin import (
+    answers,
     gemini,
     gemini_errors,
     google_errors,
@@ -29,7 +29,10 @@ from gemini_embed.standin import (
     vertex,
     vertex_errors,
 )
-from gemini_embed.standin.faults import FaultKind, Faults, Scripted, check_kind, spoil
+from gemini_embed.standin.answers import Answer
+from gemini_embed.standin.faults import Faults, Scripted, spoil
+from gemini_embed.standin.file_requests import FileRequests, continues_upload
+from gemini_embed.standin.files import FileStore
 from gemini_embed.standin.model_quota import ModelQuota, QuotaLimits
 from gemini_embed.standin.request_log import Exchange, RequestLog
 from gemini_embed.standin.url import Target
@@ -38,6 +41,7 @@ from gemini_embed.standin.vector_sources import tokens_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from gemini_embed.standin.answers import AioHandler, Handler
     from gemini_embed.standin.vector_sources import VectorSource, WantedVector
 
 INVALID_KEY = "invalid-key"
@@ -46,25 +50,11 @@ INVALID_KEY = "invalid-key"
 INVALID_TOKEN = "invalid-token"  # noqa: S105  # opens nothing, on purpose
 """Never accepted by Vertex AI, so that a wrong access token can be shown."""
 
-_JSON = "application/json; charset=UTF-8"
 _MAX_BODY = 32 * 2**20
 _VERTEX_PATH = (
     "/{version:v1|v1beta1}/{parent:(?:projects/[^/]+/locations/[^/]+/)?}"
     "publishers/google/models/{model:[^/:]+}:{method}"
 )
-
-_HTML = (
-    "<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head>"
-    "<body><h1>502 Bad Gateway</h1></body></html>"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    status: int
-    body: bytes = b""
-    headers: dict[str, str] = field(default_factory=lambda: {"Content-Type": _JSON})
-    sent: Literal["whole", "half", "reset"] = "whole"
 
 
 class App:
@@ -86,6 +76,8 @@ class App:
         self.latency = latency
         self.log = RequestLog(kept=keep_log)
         self.script: deque[Scripted] = deque()
+        self.other_script: deque[Scripted] = deque()
+        self.files = FileStore(clock)
         self._source = source
         self._faults = faults
         self._limits = limits
@@ -101,11 +93,13 @@ class App:
     def routes(self) -> list[web.RouteDef]:
         """Return every address that is served."""
         root = "/{version:v1|v1beta}/models"
+        embed = self._served(self._embed)
         return [
-            web.post(root + "/{model:[^/:]+}:{method}", self._handle),
-            web.get(root + "/{model:[^/:]+}", self._handle),
-            web.get(root, self._handle),
-            web.post(_VERTEX_PATH, self._handle),
+            *FileRequests(self.files, self._workers).routes(self._served_beside),
+            web.post(root + "/{model:[^/:]+}:{method}", embed),
+            web.get(root + "/{model:[^/:]+}", embed),
+            web.get(root, embed),
+            web.post(_VERTEX_PATH, embed),
         ]
 
     def application(self) -> web.Application:
@@ -123,47 +117,64 @@ class App:
         """End the workers; no request may be under way."""
         self._closed.set()
         self._workers.shutdown(cancel_futures=True)
+        self.files.close()
 
-    async def _handle(self, request: web.Request) -> web.StreamResponse:
+    def _served(self, handler: Handler) -> AioHandler:
+        """Return a handler that sends what `handler` answers, and logs it."""
+        return partial(self._handle, handler)
+
+    def _served_beside(self, handler: Handler) -> AioHandler:
+        """Return the same for what is not about embedding now: files, and jobs."""
+        return self._served(partial(self._beside, handler))
+
+    async def _handle(self, handler: Handler, request: web.Request) -> web.StreamResponse:
         arrived = time.monotonic()
-        raw = await request.read()
+        raw = b"" if continues_upload(request) else await request.read()
         exchange = _exchange(request, raw, arrived)
         self.log.add(exchange)
         try:
-            answer = await self._answer(request, raw, arrived)
+            answer = await handler(request)
         except google_errors.GoogleError as error:
-            answer = _json_answer(error.status, error.body)
+            answer = answers.refused(error)
         if self.latency:
             await asyncio.sleep(arrived + self.latency - time.monotonic())
         self.log.set_status(exchange, answer.status)
-        return await _send(request, answer)
+        return await answers.send(request, answer)
 
-    async def _answer(self, request: web.Request, raw: bytes, arrived: float) -> _Answer:
+    async def _beside(self, handler: Handler, request: web.Request) -> Answer:
+        fault = self.other_script.popleft() if self.other_script else None
+        if (instead := answers.instead(fault)) is not None:
+            return instead
+        if fault == "hang":
+            await self._released.wait()
+        if not continues_upload(request):
+            self._check_caller(request, Target.of(request.match_info))
+        answer = await handler(request)
+        return replace(answer, sent="half") if fault == "half" else answer
+
+    async def _embed(self, request: web.Request) -> Answer:
+        arrived, raw = time.monotonic(), await request.read()
         target = Target.of(request.match_info)
         reader = (self._vertex if target.vertex else gemini.READERS).get(target.method)
         counts = target.method == "countTokens" and not target.vertex
         if reader is None and not counts:
             self._check_caller(request, target)
-            return _Answer(200, _description_of(target))
+            return Answer(200, _description_of(target))
         fault = self.script.popleft() if self.script else self._faults.draw()
-        if isinstance(fault, tuple):
-            return _verbatim(*fault)
-        if fault is not None:
-            check_kind(fault)
-        if (instead := _instead(fault)) is not None:
+        if (instead := answers.instead(fault)) is not None:
             return instead
         if fault == "hang":
             await self._released.wait()
         self._check_caller(request, target)
         if reader is None:
             counted = gemini.count_tokens(target, protojson.parse(raw))
-            return _Answer(200, counted, sent="half" if fault == "half" else "whole")
+            return Answer(200, counted, sent="half" if fault == "half" else "whole")
         wanted = reader(target, protojson.parse(raw))
         self._charge(target, wanted, arrived)
         loop = asyncio.get_running_loop()
         arrays = spoil(await loop.run_in_executor(self._workers, self._vectors, wanted), fault)
         body = (vertex if target.vertex else gemini).answer(target, wanted, arrays)
-        return _Answer(200, body, sent="half" if fault == "half" else "whole")
+        return Answer(200, body, sent="half" if fault == "half" else "whole")
 
     def _check_caller(self, request: web.Request, target: Target) -> None:
         authorization = request.headers.get("Authorization")
@@ -208,7 +219,7 @@ def _exchange(request: web.Request, raw: bytes, arrived: float) -> Exchange:
     except ValueError:
         body = None
     headers = {name.lower(): value for name, value in request.headers.items()}
-    return Exchange(arrived, request.path, headers, body, 0)
+    return Exchange(arrived, request.path, headers, body, 0, request.method)
 
 
 def _description_of(target: Target) -> bytes:
@@ -222,50 +233,3 @@ def _description_of(target: Target) -> bytes:
     if not target.method:
         return gemini.described(target) if target.model else gemini.model_list()
     raise gemini_errors.not_found(target.model, target.version, target.method)
-
-
-def _json_answer(status: int, body: dict[str, Any]) -> _Answer:
-    return _Answer(status, json.dumps(body).encode())
-
-
-def _verbatim(status: int, body: dict[str, Any] | str | bytes, headers: dict[str, str]) -> _Answer:
-    if isinstance(body, dict):
-        answer = _json_answer(status, body)
-        return replace(answer, headers=answer.headers | headers)
-    return _Answer(status, body.encode() if isinstance(body, str) else body, headers)
-
-
-def _instead(kind: FaultKind | None) -> _Answer | None:
-    """Return what a fault answers without a look at the request, if it is one of these."""
-    match kind:
-        case "503" | "500":
-            error = google_errors.overloaded() if kind == "503" else google_errors.internal()
-            return _json_answer(error.status, error.body)
-        case "html":
-            return _Answer(502, _HTML.encode(), {"Content-Type": "text/html; charset=UTF-8"})
-        case "not-json":
-            return _Answer(200, b"upstream answered", {"Content-Type": "text/plain"})
-        case "reset":
-            return _Answer(0, sent="reset")
-        case _:
-            return None
-
-
-async def _send(request: web.Request, answer: _Answer) -> web.StreamResponse:
-    if answer.sent == "whole":
-        return web.Response(status=answer.status, body=answer.body, headers=answer.headers)
-    response = web.StreamResponse(status=answer.status or 200, headers=answer.headers)
-    if answer.sent == "half":
-        response.content_length = len(answer.body)
-        await response.prepare(request)
-        await response.write(answer.body[: len(answer.body) // 2])
-    if request.transport is None:
-        return response
-    if answer.sent == "half":
-        request.transport.close()
-    else:
-        # Without lingering, closing sends a reset.
-        connection: socket.socket = request.transport.get_extra_info("socket")
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        request.transport.abort()
-    return response

@@ -82,7 +82,7 @@ def check_kind(kind: str) -> None:
         raise ValueError(f"unknown fault {kind!r}; known: {', '.join(KINDS)}")
 
 
-def spoil(vectors: Sequence[bytes], kind: FaultKind | None) -> list[bytes]:
+def spoil(vectors: Sequence[bytes], kind: Scripted) -> list[bytes]:
     """Return the vectors of an answer, each a JSON array, as `kind` leaves them.
 
     Nothing stands for one that the answer holds no values of.

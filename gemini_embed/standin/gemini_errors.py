@@ -52,6 +52,16 @@ def model_not_found(model: str, version: str) -> GoogleError:
     )
 
 
+def no_file(name: str) -> GoogleError:
+    """403, not 404: a file that is not there, or is another project's."""
+    return GoogleError(
+        403,
+        "PERMISSION_DENIED",
+        f"You do not have permission to access the File {name.removeprefix('files/')} "
+        "or it may not exist.",
+    )
+
+
 def quota_exceeded(over: OverQuota, model: str, *, silent: bool) -> GoogleError:
     """429. A `silent` one gives the delay and no more, as Google's sometimes do."""
     # Rounded up: a client that waits as long as the message says must be let in.

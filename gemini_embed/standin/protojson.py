@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from gemini_embed.standin import google_errors
@@ -113,6 +114,11 @@ def flag(value: Any, where: str) -> bool:
     raise google_errors.invalid_payload(
         f"Invalid value at '{where}' (TYPE_BOOL), {json.dumps(value)}", where
     )
+
+
+def timestamp(seconds: float) -> str:
+    """Return a time as Google writes it, for seconds since the epoch."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S.%f}Z"
 
 
 def printed(value: Any) -> bytes:

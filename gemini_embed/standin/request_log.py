@@ -14,8 +14,9 @@ class Exchange:
         at: When it arrived, in seconds of `time.monotonic`.
         path: Of the URL, without the query (a key may be in that).
         headers: The request's, names in lower case.
-        body: The parsed JSON, or None.
+        body: The parsed JSON, or None; always None for a piece of a file.
         status: Of the answer; 0 as long as there is none, and for ever after a reset.
+        method: Of HTTP.
     """
 
     at: float
@@ -23,6 +24,7 @@ class Exchange:
     headers: dict[str, str]
     body: Any
     status: int
+    method: str = "POST"
 
 
 class RequestLog:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from gemini_embed.contents import TaskType
+    from gemini_embed.standin.files import StoredFile
     from gemini_embed.standin.request_log import Exchange
     from gemini_embed.standin.vector_sources import VectorSource
 
@@ -61,7 +62,7 @@ class Standin:
             AI: Google took one in 2025, and 250 a year later.
         port: To listen on; 0 for any free one.
         keep_log: Whether `log` is kept; a service that runs for days should not.
-        clock: Seconds since the epoch, which say what day it is.
+        clock: Seconds since the epoch, which say what day it is, and how old files are.
 
     Raises:
         ImportError: A package is missing; the text says what to install.
@@ -126,6 +127,16 @@ class Standin:
     def script(self) -> deque[Scripted]:
         """What the next embedding requests meet, one entry each, before faults are drawn."""
         return self._app.script
+
+    @property
+    def other_script(self) -> deque[Scripted]:
+        """What the next requests about files and jobs meet, one entry each."""
+        return self._app.other_script
+
+    @property
+    def files(self) -> list[StoredFile]:
+        """The uploaded files, and files of results, that are kept now; oldest first."""
+        return self._app.files.kept()
 
     @property
     def latency(self) -> float:
