@@ -16,9 +16,21 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
+_BLOCK = re.compile(r"(?:<!-- ([^\n]*) -->\n)?```python\n(.*?)```", re.DOTALL)
+
+
 def blocks(page: str) -> list[str]:
-    """Return the programs in a page, as they are pasted."""
-    return re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    """Return the programs in a page, as they are pasted; without those that have a mark."""
+    return [code for mark, code in _BLOCK.findall(page) if not mark]
+
+
+def marked(page: str) -> dict[str, str]:
+    """Return the programs that have a mark, a comment in the line before, which readers do not see.
+
+    `file: app.py` is a file of that name, and `needs: PACKAGE` a program for an environment that
+    has this package, too.
+    """
+    return {mark: code for mark, code in _BLOCK.findall(page) if mark}
 
 
 def run(
