@@ -4,8 +4,8 @@ PYTHON ?= python3
 SDK ?=
 # Some of the tests, for instance: make test TESTS=tests/core
 TESTS ?=
-# Another environment than the pinned one: lowest, without-aiohttp, peers, peers-3, stores. Targets
-# below set it.
+# Another environment than the pinned one: lowest, without-aiohttp, peers, peers-3, stores, docs.
+# Targets below set it.
 VARIANT ?=
 # What `make bench-pair` compares with.
 BASE ?= HEAD
@@ -46,6 +46,8 @@ else ifeq ($(VARIANT),stores)
 INSTALL += --group stores
 TESTS := tests/stores
 export GEMINI_EMBED_STORES := 1
+else ifeq ($(VARIANT),docs)
+INSTALL := --group docs
 else ifeq ($(VARIANT),without-aiohttp)
 INSTALL := --editable '.[langchain,fast]' --group pytest
 TESTS := tests/without_aiohttp
@@ -66,7 +68,7 @@ SHOWN := ^(google-genai|langchain-core|llama-index-core)==
 .DEFAULT_GOAL := help
 .PHONY: help setup demo examples test test-matrix test-sdk-3-first test-peers test-lowest \
 	test-lowest-frameworks test-without-aiohttp test-python3.12 test-python3.13 test-python3.14 \
-	test-stores dist lint typecheck format bench bench-pair soak fuzz record clean
+	test-stores docs site dist lint typecheck format bench bench-pair soak fuzz record clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -135,6 +137,12 @@ endef
 test-stores: ## run the tests with real vector stores, and the notebook (1.5 GB of packages)
 	@$(MAKE) test VARIANT=stores
 
+docs: ## build the documentation's site, in site/, and fail for a warning or a dead link
+	@$(MAKE) site VARIANT=docs
+
+site: $(READY)
+	@$(RUN)/python tools/build_docs.py
+
 dist: $(READY) ## build what is released, and run the README's first block with nothing but the wheel
 	@rm -rf dist
 	@$(UV) build --quiet --python $(RUN)/python
@@ -178,4 +186,4 @@ record: $(READY) ## record the cassettes again: from Google with a key set, else
 	@$(RUN)/python -m pytest tests/recorded --record-mode=rewrite
 
 clean: ## remove what the other targets made
-	@rm -rf dist .coverage .venv .venv-* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf dist site .coverage .venv .venv-* .hypothesis .mypy_cache .pytest_cache .ruff_cache

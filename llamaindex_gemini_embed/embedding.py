@@ -47,6 +47,10 @@ class GeminiEmbedding(Adapted, BaseEmbedding, OptionFields):
     The whole list of texts goes to the core in one call, which keeps up to `max_concurrency`
     requests of up to `embed_batch_size` texts under way, sync or async.
 
+    It also takes all other options of `gemini_embed.GeminiEmbedder`, by its names.
+    `embeddings_cache`, a LlamaIndex key-value store, becomes the core's `cache`, whose keys tell
+    queries from documents, models and dimensions apart.
+
     Example:
         ```python
         from llamaindex_gemini_embed import GeminiEmbedding
@@ -78,9 +82,6 @@ class GeminiEmbedding(Adapted, BaseEmbedding, OptionFields):
             `IngestionPipeline`, or `embed_model(nodes)` before an index is built of them.
         rate_limiter: LlamaIndex's; asked before each request, repeated ones too, for batches on
             the I/O thread's loop. It does not survive pickling.
-        **options: All other options of `gemini_embed.GeminiEmbedder`, by its names.
-            `embeddings_cache`, a LlamaIndex key-value store, becomes the core's `cache`, whose
-            keys tell queries from documents, models and dimensions apart.
 
     Raises:
         ConfigurationError: An option that is unknown, given twice with different values, or

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from dataclasses import fields
 from inspect import signature
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from langchain_core.load import loads
@@ -15,28 +16,30 @@ from gemini_embed import Usage
 from langchain_gemini_embed import GeminiEmbeddings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from gemini_embed.standin import Standin
 
 DOCS = ROOT / "docs"
+PAGES = sorted(path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md"))
+
+
+def named_in(navigation: list[dict[str, Any]]) -> Iterator[str]:
+    for entry in navigation:
+        for below in entry.values():
+            yield from [below] if isinstance(below, str) else named_in(below)
+
+
+def test_every_page_stands_once_in_the_navigation() -> None:
+    """A reader of the site finds each page, and no entry leads nowhere."""
+    site = tomllib.loads((ROOT / "zensical.toml").read_text(encoding="utf-8"))
+
+    assert sorted(named_in(site["project"]["nav"])) == PAGES
 
 
 @pytest.mark.parametrize(
-    "page",
-    [
-        "cache.md",
-        "cost.md",
-        "dimensions.md",
-        "free-tier.md",
-        "langchain.md",
-        "llamaindex.md",
-        "quota.md",
-        "start.md",
-        "tokens.md",
-        "traces.md",
-        "usage.md",
-    ],
+    "page", [page for page in PAGES if blocks((DOCS / page).read_text(encoding="utf-8"))]
 )
 def test_every_block_of_a_page_runs(page: str, server: Standin, tmp_path: Path) -> None:
     """A reader who pastes one block after the other gets to the end, without a warning."""
