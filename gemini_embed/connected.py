@@ -48,32 +48,37 @@ class Connected(Configured, Closing):
         return self._shared[1]
 
     async def _ready_engine(self) -> Engine:
+        """Return the engine, once there are credentials."""
+        return self._made_engine() or await self._make_engine()
+
+    async def _make_engine(self) -> Engine:
         from gemini_embed.calls.engine import Engine  # noqa: PLC0415 - loads numpy
         from gemini_embed.service.identity import identify  # noqa: PLC0415 - loads google-auth
         from gemini_embed.service.transport import Transport  # noqa: PLC0415 - loads the SDK
 
-        if not self._has_engine():
-            access = access_of(self, self._backend, self._elsewhere)
-            identity = await identify(access)
-        if not self._has_engine():  # others may have come first while credentials were looked for
-            cache, account = self._cache, account_of(access, identity, self._service)
-            self._engine = Engine(
-                Transport(access, identity),
-                quota=self._quota,
-                max_concurrency=self.max_concurrency,
-                backoff=Backoff(
-                    self.retry_min_seconds, self.retry_max_seconds, self.retry_exponential_base
-                ),
-                cache=cache,
-                observers=hooks(self.on_retry, self.on_progress),
-                day_book=None if cache is None else cache.day_book(account),
-                prices=self.prices,
-            )
-        assert self._engine is not None  # noqa: S101 - made above
+        access = access_of(self, self._backend, self._elsewhere)
+        identity = await identify(access)
+        if (made := self._made_engine()) is not None:
+            return made  # others came first while credentials were looked for
+        cache, account = self._cache, account_of(access, identity, self._service)
+        self._engine = Engine(
+            Transport(access, identity),
+            quota=self._quota,
+            max_concurrency=self.max_concurrency,
+            backoff=Backoff(
+                self.retry_min_seconds, self.retry_max_seconds, self.retry_exponential_base
+            ),
+            cache=cache,
+            observers=hooks(self.on_retry, self.on_progress),
+            day_book=None if cache is None else cache.day_book(account),
+            prices=self.prices,
+        )
         return self._engine
 
-    def _has_engine(self) -> bool:
-        return self._engine is not None and self._engine.loop is asyncio.get_running_loop()
+    def _made_engine(self) -> Engine | None:
+        """Return the engine, if it was made on this loop."""
+        is_here = self._engine is not None and self._engine.loop is asyncio.get_running_loop()
+        return self._engine if is_here else None
 
     def close(self) -> None:
         """Close the connections; a later call opens new ones.

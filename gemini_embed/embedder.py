@@ -149,16 +149,16 @@ class GeminiEmbedder(Connected, Metered):
             load()  # what is imported may start processes, which gevent lets this thread only
         with traced(lambda: self._operation(call)) as traces:
             if doubts := call[0].doubts:
-                call = doubts.decide(loop.run(self._count, *call)), *call[1:]
-            result = loop.run(self._embed, *call, traces)
+                call = doubts.decide(loop.run(self._count, call)), *call[1:]
+            result = loop.run(self._embed, call, traces)
         warn_of_truncated(result.usage, known=call[0].told_long)
         return result
 
     async def _arun(self, call: _Call) -> Any:
         with traced(lambda: self._operation(call)) as traces:
             if doubts := call[0].doubts:
-                call = doubts.decide(await loop.arun(self._count, *call)), *call[1:]
-            result = await loop.arun(self._embed, *call, traces)
+                call = doubts.decide(await loop.arun(self._count, call)), *call[1:]
+            result = await loop.arun(self._embed, call, traces)
         warn_of_truncated(result.usage, known=call[0].told_long)
         return result
 
@@ -229,47 +229,34 @@ class GeminiEmbedder(Connected, Metered):
             port=where.port or {"http": 80, "https": 443}.get(where.scheme),
         )
 
-    async def _embed(
-        self,
-        inputs: Inputs,
-        ask: Ask,
-        wanted: Wanted,
-        policy: CallPolicy,
-        traces: Traces,
-    ) -> EmbeddingResult | ListedResult:
+    async def _embed(self, call: _Call, traces: Traces) -> EmbeddingResult | ListedResult:
         """Runs on the I/O thread, where numpy and the SDK load at the first call."""
+        inputs, ask, wanted, policy = call
         with traces.within():
-            return await self._embed_within(inputs, ask, wanted, policy, traces)
+            load()
+            from gemini_embed.calls.sink import sink_for  # noqa: PLC0415 - loads numpy
 
-    async def _embed_within(
-        self,
-        inputs: Inputs,
-        ask: Ask,
-        wanted: Wanted,
-        policy: CallPolicy,
-        traces: Traces,
-    ) -> EmbeddingResult | ListedResult:
-        load()
-        from gemini_embed.calls.sink import sink_for  # noqa: PLC0415 - loads numpy
+            sink = sink_for(inputs.texts, wanted, ask.model, inputs.pieces)
+            if not inputs.texts:
+                return sink.result(Usage())
+            engine = await self._engine_in_time(inputs, policy)
+            return await engine.embed(
+                inputs,
+                ask,
+                sink,
+                policy.begun(loop.now()),
+                meters=[*meters_of(self._meter), *traces.meters],
+                observers=traces.observers,
+            )
 
-        sink = sink_for(inputs.texts, wanted, ask.model, inputs.pieces)
-        if not inputs.texts:
-            return sink.result(Usage())
-        engine = await self._engine_in_time(inputs, policy)
-        rest = replace(policy, deadline=policy.seconds_left(loop.now()))
-        meters = [*meters_of(self._meter), *traces.meters]
-        return await engine.embed(
-            inputs, ask, sink, rest, meters=meters, observers=traces.observers
-        )
-
-    async def _count(self, inputs: Inputs, ask: Ask, _: Wanted, policy: CallPolicy) -> list[int]:
+    async def _count(self, call: _Call) -> list[int]:
         """Return how many tokens the texts have that may be too long; runs on the I/O thread."""
+        inputs, ask, _, policy = call
         load()
         assert inputs.doubts is not None  # noqa: S101 - what is counted
         engine = await self._engine_in_time(inputs, policy)
-        rest = replace(policy, deadline=policy.seconds_left(loop.now()))
         try:
-            return await engine.count(inputs.doubts.contents, ask, rest)
+            return await engine.count(inputs.doubts.contents, ask, policy.begun(loop.now()))
         except GeminiEmbedError as error:
             places = tuple(inputs.doubts.places[i] for i in error.indexes)
             raise error.with_context(
@@ -278,9 +265,11 @@ class GeminiEmbedder(Connected, Metered):
 
     async def _engine_in_time(self, inputs: Inputs, policy: CallPolicy) -> Engine:
         """Return the engine, once there are credentials."""
+        if (engine := self._made_engine()) is not None:
+            return engine
         try:
             async with asyncio.timeout(policy.seconds_left(loop.now())) as deadline:
-                return await self._ready_engine()
+                return await self._make_engine()
         except TimeoutError:
             if not deadline.expired():
                 raise

@@ -25,6 +25,9 @@ _UNITS = 50
 _AT_ONCE = 2**16
 """Bytes that are looked at in one go."""
 
+_SHORT = 2**8
+"""Bytes of a text up to which numpy takes longer to begin than Python to end."""
+
 
 class _Cost(NamedTuple):
     """In tokens; what is likely is never more than the most."""
@@ -173,7 +176,9 @@ def count_joined(texts: Sequence[str]) -> int:
 
     They are read as lines of one text, where the end of a line is one token.
     """
-    return max(len(texts), count_likely(["\n".join(texts)])[0] - (len(texts) - 1))
+    data = "\n".join(texts).encode()
+    (cost,) = _priced([data], _LIKELY)
+    return max(len(texts), min(round(cost / _UNITS), len(data)) - (len(texts) - 1))
 
 
 def _each(texts: Sequence[str], costs: _Costs) -> Iterator[tuple[int, int]]:
@@ -197,7 +202,23 @@ def _grouped(texts: Sequence[str]) -> Iterator[list[bytes]]:
 
 
 def _priced(group: Sequence[bytes], costs: _Costs) -> list[int]:
-    joined = b"\n".join((b"", *group, b""))  # each begins as a line does
+    """Return what each text costs, in units; each begins as a line does."""
+    if len(group) == 1 and len(group[0]) <= _SHORT:
+        return [_price(group[0], costs)]
+    return _priced_together(group, costs)
+
+
+def _price(data: bytes, costs: _Costs) -> int:
+    kinds = data.translate(_KIND_OF)
+    before = (b"\n" + data[:-1]).translate(_KIND_OF)[: len(data)]
+    borders = (int.from_bytes(before, "big") << 4 | int.from_bytes(kinds, "big")).to_bytes(
+        len(data), "big"
+    )
+    return sum(data.translate(costs.of_bytes)) + sum(borders.translate(costs.of_borders))
+
+
+def _priced_together(group: Sequence[bytes], costs: _Costs) -> list[int]:
+    joined = b"\n".join((b"", *group, b""))
     kinds = np.frombuffer(joined.translate(_KIND_OF), np.uint8)
     borders = (kinds[:-1] << 4 | kinds[1:]).tobytes()
     ends = np.cumsum([len(data) + 1 for data in group])

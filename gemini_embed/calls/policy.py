@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -43,6 +43,10 @@ class CallPolicy:
     rate_limiter: Callable[[], Awaitable[None]] | None = None
     show_progress: bool = False
     count: Count | None = None
+
+    def begun(self, now: float) -> CallPolicy:
+        """Return what is left of it: the deadline counts from when the call was made."""
+        return self if self.deadline is None else replace(self, deadline=self.seconds_left(now))
 
     def seconds_left(self, now: float) -> float | None:
         """Return how many seconds the call may still take; None for no limit."""

@@ -57,7 +57,7 @@ class Uncut:
 
     def __init__(self, ask: Ask, suspects: AbstractSet[Content]) -> None:
         self._ask = ask
-        self._without_wish = replace(ask, may_cut=True)
+        self._without_wish = ask if ask.may_cut else replace(ask, may_cut=True)
         self._suspects = suspects
         self._limits = limits_of(ask)
         self._unsure: set[int] = set()

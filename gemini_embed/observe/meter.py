@@ -5,7 +5,6 @@ The I/O thread counts; any thread may read, and begin again.
 
 from __future__ import annotations
 
-from collections import Counter
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
@@ -29,10 +28,10 @@ class Meter:
         self._clear()
 
     def _clear(self) -> None:
-        self._numbers: Counter[str] = Counter()  # by the fields of `Usage`
+        self._numbers: dict[str, float] = {}  # by the fields of `Usage`
         self._truncated: list[int] = []
-        self._by_modality: Counter[str] = Counter()
-        self._billed: Counter[Rate] = Counter()
+        self._by_modality: dict[str, int] = {}
+        self._billed: dict[Rate, int] = {}
 
     @property
     def usage(self) -> Usage:
@@ -64,12 +63,12 @@ class Meter:
         billed: Mapping[Rate, int],
     ) -> None:
         for name, number in numbers.items():
-            self._numbers[name] += number  # type: ignore[assignment] # seconds are no int
+            self._numbers[name] = self._numbers.get(name, 0) + number
         self._truncated.extend(truncated)
         for modality, tokens in by_modality.items():
-            self._by_modality[modality] += tokens
+            self._by_modality[modality] = self._by_modality.get(modality, 0) + tokens
         for rate, tokens in billed.items():
-            self._billed[rate] += tokens
+            self._billed[rate] = self._billed.get(rate, 0) + tokens
 
 
 def count(

@@ -90,9 +90,12 @@ class Traces:
         """Who takes note of what happens in the call."""
         return [observer for trace in self.each for observer in trace.observers]
 
-    @contextmanager
-    def within(self) -> Generator[None]:
+    def within(self) -> AbstractContextManager[None]:
         """Make them the parents of what a block on the I/O thread traces: a cache, for instance."""
+        return self._within() if self.each else _NOTHING
+
+    @contextmanager
+    def _within(self) -> Generator[None]:
         with ExitStack() as stack:
             for trace in self.each:
                 with harmless:

@@ -147,7 +147,7 @@ class Watch:
         `places` is where these belong: more than there are texts where texts were split.
         """
         numbers = {"texts": texts, "duplicates": places - of, "pieces": places - texts}
-        count(self._meters, {name: number for name, number in numbers.items() if number})
+        count(self._meters, numbers)
         self.tell(Placed, texts)
 
     @contextmanager
@@ -168,6 +168,8 @@ class Watch:
         """Return what is billed: all that nobody says the kind of is text."""
         if self._rate is None:
             return {}
+        if not by_modality:
+            return {self._rate: tokens}
         kinds, rest = dict(by_modality), tokens - sum(by_modality.values())
         kinds["TEXT"] = kinds.get("TEXT", 0) + max(0, rest)
         return {self._rate._replace(modality=kind): number for kind, number in kinds.items()}

@@ -86,9 +86,9 @@ class Entry(NamedTuple):
 
         After a refusal that named a limit, a user who tells a larger one than before knows better.
         """
+        most = math.inf if told is None else told
         is_known = self.named and today - self.named_on < _BELIEVED
-        known = self.named if is_known and self._holds(told) else math.inf
-        return min(known, math.inf if told is None else told)
+        return min(self.named, most) if is_known and self._holds(told) else most
 
     def left(self, told: int | None, today: PacificDay, now: float) -> float:
         """Return how many texts may be sent."""

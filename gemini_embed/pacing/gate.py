@@ -195,7 +195,7 @@ class Gate:
             self._timer.cancel()
             self._timer = None
         self._held, self._held_since = self.held(), None
-        while not self._is_day_spent() and (found := self._next()) is not None:
+        while (found := self._next()) is not None and not self._is_day_spent():
             lane, waiter = found
             if waiter.source.is_empty():
                 self.dismiss(waiter.source)

@@ -77,8 +77,9 @@ def both(
             cache=embedder._cache,
         )
         if before:
-            await embedder._embed(*embedder._checked(before, role="document"), Traces())
-        inputs, ask, wanted, policy = embedder._checked(texts, role="document")
+            await embedder._embed(embedder._checked(before, role="document"), Traces())
+        call = embedder._checked(texts, role="document")
+        inputs, ask, wanted, policy = call
         begin = await beginning(
             inputs,
             ask,
@@ -90,7 +91,7 @@ def both(
         said = forecast(begin, ask, policy, None, texts=inputs.texts, width=8)
         line.requests = line.texts = line.tokens = 0
         began = now()
-        result = await embedder._embed(inputs, ask, wanted, policy, Traces())
+        result = await embedder._embed(call, Traces())
         assert isinstance(result, EmbeddingResult)
         return said, result, now() - began
 
