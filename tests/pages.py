@@ -19,16 +19,16 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 _BLOCK = re.compile(r"(?:<!-- ([^\n]*) -->\n)?```python\n(.*?)```", re.DOTALL)
 
 
-def blocks(page: str) -> list[str]:
-    """Return the programs in a page, as they are pasted; without those that have a mark."""
-    return [code for mark, code in _BLOCK.findall(page) if not mark]
+def blocks(page: str, *marks: str) -> list[str]:
+    """Return the programs in a page, as they are pasted; of those with a mark, only these."""
+    return [code for mark, code in _BLOCK.findall(page) if mark in {"", *marks}]
 
 
 def marked(page: str) -> dict[str, str]:
-    """Return the programs that have a mark, a comment in the line before, which readers do not see.
+    """Return the programs that have a mark: a comment before them, which readers do not see.
 
-    `file: app.py` is a file of that name, and `needs: PACKAGE` a program for an environment that
-    has this package, too.
+    `file: app.py` is a file of that name, `needs: PACKAGE` a program for an environment that has
+    this package, too, and `google` one that asks Google with credentials of its own.
     """
     return {mark: code for mark, code in _BLOCK.findall(page) if mark}
 

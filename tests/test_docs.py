@@ -47,10 +47,11 @@ def test_every_block_of_a_page_runs(page: str, server: Standin, tmp_path: Path) 
     if "allowed_objects" in text and "allowed_objects" not in signature(loads).parameters:
         pytest.skip("the page is written for a langchain-core that is told what to load")
 
-    done = run("\n".join(blocks(text)), tmp_path, url=server.url)
+    program = "\n".join(blocks(text))
+    done = run(program, tmp_path, url=server.url)
 
     assert (done.returncode, done.stderr) == (0, "")
-    assert len(done.stdout.splitlines()) == len(re.findall(r"\bprint\(", text))
+    assert len(done.stdout.splitlines()) == len(re.findall(r"\bprint\(", program))
 
 
 def test_every_number_of_a_usage_is_on_its_page() -> None:

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import pickle
-import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 from google.auth.credentials import AnonymousCredentials
 from google.auth.exceptions import RefreshError
 from google.oauth2.credentials import Credentials
-from service.vertex import TOKEN, credentials
+from service.vertex import TOKEN, account_in, credentials
 
 from gemini_embed import AuthenticationError, ConfigurationError, GeminiEmbedder
 
@@ -48,47 +43,11 @@ def test_a_key_of_the_environment_stays_at_home(
     assert server.log[0].headers["authorization"] == f"Bearer {TOKEN}"
 
 
-class Tokens(BaseHTTPRequestHandler):
-    """Where a service account gets its tokens."""
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
-        body = json.dumps({"access_token": TOKEN, "expires_in": 3600, "token_type": "Bearer"})
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.end_headers()
-        self.wfile.write(body.encode())
-
-    def log_message(self, *_: Any, **__: Any) -> None:
-        """Say nothing."""
-
-
 @pytest.fixture
 def service_account(tmp_path: Path) -> Iterator[Path]:
     """Yield the file of a service account whose tokens come from loopback."""
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    with HTTPServer(("127.0.0.1", 0), Tokens) as tokens:
-        threading.Thread(target=tokens.serve_forever, daemon=True).start()
-        path = tmp_path / "account.json"
-        path.write_text(
-            json.dumps(
-                {
-                    "type": "service_account",
-                    "project_id": "p",
-                    "private_key_id": "1",
-                    "private_key": key.private_bytes(
-                        serialization.Encoding.PEM,
-                        serialization.PrivateFormat.PKCS8,
-                        serialization.NoEncryption(),
-                    ).decode(),
-                    "client_email": "somebody@p.iam.gserviceaccount.com",
-                    "client_id": "1",
-                    "token_uri": f"http://127.0.0.1:{tokens.server_port}/token",
-                }
-            )
-        )
+    with account_in(tmp_path) as path:
         yield path
-        tokens.shutdown()
 
 
 def test_a_service_account_file_is_enough(
