@@ -9,13 +9,20 @@ import threading
 from typing import TYPE_CHECKING
 
 from gemini_embed.standin.faults import KINDS, FaultKind
-from gemini_embed.standin.server import LOCAL_MODELS, Standin
+from gemini_embed.standin.server import LOCAL_MODELS, LocalModel, Standin
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import FrameType
 
 _EPILOG = f"KIND is one of: {', '.join(KINDS)}. SHARE is from 0 to 1."
+
+
+_SEEN: dict[LocalModel, str] = {
+    "hash": "They mean nothing: each comes from a hash.",
+    "minilm": "Nothing here sees or hears: of a PDF its text is read, of a PNG the description in "
+    "the file; other media have meaningless vectors.",
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -49,6 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 "Stand-in for Google's embedding API, the Gemini API's and Vertex AI's "
                 f"({options.model}): {server.url}\n"
                 "These are NOT Google's vectors: do not keep them in an index you mean to use.\n"
+                f"{_SEEN[options.model]}\n"
             )
             sys.stdout.flush()
             threading.Event().wait()

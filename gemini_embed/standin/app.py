@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import threading
 import time
 from collections import deque
@@ -25,6 +26,7 @@ from gemini_embed.standin import (
     gemini,
     gemini_errors,
     google_errors,
+    parts,
     protojson,
     vertex,
     vertex_errors,
@@ -34,13 +36,15 @@ from gemini_embed.standin.faults import Faults, Scripted, spoil
 from gemini_embed.standin.file_requests import FileRequests, continues_upload
 from gemini_embed.standin.files import FileStore
 from gemini_embed.standin.model_quota import ModelQuota, QuotaLimits
+from gemini_embed.standin.parts import Blob
 from gemini_embed.standin.request_log import Exchange, RequestLog
 from gemini_embed.standin.url import Target
-from gemini_embed.standin.vector_sources import tokens_of
+from gemini_embed.standin.vector_sources import counts_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from gemini_embed.models import BackendName
     from gemini_embed.standin.answers import AioHandler, Handler
     from gemini_embed.standin.vector_sources import VectorSource, WantedVector
 
@@ -55,6 +59,9 @@ _VERTEX_PATH = (
     "/{version:v1|v1beta1}/{parent:(?:projects/[^/]+/locations/[^/]+/)?}"
     "publishers/google/models/{model:[^/:]+}:{method}"
 )
+
+
+_UPLOADED = re.compile(r"(^|/)files/[^/]+$")
 
 
 class App:
@@ -78,6 +85,7 @@ class App:
         self.script: deque[Scripted] = deque()
         self.other_script: deque[Scripted] = deque()
         self.files = FileStore(clock)
+        self.placed: dict[str, bytes] = {}
         self._source = source
         self._faults = faults
         self._limits = limits
@@ -85,7 +93,8 @@ class App:
         self._quotas: dict[str, ModelQuota] = {}
         self._silent_quota = silent_quota
         self._api_keys = api_keys
-        self._vertex = vertex.readers(instances_001=vertex_001_instances)
+        self._vertex = vertex.readers(self._fetch, instances_001=vertex_001_instances)
+        self._gemini = gemini.readers(self._fetch)
         self._released = asyncio.Event()
         self._workers = ThreadPoolExecutor(2, thread_name_prefix="gemini-embed-standin")
         self._closed = threading.Event()
@@ -155,7 +164,7 @@ class App:
     async def _embed(self, request: web.Request) -> Answer:
         arrived, raw = time.monotonic(), await request.read()
         target = Target.of(request.match_info)
-        reader = (self._vertex if target.vertex else gemini.READERS).get(target.method)
+        reader = (self._vertex if target.vertex else self._gemini).get(target.method)
         counts = target.method == "countTokens" and not target.vertex
         if reader is None and not counts:
             self._check_caller(request, target)
@@ -167,7 +176,7 @@ class App:
             await self._released.wait()
         self._check_caller(request, target)
         if reader is None:
-            counted = gemini.count_tokens(target, protojson.parse(raw))
+            counted = gemini.count_tokens(target, protojson.parse(raw), self._fetch)
             return Answer(200, counted, sent="half" if fault == "half" else "whole")
         wanted = reader(target, protojson.parse(raw))
         self._charge(target, wanted, arrived)
@@ -196,7 +205,8 @@ class App:
     def _charge(self, target: Target, wanted: Sequence[WantedVector], now: float) -> None:
         quota = self._quotas.setdefault(target.resource, ModelQuota(self._limits))
         today = day_at(self._clock()).number
-        tokens = 0 if self._limits.tokens is None else sum(tokens_of(wanted))
+        counts = [] if self._limits.tokens is None else counts_of(wanted, target.service)
+        tokens = sum(count.tokens for count in counts)
         over = quota.take(len(wanted), tokens, now, today)
         if over is None:
             return
@@ -204,12 +214,26 @@ class App:
             raise vertex_errors.resource_exhausted()
         raise gemini_errors.quota_exceeded(over, target.model, silent=self._silent_quota)
 
+    def _fetch(self, service: BackendName, uri: str) -> Blob:
+        """Return what lies at an address; nothing outside of this process is asked for it.
+
+        Raises:
+            GoogleError: Nothing that the service can read.
+        """
+        if uri in self.placed and (service == "vertex" or not uri.startswith("gs://")):
+            return Blob(self.placed[uri], None)
+        if service == "gemini" and _UPLOADED.search(uri):
+            file = self.files.by_uri(uri)
+            if file.path is not None:
+                return Blob(file.path.read_bytes(), file.mime_type)
+        raise parts.cannot_fetch(service, uri)
+
     def _vectors(self, wanted: Sequence[WantedVector]) -> list[bytes]:
         arrays = []
         for one in wanted:
             if self._closed.is_set():
                 break  # nobody waits for the rest
-            arrays.append(self._source.values(one))
+            arrays.append(self._source.values(one) if one.has_values else b"")
         return arrays
 
 

@@ -11,14 +11,16 @@ import json
 from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 from gemini_embed.contents import TaskType
-from gemini_embed.standin import google_errors, protojson, vertex_errors
-from gemini_embed.standin.vector_sources import WantedVector
+from gemini_embed.standin import google_errors, parts, protojson, vertex_errors
+from gemini_embed.standin.media import NO_OPTIONS, MediaOptions
+from gemini_embed.standin.vector_sources import WantedVector, counts_of
 from gemini_embed.tasks import TITLED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from gemini_embed.models import Model
+    from gemini_embed.standin.parts import Fetch, Part
     from gemini_embed.standin.url import Target
 
     Reader = Callable[[Target, Any], list[WantedVector]]
@@ -35,8 +37,6 @@ _GEMINI = ("model", "content", "embedContentConfig", *_CONFIG[:3])
 _VERTEX = (*_GEMINI, "autoTruncate")
 _BATCH, _SINGLE = "BatchEmbedContentsRequest", "EmbedContentRequest"
 _FORMAT = "unexpected model name format"
-_CONTENT = ("parts", "role")
-_PART = ("text", "inlineData", "fileData")
 _TASKS: dict[str, TaskType] = {
     name: name for name in get_args(TaskType) if name != "TASK_TYPE_UNSPECIFIED"
 }
@@ -45,19 +45,22 @@ _TASKS: dict[str, TaskType] = {
 class EmbedRequest(NamedTuple):
     """One request as it is written, before anybody asks whether it makes sense.
 
-    A part that holds nothing is None. `name` is what refusals call the request.
+    `name` is what refusals call the request.
     """
 
-    parts: list[str | None] | None
+    parts: list[Part] | None
     model: str | None = None
     task_type: TaskType | None = None
     title: str | None = None
     dimension: int | None = None
     auto_truncate: bool = True
+    media_options: MediaOptions = NO_OPTIONS
     name: str = _SINGLE
 
 
-def single(target: Target, body: Any, *, served: Callable[[Target], Model]) -> list[WantedVector]:
+def single(
+    target: Target, body: Any, *, served: Callable[[Target], Model], fetch: Fetch
+) -> list[WantedVector]:
     """Return what an `embedContent` asks for: one vector.
 
     `served` returns the row of the model in the URL, or refuses, in its service's words.
@@ -69,11 +72,11 @@ def single(target: Target, body: Any, *, served: Callable[[Target], Model]) -> l
     model = served(target)
     if request.model not in (None, *target.names):  # presumed wording
         raise google_errors.invalid_fields(f"{request.name}.model: {_FORMAT}")
-    return [vector_of(model, request)]
+    return _together([vector_of(target, model, request, fetch)])
 
 
 def batch(
-    target: Target, body: Any, *, served: Callable[[Target], Model], most: int
+    target: Target, body: Any, *, served: Callable[[Target], Model], most: int, fetch: Fetch
 ) -> list[WantedVector]:
     """Return what a `batchEmbedContents` asks for, which takes `most` requests.
 
@@ -94,7 +97,12 @@ def batch(
         )
     if complaints := [c for one in requests if (c := _complaint_of_model(one, target))]:
         raise google_errors.invalid_fields(*complaints)
-    return [vector_of(model, one) for one in requests]
+    return _together([vector_of(target, model, one, fetch) for one in requests])
+
+
+def _together(wanted: list[WantedVector]) -> list[WantedVector]:
+    parts.check_together(wanted)
+    return wanted
 
 
 def _complaint_of_model(one: EmbedRequest, target: Target) -> str | None:
@@ -123,7 +131,7 @@ def read(target: Target, item: Any, where: str) -> EmbedRequest:
     model, content = fields.get("model"), fields.get("content")
     title, dimension = fields.get("title"), fields.get("outputDimensionality")
     return EmbedRequest(
-        parts=None if content is None else texts(content, f"{inside}content"),
+        parts=None if content is None else parts.read(content, f"{inside}content"),
         model=None if model is None else protojson.text(model, f"{inside}model"),
         task_type=task_type(target, fields.get("taskType"), f"{inside}task_type"),
         title=None if title is None else protojson.text(title, f"{inside}title"),
@@ -132,25 +140,16 @@ def read(target: Target, item: Any, where: str) -> EmbedRequest:
         else protojson.whole(dimension, f"{inside}output_dimensionality"),
         # The Gemini API takes it too; what that does to a text that is too long is not known.
         auto_truncate=truncate or not target.vertex,
+        media_options=MediaOptions(
+            ocr=target.vertex and _flag(fields, "documentOcr", nest),
+            sound=target.vertex and _flag(fields, "audioTrackExtraction", nest),
+        ),
         name=f"{_BATCH}.{where}" if where else _SINGLE,
     )
 
 
-def texts(content: Any, where: str) -> list[str | None]:
-    """Return the text of every part of a `Content`; None of a part that holds nothing.
-
-    Raises:
-        GoogleError: It does not fit the message, or is not text.
-    """
-    fields = protojson.message(content, where, _CONTENT)
-    found = []
-    for item, place in protojson.items(fields.get("parts", []), f"{where}.parts"):
-        part = protojson.message(item, place, _PART)
-        if part.keys() - {"text"}:
-            raise google_errors.invalid("The stand-in embeds text only.")
-        text = part.get("text")
-        found.append(None if text is None else protojson.text(text, f"{place}.text"))
-    return found
+def _flag(fields: Mapping[str, Any], name: str, where: str) -> bool:
+    return protojson.flag(fields.get(name, False), f"{where}.{name}")
 
 
 def task_type(target: Target, value: Any, where: str) -> TaskType | None:
@@ -174,14 +173,21 @@ def task_type(target: Target, value: Any, where: str) -> TaskType | None:
     )
 
 
-def vector_of(model: Model, request: EmbedRequest) -> WantedVector:
+def vector_of(target: Target, model: Model, request: EmbedRequest, fetch: Fetch) -> WantedVector:
     """Return the vector that a request asks for.
 
     Raises:
         GoogleError: It asks for something that there is not.
     """
-    text = joined(request.parts or (), f"{request.name}.content")
-    if not all(request.parts or ()):
+    content = parts.resolved(
+        request.parts or (),
+        f"{request.name}.content",
+        model=model,
+        service=target.service,
+        fetch=fetch,
+        options=request.media_options,
+    )
+    if not all(content):
         raise google_errors.invalid(f"{_SINGLE}.content contains an empty Part.")
     if request.dimension is not None and not 1 <= request.dimension <= model.dimension:
         # Presumed wording, and presumed that zero is refused too.
@@ -193,39 +199,21 @@ def vector_of(model: Model, request: EmbedRequest) -> WantedVector:
         raise google_errors.invalid_fields(  # presumed wording
             f"{request.name}.title: can only be set when the task type is {TITLED}"
         )
-    wanted = WantedVector.of(model, text, request.task_type, request.title, request.dimension)
-    if not request.auto_truncate and wanted.too_long:
-        raise vertex_errors.too_many_tokens(wanted.tokens, model.max_input_tokens)
+    wanted = WantedVector.of(model, content, request.task_type, request.title, request.dimension)
+    if not request.auto_truncate:
+        (count,) = counts_of([wanted], target.service)
+        if count.too_long:
+            raise vertex_errors.too_many_tokens(count.tokens, count.most)
     return wanted
-
-
-def joined(parts: Sequence[str | None], where: str) -> str:
-    """Return the text of a `Content`: all of its parts.
-
-    Raises:
-        GoogleError: There is none, or one that holds nothing.
-    """
-    if not parts:  # presumed wording
-        raise google_errors.invalid_fields(f"{where}: content is not specified")
-    if None in parts:
-        raise google_errors.invalid_fields(
-            f"{where}.parts[{parts.index(None)}].data: required oneof field 'data' must have one "
-            "initialized field"
-        )
-    return " ".join(part for part in parts if part is not None)
 
 
 def embeddings(target: Target, arrays: Sequence[bytes]) -> dict[str, bytes]:
     """Return the member of an answer that holds the vectors, which are JSON arrays already.
 
-    A fault may have emptied or taken the last one.
+    Nothing stands for one that the answer holds no values of. A fault may have emptied or taken
+    the last one.
     """
     listed = [protojson.composed({"values": array}) for array in arrays]
     if target.method == "embedContent":
         return {"embedding": b"".join(listed)}
     return {"embeddings": b"[%b]" % b",".join(listed)}
-
-
-def text_tokens(count: int) -> list[dict[str, Any]]:
-    """Return the token count of an answer by modality: all of it is text here."""
-    return [{"modality": "TEXT", "tokenCount": count}]

@@ -5,17 +5,19 @@ Performs no I/O. The order of the checks is that of `embed_content`.
 
 from __future__ import annotations
 
+import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from gemini_embed.models import MODELS, Model
-from gemini_embed.standin import embed_content, gemini_errors, google_errors, protojson
-from gemini_embed.standin.vector_sources import WantedVector, tokens_of
+from gemini_embed.standin import embed_content, gemini_errors, google_errors, parts, protojson
+from gemini_embed.standin.vector_sources import WantedVector, counts_of, details_of, one_token
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from gemini_embed.standin.embed_content import Reader
+    from gemini_embed.standin.parts import Fetch
     from gemini_embed.standin.url import Target
 
 MAX_BATCH = 100
@@ -33,14 +35,17 @@ def served(target: Target) -> Model:
     return model
 
 
-READERS: Mapping[str, Reader] = {
-    "batchEmbedContents": partial(embed_content.batch, served=served, most=MAX_BATCH),
-    "embedContent": partial(embed_content.single, served=served),
-}
-"""What each method asks for, of those that make vectors."""
+def readers(fetch: Fetch) -> Mapping[str, Reader]:
+    """Return what each method asks for, of those that make vectors."""
+    return {
+        "batchEmbedContents": partial(
+            embed_content.batch, served=served, most=MAX_BATCH, fetch=fetch
+        ),
+        "embedContent": partial(embed_content.single, served=served, fetch=fetch),
+    }
 
 
-def count_tokens(target: Target, body: Any) -> bytes:
+def count_tokens(target: Target, body: Any, fetch: Fetch) -> bytes:
     """Return the answer to `countTokens`: an estimate, one more than an embedding's count.
 
     Raises:
@@ -48,26 +53,29 @@ def count_tokens(target: Target, body: Any) -> bytes:
     """
     fields = protojson.message(body, "", ("contents",))
     contents = [
-        (embed_content.texts(item, where), f"CountTokensRequest.{where}")
+        (parts.read(item, where), f"CountTokensRequest.{where}")
         for item, where in protojson.items(fields.get("contents", []), "contents")
     ]
     model = served(target)
     if not contents:
         raise google_errors.invalid_fields("CountTokensRequest.contents: contents is not specified")
-    texts = [embed_content.joined(*content) for content in contents]
-    count = 1 + sum(WantedVector(model, text, None, None, 1).tokens for text in texts)
-    return protojson.printed(
-        {"totalTokens": count, "promptTokensDetails": embed_content.text_tokens(count)}
-    )
+    resolved = partial(parts.resolved, model=model, service="gemini", fetch=fetch)
+    wanted = [WantedVector.of(model, resolved(*one), None, None, 1) for one in contents]
+    counts = [one._replace(most=sys.maxsize) for one in counts_of(wanted, "gemini")]
+    counts.append(one_token())
+    count = sum(one.read for one in counts)
+    return protojson.printed({"totalTokens": count, "promptTokensDetails": details_of(counts)})
 
 
 def answer(target: Target, wanted: Sequence[WantedVector], arrays: Sequence[bytes]) -> bytes:
     """Return the answer to `batchEmbedContents` or `embedContent`; `arrays` are JSON already."""
     members = embed_content.embeddings(target, arrays)
     if wanted[0].model.task == "prefix":  # the answers of older models have no usage
-        most = wanted[0].model.max_input_tokens
-        count = sum(min(most, tokens) for tokens in tokens_of(wanted))
-        usage = {"promptTokenCount": count, "promptTokenDetails": embed_content.text_tokens(count)}
+        counts = counts_of(wanted, "gemini")
+        usage = {
+            "promptTokenCount": sum(one.read for one in counts),
+            "promptTokenDetails": details_of(counts),
+        }
         members["usageMetadata"] = protojson.printed(usage)
     return protojson.composed(members)
 

@@ -24,13 +24,14 @@ _FIRST = 4 * _BLOCK  # bytes of the hash that the first block is made of
 
 
 class HashedVectors:
-    """Random directions, one per text, task type, title and model."""
+    """Random directions, one per text or medium, task type, title and model."""
 
     def values(self, wanted: WantedVector) -> bytes:
         """Return the vector as a JSON array."""
         model, dimension = wanted.model, wanted.dimension
         blocks = -(-dimension // _BLOCK)
-        key = repr((model.name, wanted.text, wanted.task_type, wanted.title))
+        read = _parts(wanted) if wanted.media else wanted.text
+        key = repr((model.name, read, wanted.task_type, wanted.title))
         digest = hashlib.shake_256(key.encode()).digest(_FIRST + blocks)
         if dimension % _BLOCK == 0:
             return b"[%b]" % _row(digest, blocks, dimension if wanted.unit else model.dimension)
@@ -39,6 +40,10 @@ class HashedVectors:
             return b"[%b]" % b",".join(beginning)
         numbers = np.array(beginning, dtype="S").astype(np.float64)
         return json_array(numbers / np.linalg.norm(numbers))
+
+
+def _parts(wanted: WantedVector) -> tuple[str, ...]:
+    return tuple(part if isinstance(part, str) else part.digest for part in wanted.parts)
 
 
 def _row(digest: bytes, blocks: int, unit_at: int) -> bytes:

@@ -9,6 +9,9 @@ The model knows nothing of tasks. So that mixing them shows, each way of asking 
 little, in a direction of its own: cosines of texts that were asked for alike are the model's own,
 those of queries to documents are near enough to rank by, and one text asked for in two ways has
 two vectors.
+
+It reads, and sees and hears nothing: of a document it reads the text, of a PNG the description that
+the file carries. Any other medium has a direction by a hash of its bytes, which means nothing.
 """
 
 from __future__ import annotations
@@ -29,8 +32,11 @@ from gemini_embed.standin.vector_sources import WantedVector, json_array
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from gemini_embed.standin.media import Medium
+
 _SHA256 = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"
 _TOKENIZER = "embeddings/data/all-MiniLM-L6-v2-onnx-int8/tokenizer.json"
+_NUMBERS = 384
 _MAX_TOKENS = 256
 _REMEMBERED = 4096
 _WAYS = 64
@@ -78,7 +84,9 @@ class MiniLMVectors:
     def values(self, wanted: WantedVector) -> bytes:
         """Return the vector as a JSON array."""
         read, prefix = written(wanted.text, wanted.title)
-        base = turned(self._remembered(read), repr((wanted.model.name, wanted.task_type, prefix)))
+        base = self._remembered(read) if read or not wanted.media else np.zeros(_NUMBERS)
+        base = _unit(base + sum(map(self._seen, wanted.media)))
+        base = turned(base, repr((wanted.model.name, wanted.task_type, prefix)))
         times = -(-wanted.model.dimension // len(base))
         vector = np.tile(base, times)[: wanted.dimension] / np.sqrt(times)
         if wanted.unit:
@@ -97,8 +105,17 @@ class MiniLMVectors:
                 "token_type_ids": np.array([encoded.type_ids]),
             },
         )
-        mean = (mask @ states[0].astype(np.float64))[0] / mask.sum()
-        return np.asarray(mean / np.linalg.norm(mean))
+        return _unit((mask @ states[0].astype(np.float64))[0])
+
+    def _seen(self, medium: Medium) -> NDArray[np.float64]:
+        if words := medium.words.strip():
+            return self._remembered(words)
+        seed = int.from_bytes(bytes.fromhex(medium.digest)[:8])
+        return _unit(np.random.default_rng(seed).standard_normal(_NUMBERS))
+
+
+def _unit(vector: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(vector / np.linalg.norm(vector))
 
 
 def written(text: str, title: str | None) -> Written:

@@ -19,7 +19,7 @@ from gemini_embed.tasks import parse_task_type
 
 if TYPE_CHECKING:
     from collections import deque
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from types import TracebackType
 
     from gemini_embed.contents import TaskType
@@ -39,8 +39,9 @@ class Standin:
 
     It is the Gemini API and Vertex AI at one address: the path says which of them is asked.
     Its vectors are NOT Google's: `minilm` has a small local model's, with meaning; `hash` has
-    meaningless ones, at once. Both are the same in every run. Each text counts as one request
-    of a quota, as Google counts.
+    meaningless ones, at once. Both are the same in every run. Nothing sees or hears: of media
+    `minilm` reads the text of a PDF and the description in a PNG, and takes others by a hash. Each
+    content counts as one request of a quota, as Google counts.
 
     Args:
         model: Where vectors come from.
@@ -149,25 +150,44 @@ class Standin:
 
     def vector(
         self,
-        text: str,
+        content: str | bytes | Sequence[str | bytes],
         task_type: str | None = None,
         model: str = "gemini-embedding-001",
         dimension: int | None = None,
         *,
         title: str | None = None,
     ) -> list[float]:
-        """Return exactly the vector that either service answers for this text as it is sent."""
-        from gemini_embed.standin.vector_sources import (  # noqa: PLC0415  # numpy is slow
-            WantedVector,
-        )
+        """Return exactly the vector that either service answers for a content as it is sent.
+
+        Args:
+            content: A text, a medium's bytes, or the parts that are one content.
+            task_type: As it is sent.
+            model: The model.
+            dimension: As it is sent.
+            title: As it is sent.
+
+        Raises:
+            ConfigurationError: There is no such model.
+            ValueError: Bytes of no kind that the services take.
+        """
+        from gemini_embed.standin.media import Medium  # noqa: PLC0415  # numpy is slow
+        from gemini_embed.standin.vector_sources import WantedVector  # noqa: PLC0415  # likewise
 
         row = MODELS.get(bare_name(model))
         if row is None:
             raise ConfigurationError(f"unknown model {model!r}")
         task: TaskType | None = parse_task_type(task_type)
-        wanted = WantedVector.of(row, text, task, title, dimension)
+        written = (content,) if isinstance(content, (str, bytes)) else content
+        parts = tuple(
+            part if isinstance(part, str) else Medium.sniffed(bytes(part)) for part in written
+        )
+        wanted = WantedVector.of(row, parts, task, title, dimension)
         numbers: list[float] = json.loads(self._source.values(wanted))
         return numbers
+
+    def place(self, uri: str, data: bytes) -> None:
+        """Let requests find bytes at an address, `gs://` or `https://`: no other one is asked."""
+        self._app.placed[uri] = data
 
     def release(self) -> None:
         """Answer the requests that hang now."""

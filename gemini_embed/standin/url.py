@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from gemini_embed.models import BackendName
+
 
 class Target(NamedTuple):
     """Which model is asked, on which of Google's two services, and for what.
@@ -34,6 +36,11 @@ class Target(NamedTuple):
     def vertex(self) -> bool:
         """Whether Vertex AI is asked."""
         return self.parent is not None
+
+    @property
+    def service(self) -> BackendName:
+        """Which of the two services is asked."""
+        return "vertex" if self.vertex else "gemini"
 
     @property
     def resource(self) -> str:

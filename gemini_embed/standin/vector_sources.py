@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
+from collections import Counter
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 
 import numpy as np
 
+from gemini_embed.standin.media import Medium, Modality
 from gemini_embed.token_counts import count_likely
 
 if TYPE_CHECKING:
@@ -14,14 +16,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from gemini_embed.contents import TaskType
-    from gemini_embed.models import Model
+    from gemini_embed.models import BackendName, Model
 
 
 class WantedVector(NamedTuple):
     """Everything a vector depends on. Task and title are None where the model ignores them."""
 
     model: Model
-    text: str
+    parts: tuple[str | Medium, ...]
     task_type: TaskType | None
     title: str | None
     dimension: int
@@ -30,7 +32,7 @@ class WantedVector(NamedTuple):
     def of(
         cls,
         model: Model,
-        text: str,
+        parts: tuple[str | Medium, ...],
         task_type: TaskType | None,
         title: str | None,
         dimension: int | None,
@@ -41,35 +43,90 @@ class WantedVector(NamedTuple):
         elif task_type == "TASK_TYPE_UNSPECIFIED":
             task_type = None
         numbers = model.dimension if dimension is None else dimension
-        return cls(model, text, task_type, title, numbers)
+        return cls(model, parts, task_type, title, numbers)
+
+    @property
+    def text(self) -> str:
+        """All its text."""
+        return " ".join(part for part in self.parts if isinstance(part, str))
+
+    @property
+    def media(self) -> list[Medium]:
+        """All that is no text."""
+        return [part for part in self.parts if isinstance(part, Medium)]
+
+    @property
+    def has_values(self) -> bool:
+        """Whether there is a vector at all."""
+        return all(medium.has_values for medium in self.media)
 
     @property
     def unit(self) -> bool:
         """Whether the vector has length 1, or is the mere beginning of one that has."""
         return self.model.normalized == "always" or self.dimension == self.model.dimension
 
+
+class Count(NamedTuple):
+    """How many tokens a content has, and how many of them the model reads.
+
+    That an answer reports those alone was seen on Vertex AI by one developer; for the Gemini API
+    it is presumed, and so is that text is cut off before media are.
+    """
+
+    text: int
+    media: Counter[Modality]
+    most: int
+
     @property
     def tokens(self) -> int:
-        """An estimate: the service's own tokenizer is not here."""
-        return tokens_of([self])[0]
-
-    @property
-    def counted(self) -> int:
-        """The tokens that an answer reports: those that are left when the text was cut off.
-
-        One developer saw this on Vertex AI; for the Gemini API it is presumed.
-        """
-        return min(self.tokens, self.model.max_input_tokens)
+        """All of them."""
+        return self.text + self.media.total()
 
     @property
     def too_long(self) -> bool:
-        """Whether the service cuts the text off. Here the vector is the whole text's, even so."""
-        return self.tokens > self.model.max_input_tokens
+        """Whether the service cuts something off. Here the vector is the whole's, even so."""
+        return self.tokens > self.most
+
+    @property
+    def read(self) -> int:
+        """Those that the model reads."""
+        return min(self.tokens, self.most)
+
+    @property
+    def by_kind(self) -> Counter[Modality]:
+        """Those that the model reads, by kind."""
+        read, left = Counter[Modality](), self.most
+        for kind, count in [*sorted(self.media.items()), ("TEXT", self.text)]:
+            read[kind] += min(count, left)
+            left -= min(count, left)
+        return read
 
 
-def tokens_of(wanted: Sequence[WantedVector]) -> list[int]:
-    """Return the tokens of each, estimated as the client does; faster than one by one."""
-    return count_likely([one.text for one in wanted])
+_NO_MEDIA: Counter[Modality] = Counter()
+
+
+def counts_of(wanted: Sequence[WantedVector], service: BackendName) -> list[Count]:
+    """Return the tokens of each; those of texts are estimated as the client does, in one go."""
+    texts = count_likely([one.text for one in wanted])
+    media = [sum((medium.tokens(service) for medium in one.media), _NO_MEDIA) for one in wanted]
+    return [
+        Count(text if one.text else 0, others, one.model.max_input_tokens)
+        for one, text, others in zip(wanted, texts, media, strict=True)
+    ]
+
+
+def one_token() -> Count:
+    """Return the token that `countTokens` counts beside those of the texts."""
+    return Count(1, _NO_MEDIA, 1)
+
+
+def details_of(counts: Sequence[Count]) -> list[dict[str, Any]]:
+    """Return the tokens of an answer by kind, as both services print them."""
+    kinds = Counter[Modality]({"TEXT": sum(count.read for count in counts if not count.media)})
+    for count in counts:
+        if count.media:
+            kinds.update(count.by_kind)
+    return [{"modality": kind, "tokenCount": kinds[kind]} for kind in sorted(kinds) if kinds[kind]]
 
 
 class VectorSource(Protocol):

@@ -13,14 +13,16 @@ from typing import TYPE_CHECKING, Any
 from gemini_embed.models import MODELS, Model
 from gemini_embed.standin import embed_content, protojson, vertex_errors
 from gemini_embed.standin.embed_content import EmbedRequest
-from gemini_embed.standin.vector_sources import tokens_of
+from gemini_embed.standin.parts import nothing_there
+from gemini_embed.standin.vector_sources import counts_of, details_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from gemini_embed.standin.embed_content import Reader
+    from gemini_embed.standin.parts import Fetch
     from gemini_embed.standin.url import Target
-    from gemini_embed.standin.vector_sources import WantedVector
+    from gemini_embed.standin.vector_sources import Count, WantedVector
 
 MAX_INSTANCES = 250
 """Texts of one `predict`; `instances_001` may say otherwise of gemini-embedding-001."""
@@ -39,12 +41,14 @@ _INSTANCE = ("content", "taskType", "title", "mimeType")
 _PARAMETERS = ("outputDimensionality", "autoTruncate")
 
 
-def readers(*, instances_001: int) -> Mapping[str, Reader]:
+def readers(fetch: Fetch, *, instances_001: int) -> Mapping[str, Reader]:
     """Return what each method asks for; `instances_001` limits `predict` of that model."""
     return {
         "predict": partial(predict, instances_001=instances_001),
-        "batchEmbedContents": partial(embed_content.batch, served=served, most=MAX_BATCH),
-        "embedContent": partial(embed_content.single, served=served),
+        "batchEmbedContents": partial(
+            embed_content.batch, served=served, most=MAX_BATCH, fetch=fetch
+        ),
+        "embedContent": partial(embed_content.single, served=served, fetch=fetch),
     }
 
 
@@ -73,8 +77,8 @@ def predict(target: Target, body: Any, *, instances_001: int) -> list[WantedVect
         raise vertex_errors.too_many_instances(len(written), most)
     if not all(one.parts and one.parts[0] for one in written):
         raise vertex_errors.empty_text()
-    wanted = [embed_content.vector_of(model, one) for one in written]
-    tokens = sum(tokens_of(wanted))
+    wanted = [embed_content.vector_of(target, model, one, nothing_there) for one in written]
+    tokens = sum(count.tokens for count in counts_of(wanted, "vertex"))
     if model.name != _OLD_AND_NEW and tokens > MAX_PREDICT_TOKENS:
         raise vertex_errors.too_many_tokens(tokens, MAX_PREDICT_TOKENS)
     return wanted
@@ -96,9 +100,10 @@ def served(target: Target) -> Model:
 
 def answer(target: Target, wanted: Sequence[WantedVector], arrays: Sequence[bytes]) -> bytes:
     """Return the answer to any of the methods; `arrays` are JSON already."""
+    counts = counts_of(wanted, "vertex")
     if target.method == "predict":
         # A fault may have taken the last vector.
-        predictions = [_prediction(*pair) for pair in zip(wanted, arrays, strict=False)]
+        predictions = [_prediction(*pair) for pair in zip(counts, arrays, strict=False)]
         characters = sum(len("".join(one.text.split())) for one in wanted)
         return protojson.composed(
             {
@@ -106,15 +111,14 @@ def answer(target: Target, wanted: Sequence[WantedVector], arrays: Sequence[byte
                 "metadata": protojson.printed({"billableCharacterCount": characters}),
             }
         )
-    most, counts = wanted[0].model.max_input_tokens, tokens_of(wanted)
-    count = sum(min(most, tokens) for tokens in counts)
+    count = sum(one.read for one in counts)
     usage = {
         "promptTokenCount": count,
-        "promptTokensDetails": embed_content.text_tokens(count),
+        "promptTokensDetails": details_of(counts),
         "totalTokenCount": count,
     }
     members = embed_content.embeddings(target, arrays) | {"usageMetadata": protojson.printed(usage)}
-    if max(counts) > most:  # one flag for the whole answer, and only where it is true
+    if any(one.too_long for one in counts):  # one flag for all, only where it is true
         members["truncated"] = protojson.printed(value=True)
     return protojson.composed(members)
 
@@ -142,7 +146,7 @@ def _instance(target: Target, item: Any, where: str) -> EmbedRequest:
     )
 
 
-def _prediction(one: WantedVector, array: bytes) -> bytes:
-    statistics = protojson.printed({"token_count": one.counted, "truncated": one.too_long})
+def _prediction(count: Count, array: bytes) -> bytes:
+    statistics = protojson.printed({"token_count": count.read, "truncated": count.too_long})
     embeddings = protojson.composed({"values": array, "statistics": statistics})
     return protojson.composed({"embeddings": embeddings})

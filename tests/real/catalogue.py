@@ -177,7 +177,8 @@ ONE_OF_THREE = f"{MEDIA}#5"
 
 ASKED = [
     *_OF_TEXTS,
+    named("_embeds_an_image_"),
     "TestGoogle.test_count_tokens.yaml",
     "TestGoogle.test_count_tokens_error.yaml",
 ]
-"""Recorded requests that the stand-in must answer as Google did. It embeds text only."""
+"""Recorded requests that the stand-in must answer as Google did."""
