@@ -135,7 +135,7 @@ def test_the_workflow_runs_targets_that_there_are() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
 
     assert asked <= set(re.findall(r"^([\w.-]+):.* ## ", makefile, re.MULTILINE))
-    assert {"lint", "typecheck", "test", "dist"} <= asked
+    assert {"lint", "typecheck", "docs", "test", "dist"} <= asked
     (pythons,) = (matrix["python"] for matrix in matrices if "python" in matrix)
     supported = metadata.metadata("gemini-embed").get_all("Classifier") or []
     assert {line.rpartition(" ")[2] for line in supported if "Python :: 3." in line} <= {*pythons}
