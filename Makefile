@@ -143,13 +143,10 @@ docs: ## build the documentation's site, in site/, and fail for a warning or a d
 site: $(READY)
 	@$(RUN)/python tools/build_docs.py
 
-dist: $(READY) ## build what is released, and run the README's first block with nothing but the wheel
+dist: $(READY) ## build what is released, and run all that the documentation shows with the wheel
 	@rm -rf dist
 	@$(UV) build --quiet --python $(RUN)/python
-	@$(UV) venv --quiet --clear --python $(RUN)/python $(VENV)-wheel
-	@VIRTUAL_ENV=$(VENV)-wheel $(UV) pip install --quiet --constraints $(VENV)/constraints.txt \
-		"$$(echo dist/*.whl)[langchain]"
-	@GEMINI_EMBED_WHEEL_PYTHON=$(CURDIR)/$(VENV)-wheel/bin/python $(RUN)/python -m pytest tests/wheel
+	@GEMINI_EMBED_WHEEL=$$(echo dist/*.whl) GEMINI_EMBED_UV=$(UV) $(RUN)/python -m pytest tests/wheel
 
 lint: $(READY) ## check style, formatting and the direction of imports
 	@$(RUN)/ruff check

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -31,6 +32,22 @@ def marked(page: str) -> dict[str, str]:
     this package, too, and `google` one that asks Google with credentials of its own.
     """
     return {mark: code for mark, code in _BLOCK.findall(page) if mark}
+
+
+def installs(page: str) -> list[str]:
+    """Return what a page tells its readers to install; `.` is a checkout of this project."""
+    shell = "\n".join(re.findall(r"```sh\n(.*?)```", page, re.DOTALL))
+    lines = re.findall(r"^pip install (.*)$", shell, re.MULTILINE)
+    return [one for line in lines for one in shlex.split(line, comments=True)]
+
+
+DOCS = ROOT / "docs"
+PAGES = [
+    path.relative_to(DOCS).as_posix()
+    for path in sorted(DOCS.rglob("*.md"))
+    if blocks(path.read_text(encoding="utf-8"))
+]
+"""Those that show programs."""
 
 
 def run(

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import pages
 import pytest
-from pages import README, ROOT, blocks
+from pages import DOCS, PAGES, README, ROOT, blocks, installs
 
 import gemini_embed
 from gemini_embed.standin import Standin
@@ -16,20 +15,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    Environment = Callable[..., str]
     Run = Callable[..., str]
 
 PACKAGES = ["gemini_embed", "langchain_gemini_embed", "llamaindex_gemini_embed"]
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
-    """Return what runs a program where the wheel is installed, and nothing of the checkout."""
-    python = os.environ.get("GEMINI_EMBED_WHEEL_PYTHON")
-    if not python:
-        pytest.skip("no environment with the wheel; make dist makes it")
+def run(tmp_path: Path, environment: Environment) -> Run:
+    """Return what runs a program where nothing of the checkout is, but what it installs."""
 
-    def output(program: str, url: str | None = None) -> str:
-        done = pages.run(program, tmp_path, url=url, python=[python, "-I", "-W", "error"])
+    def output(program: str, *installs: str, url: str | None = None) -> str:
+        done = pages.run(program, tmp_path, url=url, python=[environment(*installs), "-I"])
         assert (done.returncode, done.stderr) == (0, "")
         return done.stdout
 
@@ -39,7 +36,26 @@ def run(tmp_path: Path) -> Run:
 def test_the_first_block_of_the_readme_runs_with_the_wheel_alone(run: Run) -> None:
     """Who installs it with LangChain's extra and pastes the block gets the right passage."""
     with Standin(model="minilm") as server:
-        assert run(blocks(README)[0], server.url) == "shutil.copy copies a file\n"
+        shown = run(blocks(README)[0], ".[langchain]", url=server.url)
+
+    assert shown == "shutil.copy copies a file\n"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_blocks_of_a_page_run_with_what_it_says_to_install(
+    page: str, run: Run, server: Standin
+) -> None:
+    """A reader who follows a page gets to its end with what is released.
+
+    The first block is also run where only that is installed which stands before it, if more is
+    installed later.
+    """
+    text = (DOCS / page).read_text(encoding="utf-8")
+    before, _, _ = text.partition("```python\n")
+
+    if installs(before) != installs(text):
+        run(blocks(text)[0], *installs(before), url=server.url)
+    run("\n".join(blocks(text)), *installs(text), url=server.url)
 
 
 def test_the_wheel_holds_the_three_packages_and_their_types(run: Run) -> None:
