@@ -173,15 +173,23 @@ class Engine:
     async def _embed(self, call: Call) -> None:
         try:
             async with asyncio.timeout(call.policy.deadline):
-                async with asyncio.TaskGroup() as group:
-                    group.create_task(self._guarded(call.look_up(), call))
-                    for _ in range(min(self._lane.width, len(call))):
-                        group.create_task(self._guarded(self._work(call), call))
+                senders = min(self._lane.width, len(call))
+                if call.is_planned and senders == 1:  # most queries: no task of their own
+                    await self._guarded(self._work(call), call)
+                else:
+                    await self._work_together(call, senders)
         except TimeoutError:
             call.stop_late()
         finally:
             call.close()
         call.check()
+
+    async def _work_together(self, call: Call, senders: int) -> None:
+        async with asyncio.TaskGroup() as group:
+            if not call.is_planned:
+                group.create_task(self._guarded(call.look_up(), call))
+            for _ in range(senders):
+                group.create_task(self._guarded(self._work(call), call))
 
     async def aclose(self) -> None:
         """Close the connections, now or when the last call under way has ended."""
