@@ -8,21 +8,23 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 import struct
-import wave
 from collections import Counter
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
+from gemini_embed.media.formats import HEAD, modality_of, seconds_of, sniffed
 from gemini_embed.standin.optional_imports import extra_needed
 from gemini_embed.token_counts import likely_tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
-Kind = Literal["image", "document", "audio", "video"]
-Modality = Literal["TEXT", "IMAGE", "DOCUMENT", "AUDIO", "VIDEO"]
+    from gemini_embed.media.formats import Modality
+
+Counted = Literal["TEXT", "IMAGE", "DOCUMENT", "AUDIO", "VIDEO"]
 
 IMAGE_TOKENS = PAGE_TOKENS = 258
 FRAME_TOKENS = 66
@@ -32,17 +34,17 @@ TIMESTAMP_TOKENS = 10
 """A second, where the sound of a film is listened to."""
 
 MOST_PAGES = 6
-MOST_SECONDS: Mapping[Kind, float] = {"audio": 180, "video": 120}
+MOST_SECONDS: Mapping[Modality, float] = {"audio": 180, "video": 120}
 MOST_FRAMES = {"gemini": 32, "vertex": 120}
 """Of a film: the Gemini API looks at as many, spread over it; Vertex AI refuses more."""
 
-MOST: Mapping[Kind, int] = {"image": 6, "document": 1, "audio": 1, "video": 1}
+MOST: Mapping[Modality, int] = {"image": 6, "document": 1, "audio": 1, "video": 1}
 """Of a kind in one request; Google does not say whether in a batch or in one of its contents."""
 
 _MP3_BYTES = 16_000
 """A second: an MP3 says nowhere how long it is."""
 
-_BOTH: Mapping[str, Kind] = {
+_BOTH: Mapping[str, Modality] = {
     "image/png": "image",
     "image/jpeg": "image",
     "application/pdf": "document",
@@ -56,26 +58,13 @@ _BOTH: Mapping[str, Kind] = {
 }
 _MORE_IMAGES = ("webp", "bmp", "heic", "heif", "avif")
 
-FORMATS: Mapping[str, Mapping[str, Kind]] = {
+FORMATS: Mapping[str, Mapping[str, Modality]] = {
     "gemini": _BOTH,
     "vertex": {**_BOTH, **{f"image/{name}": "image" for name in _MORE_IMAGES}},
 }
 """What each service takes, and which kind it is."""
 
-_FIRST_BYTES: Mapping[bytes, str] = {
-    b"\x89PNG\r\n\x1a\n": "image/png",
-    b"\xff\xd8\xff": "image/jpeg",
-    b"BM": "image/bmp",
-    b"%PDF-": "application/pdf",
-    b"ID3": "audio/mpeg",
-    b"\xff\xfb": "audio/mpeg",
-    b"\xff\xf3": "audio/mpeg",
-    b"\xff\xf2": "audio/mpeg",
-    b"\x00\x00\x01\xba": "video/mpeg",
-    b"\x00\x00\x01\xb3": "video/mpeg",
-}
-_BRANDS = {b"heic": "image/heic", b"heix": "image/heic", b"mif1": "image/heif"}
-_BRANDS |= {b"avif": "image/avif", b"qt  ": "video/quicktime"}
+_PAGE = re.compile(rb"/Type\s*/Page\b")
 
 
 class Clip(NamedTuple):
@@ -113,7 +102,7 @@ class Medium:
             embedding without values.
     """
 
-    kind: Kind
+    kind: Modality
     data: bytes
     clip: Clip = _WHOLE
     options: MediaOptions = NO_OPTIONS
@@ -153,14 +142,15 @@ class Medium:
     def words(self) -> str:
         """What it says in words: a document its text, a PNG the description in the file."""
         if self.kind == "document":
-            pages = _pypdf().PdfReader(io.BytesIO(self.data)).pages
-            return "\n".join(page.extract_text() for page in pages)
+            return "\n".join(page.extract_text() for page in _pages(self.data))
         return "\n".join(_words_of_png(self.data))
 
     @property
     def seconds(self) -> float:
         """How long it is, or the part of it that is meant."""
-        whole = _seconds_of_mp4(self.data) if self.kind == "video" else _seconds_of(self.data)
+        whole = seconds_of(io.BytesIO(self.data), sniffed(self.data[:HEAD]) or "")
+        if whole is None:
+            whole = 1.0 if self.kind == "video" else len(self.data) / _MP3_BYTES
         return self.clip.seconds(whole)
 
     @property
@@ -168,13 +158,13 @@ class Medium:
         """How many pictures of a film are meant."""
         return max(1, round(self.seconds * (self.clip.fps or 1.0)))
 
-    def tokens(self, service: str) -> Counter[Modality]:
+    def tokens(self, service: str) -> Counter[Counted]:
         """Return how many tokens of each kind a service counts."""
         match self.kind:
             case "image":
                 return Counter({"IMAGE": IMAGE_TOKENS})
             case "document":
-                counts = Counter[Modality]({"DOCUMENT": PAGE_TOKENS * pages_of(self.data)})
+                counts = Counter[Counted]({"DOCUMENT": PAGE_TOKENS * pages_of(self.data)})
                 if self.options.ocr:
                     counts["TEXT"] = likely_tokens(self.words)
                 return counts
@@ -203,56 +193,25 @@ class Medium:
         return None
 
 
-def kind_of(data: bytes) -> Kind | None:
-    """Return which kind the first bytes say that it is; None for one that no service takes."""
-    return FORMATS["vertex"].get(_format_of(data))
+def kind_of(data: bytes) -> Modality | None:
+    """Return which kind the first bytes say that it is."""
+    found = sniffed(data[:HEAD])
+    return None if found is None else modality_of(found)
 
 
 def pages_of(data: bytes) -> int:
-    """Return how many pages a PDF has; 0 if it cannot be read."""
-    pypdf = _pypdf()
-    try:
-        return len(pypdf.PdfReader(io.BytesIO(data)).pages)
-    except pypdf.errors.PyPdfError:
-        return 0
+    """Return how many pages a PDF has: those that can be seen; the library finds hidden ones."""
+    return len(_PAGE.findall(data)) or len(_pages(data))
 
 
-def _format_of(data: bytes) -> str:
-    for first, name in _FIRST_BYTES.items():
-        if data.startswith(first):
-            return name
-    if data[:4] == b"RIFF":
-        return {b"WAVE": "audio/wav", b"WEBP": "image/webp"}.get(data[8:12], "")
-    if data[4:8] in (b"ftyp", b"moov"):
-        return _BRANDS.get(data[8:12], "video/mp4")
-    return ""
-
-
-def _pypdf() -> Any:
-    """Return the library that reads documents, which few send."""
+def _pages(document: bytes) -> Sequence[Any]:
+    """Return the pages of a PDF; none where it cannot be read."""
     with extra_needed():
-        return import_module("pypdf")
-
-
-def _seconds_of(sound: bytes) -> float:
-    if sound[:4] != b"RIFF":
-        return len(sound) / _MP3_BYTES
+        pypdf = import_module("pypdf")  # slow to load, and few send documents
     try:
-        with wave.open(io.BytesIO(sound)) as opened:
-            return float(opened.getnframes() / opened.getframerate())
-    except (wave.Error, EOFError):
-        return 0.0
-
-
-def _seconds_of_mp4(film: bytes) -> float:
-    """Return how long a film is by its header `mvhd`; one second if it has none."""
-    at = film.find(b"mvhd") + 4
-    if at < 4 or len(film) < at + 36:  # noqa: PLR2004 - the bytes that are read below
-        return 1.0
-    # Its version 1 has numbers of eight bytes: when it was made and changed, and its length.
-    place = (">IQ", at + 20) if film[at] else (">II", at + 12)
-    units, count = struct.unpack_from(place[0], film, place[1])
-    return float(count / units) if units else 1.0
+        return list(pypdf.PdfReader(io.BytesIO(document)).pages)
+    except pypdf.errors.PyPdfError:
+        return []
 
 
 def _words_of_png(data: bytes) -> Iterator[str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from drawn import mp4, pdf, png, wav
+from media.samples import document, mp4, pdf, png, wav
 from standin.messages import NEW, OLD, error
 
 from gemini_embed.standin import Standin
@@ -64,7 +64,7 @@ def vertex(
 
 def test_each_content_has_its_vector(server: Standin, gemini: Ask) -> None:
     """A picture alone, a text alone and both in one content: three vectors, each its own."""
-    picture = png("a")
+    picture = png(1)
     _, answer = gemini(
         server,
         [inline(picture, "image/png")],
@@ -109,7 +109,7 @@ def test_a_picture_beside_a_text_counts_as_recorded(server: Standin, gemini: Ask
             {"VIDEO": 198},
         ),
         pytest.param(
-            inline(pdf("one", "two"), "application/pdf"), {"DOCUMENT": 516}, marks=reads_pdf
+            inline(document("one", "two"), "application/pdf"), {"DOCUMENT": 516}, marks=reads_pdf
         ),
     ],
     ids=["sound", "film", "long film", "twice the frames", "part of a film", "pages"],
@@ -135,7 +135,7 @@ def test_vertex_hears_a_film_and_reads_a_page_when_asked(server: Standin, vertex
 @reads_pdf
 def test_vertex_reads_the_text_of_a_page_when_asked(server: Standin, vertex: Ask) -> None:
     """`documentOcr` adds the tokens of the text that stands on the pages."""
-    page = inline(pdf("to copy a file"), "application/pdf")
+    page = inline(document("to copy a file"), "application/pdf")
     _, answer = vertex(server, page, documentOcr=True)
     told = answer["usageMetadata"]["promptTokensDetails"]
     assert _kinds(told) == {"DOCUMENT": 258, "TEXT": 4}
@@ -178,7 +178,7 @@ def test_a_picture_under_the_name_of_another_kind_of_picture(server: Standin, ge
             "Too many image inputs in the request: 7; at most 6 supported.",
         ),
         (
-            [[inline(mp4(1), "video/mp4")], [inline(mp4(1, 1), "video/mp4")]],
+            [[inline(mp4(1), "video/mp4")], [inline(mp4(2), "video/mp4")]],
             "Too many video inputs in the request: 2; at most 1 supported.",
         ),
         ([[lying("gs://bucket/a.png", "image/png")]], "Invalid or unsupported file uri: "),
@@ -197,14 +197,12 @@ def test_the_gemini_api_refuses(
 
 @reads_pdf
 @pytest.mark.parametrize(
-    ("document", "said"),
-    [(pdf(*"1234567"), "7 pages"), (pdf(), "no pages"), (b"%PDF-broken", "no pages")],
+    ("sent", "said"),
+    [(pdf(7), "7 pages"), (document(), "no pages"), (b"%PDF-broken", "no pages")],
 )
-def test_documents_that_are_refused(
-    server: Standin, gemini: Ask, document: bytes, said: str
-) -> None:
+def test_documents_that_are_refused(server: Standin, gemini: Ask, sent: bytes, said: str) -> None:
     """A document of too many pages, or of none that can be read."""
-    status, answer = gemini(server, [inline(document, "application/pdf")])
+    status, answer = gemini(server, [inline(sent, "application/pdf")])
     assert (status, said in answer["error"]["message"]) == (400, True)
 
 
@@ -250,12 +248,12 @@ def test_an_uploaded_file_is_embedded(server: Standin, fetch: Fetch, gemini: Ask
     begin = {"X-Goog-Upload-Command": "start", "X-Goog-Upload-Header-Content-Type": "image/png"}
     _, headers, _ = fetch(f"{server.url}/upload/v1beta/files", {}, headers=begin)
     finish = {"X-Goog-Upload-Command": "upload, finalize", "X-Goog-Upload-Offset": "0"}
-    fetch(headers["X-Goog-Upload-URL"], png("up"), headers=finish)
+    fetch(headers["X-Goog-Upload-URL"], png(5), headers=finish)
     (file,) = server.files
     uri = f"https://generativelanguage.googleapis.com/v1beta/{file.name}"
     for part in (lying(uri), lying(uri, "image/png")):
         _, answer = gemini(server, [part])
-        assert answer["embeddings"][0]["values"] == server.vector(png("up"), model=NEW)
+        assert answer["embeddings"][0]["values"] == server.vector(png(5), model=NEW)
     fetch(f"{server.url}/v1beta/{file.name}", method="DELETE")
     assert gemini(server, [lying(uri)])[0] == 403
 
@@ -284,9 +282,9 @@ def test_the_local_model_reads_the_description_in_a_picture() -> None:
         )
         query = np.array(server.vector("task: search result | query: a sleeping pet", model=NEW))
         assert query @ cat > query @ chart + 0.2
-        caption = np.array(server.vector(["a cat asleep on a sofa", png("x")], model=NEW))
+        caption = np.array(server.vector(["a cat asleep on a sofa", png(7)], model=NEW))
         assert 0.5 < caption @ cat < 0.95
-        unknown = np.array(server.vector(png("x"), model=NEW))
+        unknown = np.array(server.vector(png(7), model=NEW))
         assert abs(unknown @ cat) < 0.3
 
 
@@ -294,7 +292,7 @@ def test_the_local_model_reads_the_description_in_a_picture() -> None:
 def test_the_local_model_reads_a_document() -> None:
     """With meaning: a page is found by what stands on it."""
     with Standin(model="minilm") as server:
-        page = np.array(server.vector(pdf("How to copy a file"), model=NEW))
+        page = np.array(server.vector(document("How to copy a file"), model=NEW))
         near, far = (
             np.array(server.vector(text, model=NEW)) for text in ("duplicate a file", "bake bread")
         )
