@@ -32,8 +32,7 @@ if TYPE_CHECKING:
     from gemini_embed.standin import Standin
 
 GUIDE = (ROOT / "docs" / "moving-an-index.md").read_text(encoding="utf-8")
-SECTIONS = {part.split("\n")[0]: blocks(part) for part in re.split(r"\n###? ", GUIDE)}
-NAMES = SECTIONS["One name for model and index"]
+SECTIONS = {part.split("\n")[0]: blocks(part, "stores") for part in re.split(r"\n###? ", GUIDE)}
 
 OLD, NEW, SMALL = "passages_1", "passages_2", "passages_3"
 MODELS = {OLD: "gemini-embedding-001", NEW: "gemini-embedding-2", SMALL: "gemini-embedding-2"}
@@ -448,3 +447,4 @@ def test_every_program_of_the_guide_is_run() -> None:
         }
 
     assert {heading for heading, found in SECTIONS.items() if found} == run
+    assert sum(map(len, SECTIONS.values())) == GUIDE.count("```python\n")
