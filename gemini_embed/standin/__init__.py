@@ -5,8 +5,11 @@ Its vectors are NOT Google's. Importing this package needs none of the extra's p
 starting a `Standin` does (`pip install "gemini-embed[standin]"`).
 """
 
+from gemini_embed.standin.batch_faults import JobFault
+from gemini_embed.standin.batch_jobs import Job
 from gemini_embed.standin.faults import FaultKind, Scripted
+from gemini_embed.standin.files import StoredFile
 from gemini_embed.standin.request_log import Exchange
 from gemini_embed.standin.server import Standin
 
-__all__ = ["Exchange", "FaultKind", "Scripted", "Standin"]
+__all__ = ["Exchange", "FaultKind", "Job", "JobFault", "Scripted", "Standin", "StoredFile"]

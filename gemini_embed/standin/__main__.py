@@ -6,16 +6,21 @@ import argparse
 import signal
 import sys
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from gemini_embed.standin.faults import KINDS, FaultKind
+from gemini_embed.standin.batch_faults import JOB_FAULTS
+from gemini_embed.standin.faults import KINDS
 from gemini_embed.standin.server import LOCAL_MODELS, LocalModel, Standin
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from types import FrameType
 
-_EPILOG = f"KIND is one of: {', '.join(KINDS)}. SHARE is from 0 to 1."
+T = TypeVar("T", bound=str)
+
+_EPILOG = (
+    f"KIND is one of: {', '.join(KINDS)}; of a job: {', '.join(JOB_FAULTS)}. SHARE is from 0 to 1."
+)
 
 
 _SEEN: dict[LocalModel, str] = {
@@ -41,6 +46,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             seed=options.seed,
             silent_quota=options.silent_quota,
             vertex_001_instances=options.vertex_001_instances,
+            batch_seconds=options.batch_seconds,
+            batch_faults=dict(options.batch_fault),
+            batch_lag=options.batch_lag,
+            batch_tokens=options.batch_tokens,
             port=options.port,
             keep_log=False,
         )
@@ -72,14 +81,20 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _fault(value: str) -> tuple[FaultKind, float]:
-    kind, equals, share = value.partition("=")
-    if kind not in KINDS or not equals:
-        raise argparse.ArgumentTypeError(f"{value!r} is not KIND=SHARE; {_EPILOG}")
-    try:
-        return kind, float(share)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{share!r} is not a number") from None
+def _share(kinds: Sequence[T]) -> Callable[[str], tuple[T, float]]:
+    """Return a reader of `KIND=SHARE`."""
+
+    def read(value: str) -> tuple[T, float]:
+        name, equals, share = value.partition("=")
+        known = [kind for kind in kinds if kind == name]
+        if not known or not equals:
+            raise argparse.ArgumentTypeError(f"{value!r} is not KIND=SHARE; {_EPILOG}")
+        try:
+            return known[0], float(share)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{share!r} is not a number") from None
+
+    return read
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -110,7 +125,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add(
         "--fault",
-        type=_fault,
+        type=_share(KINDS),
         action="append",
         default=[],
         metavar="KIND=SHARE",
@@ -125,6 +140,24 @@ def _parser() -> argparse.ArgumentParser:
         metavar=number,
         help="texts that gemini-embedding-001 takes in one predict on Vertex AI",
     )
+    add("--batch-seconds", type=float, default=0.0, metavar=seconds, help="that a batch job takes")
+    add(
+        "--batch-fault",
+        type=_share(JOB_FAULTS),
+        action="append",
+        default=[],
+        metavar="KIND=SHARE",
+        help="what goes wrong with batch jobs, and how often; may be repeated",
+    )
+    add(
+        "--batch-lag",
+        type=float,
+        default=60.0,
+        metavar=seconds,
+        help="by which the list of jobs lags, and a late creation comes late, where that is the "
+        "fault",
+    )
+    add("--batch-tokens", type=int, metavar=number, help="tokens of all batch jobs under way")
     return parser
 
 

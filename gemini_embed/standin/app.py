@@ -32,6 +32,7 @@ from gemini_embed.standin import (
     vertex_errors,
 )
 from gemini_embed.standin.answers import Answer
+from gemini_embed.standin.batch_requests import BatchRequests
 from gemini_embed.standin.faults import Faults, Scripted, spoil
 from gemini_embed.standin.file_requests import FileRequests, continues_upload
 from gemini_embed.standin.files import FileStore
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 
     from gemini_embed.models import BackendName
     from gemini_embed.standin.answers import AioHandler, Handler
+    from gemini_embed.standin.batch_faults import JobFaults
     from gemini_embed.standin.vector_sources import VectorSource, WantedVector
 
 INVALID_KEY = "invalid-key"
@@ -78,6 +80,10 @@ class App:
         api_keys: frozenset[str] | None,
         vertex_001_instances: int,
         keep_log: bool,
+        job_faults: JobFaults,
+        batch_seconds: float,
+        batch_lag: float,
+        batch_tokens: int | None,
         clock: Callable[[], float],
     ) -> None:
         self.latency = latency
@@ -98,6 +104,18 @@ class App:
         self._released = asyncio.Event()
         self._workers = ThreadPoolExecutor(2, thread_name_prefix="gemini-embed-standin")
         self._closed = threading.Event()
+        self.batch = BatchRequests(
+            files=self.files,
+            source=source,
+            reader=self._gemini["embedContent"],
+            workers=self._workers,
+            faults=job_faults,
+            seconds=batch_seconds,
+            lag=batch_lag,
+            tokens=batch_tokens,
+            clock=clock,
+            keep=keep_log,
+        )
 
     def routes(self) -> list[web.RouteDef]:
         """Return every address that is served."""
@@ -105,6 +123,7 @@ class App:
         embed = self._served(self._embed)
         return [
             *FileRequests(self.files, self._workers).routes(self._served_beside),
+            *self.batch.routes(self._served_beside),
             web.post(root + "/{model:[^/:]+}:{method}", embed),
             web.get(root + "/{model:[^/:]+}", embed),
             web.get(root, embed),

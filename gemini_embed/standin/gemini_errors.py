@@ -6,7 +6,7 @@ Quoted as in `google_errors`, and with the same reservation.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gemini_embed.standin.google_errors import GoogleError, detail
 
@@ -62,6 +62,21 @@ def no_file(name: str) -> GoogleError:
     )
 
 
+def no_job() -> GoogleError:
+    """404: a job that is not there. Presumed wording."""
+    return GoogleError(404, "NOT_FOUND", "Requested entity was not found.")
+
+
+def job_refused() -> GoogleError:
+    """429 where a job is to be created: no number, no delay, only a link."""
+    message = (
+        "You exceeded your current quota, please check your plan and billing details. "
+        f"For more information on this error, head to: {_RATE_LIMITS}. "
+        "To monitor your current usage, head to: https://ai.dev/rate-limit. "
+    )
+    return GoogleError(429, "RESOURCE_EXHAUSTED", message, _help())
+
+
 def quota_exceeded(over: OverQuota, model: str, *, silent: bool) -> GoogleError:
     """429. A `silent` one gives the delay and no more, as Google's sometimes do."""
     # Rounded up: a client that waits as long as the message says must be let in.
@@ -80,7 +95,6 @@ def quota_exceeded(over: OverQuota, model: str, *, silent: bool) -> GoogleError:
     for metric, _, limit in over.violations:
         message += f"\n* Quota exceeded for metric: {metric}, limit: {limit}, model: {known_as}"
     message += f"\nPlease retry in {exact:.9f}s."
-    link = {"description": "Learn more about Gemini API quotas", "url": _RATE_LIMITS}
     violations = [
         {
             "quotaMetric": metric,
@@ -94,7 +108,12 @@ def quota_exceeded(over: OverQuota, model: str, *, silent: bool) -> GoogleError:
         429,
         "RESOURCE_EXHAUSTED",
         message,
-        detail("Help", links=[link]),
+        _help(),
         detail("QuotaFailure", violations=violations),
         retry,
     )
+
+
+def _help() -> dict[str, Any]:
+    link = {"description": "Learn more about Gemini API quotas", "url": _RATE_LIMITS}
+    return detail("Help", links=[link])

@@ -12,17 +12,20 @@ from typing import TYPE_CHECKING, Literal, Self, get_args
 from gemini_embed.errors import ConfigurationError
 from gemini_embed.model_names import bare_name
 from gemini_embed.models import MODELS
+from gemini_embed.standin.batch_faults import JobFaults
 from gemini_embed.standin.faults import FaultKind, Faults, Scripted
 from gemini_embed.standin.model_quota import QuotaLimits
 from gemini_embed.standin.optional_imports import extra_needed
 from gemini_embed.tasks import parse_task_type
 
 if TYPE_CHECKING:
-    from collections import deque
+    from collections import Counter, deque
     from collections.abc import Callable, Collection, Mapping, Sequence
     from types import TracebackType
 
     from gemini_embed.contents import TaskType
+    from gemini_embed.standin.batch_faults import JobFault
+    from gemini_embed.standin.batch_jobs import Job
     from gemini_embed.standin.files import StoredFile
     from gemini_embed.standin.request_log import Exchange
     from gemini_embed.standin.vector_sources import VectorSource
@@ -63,7 +66,14 @@ class Standin:
             AI: Google took one in 2025, and 250 a year later.
         port: To listen on; 0 for any free one.
         keep_log: Whether `log` is kept; a service that runs for days should not.
-        clock: Seconds since the epoch, which say what day it is, and how old files are.
+        batch_seconds: That a job of the Batch API takes; may be changed while running.
+        batch_faults: Share of these jobs, from 0 to 1, that meet a fault; each fault is drawn for
+            itself.
+        batch_lag: Seconds by which the list of jobs lags, and a late creation comes late, where
+            that is the fault; may be changed while running.
+        batch_tokens: Tokens of all jobs that have not ended; what goes beyond is a 429.
+        clock: Seconds since the epoch, which say what day it is, how old files are, and how far
+            jobs.
 
     Raises:
         ImportError: A package is missing; the text says what to install.
@@ -86,6 +96,10 @@ class Standin:
         vertex_001_instances: int = 250,
         port: int = 0,
         keep_log: bool = True,
+        batch_seconds: float = 0.0,
+        batch_faults: Mapping[JobFault, float] | None = None,
+        batch_lag: float = 60.0,
+        batch_tokens: int | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         if vertex_001_instances < 1:
@@ -107,8 +121,13 @@ class Standin:
             api_keys=None if api_keys is None else frozenset(api_keys),
             vertex_001_instances=vertex_001_instances,
             keep_log=keep_log,
+            job_faults=JobFaults(batch_faults or {}, seed),
+            batch_seconds=batch_seconds,
+            batch_lag=batch_lag,
+            batch_tokens=batch_tokens,
             clock=clock,
         )
+        self._clock = clock
         self._port = port
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
@@ -138,6 +157,38 @@ class Standin:
     def files(self) -> list[StoredFile]:
         """The uploaded files, and files of results, that are kept now; oldest first."""
         return self._app.files.kept()
+
+    @property
+    def jobs(self) -> list[Job]:
+        """The jobs of the Batch API, oldest first, deleted ones too."""
+        return list(self._app.batch.jobs.all)
+
+    @property
+    def job_script(self) -> deque[Collection[JobFault]]:
+        """What the next jobs meet, one entry of any number of faults each."""
+        return self._app.batch.script
+
+    def paid(self) -> Counter[str]:
+        """Return the text of each row that jobs were paid for, as it was sent, and how often."""
+        return self._app.batch.jobs.paid(self._clock())
+
+    @property
+    def batch_seconds(self) -> float:
+        """Seconds that the next job takes."""
+        return self._app.batch.seconds
+
+    @batch_seconds.setter
+    def batch_seconds(self, seconds: float) -> None:
+        self._app.batch.seconds = seconds
+
+    @property
+    def batch_lag(self) -> float:
+        """Seconds by which the list of jobs lags, where it does."""
+        return self._app.batch.lag
+
+    @batch_lag.setter
+    def batch_lag(self, seconds: float) -> None:
+        self._app.batch.lag = seconds
 
     @property
     def latency(self) -> float:

@@ -108,6 +108,7 @@ SENT: dict[str, Call] = {
 """Recordings of requests that this project makes, and the call that makes each of them."""
 
 MEDIA = "cookbook__embedding_2_media.json"
+JOB = "kio__embedding_2_batch_job.json"
 LISTED = "rig__models_list_embedding.json"
 TWO_NUMBERS = "vercel__embedding_2_two_dimensions.json"
 
@@ -138,7 +139,7 @@ NOT_SENT: dict[str, str] = {
     MEDIA: "media beside texts; only texts are embedded here, and its answers read",
     "error_bodies.json": "answers only; all of them are read",
     "error_bodies_2.json": "answers only; all of them are read",
-    "kio__embedding_2_batch_job.json": "a batch job, which nothing here starts",
+    JOB: "a batch job, which nothing here starts; the stand-in answers as it did",
     LISTED: "the list of models, which nothing here asks for; the table agrees with it",
     TWO_NUMBERS: "its texts are not held; its answer is read",
     "SOURCES.md": "says where the others come from",

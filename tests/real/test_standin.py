@@ -13,6 +13,7 @@ import pytest
 from real.catalogue import (
     ASKED,
     BAD_KEY,
+    JOB,
     LISTED,
     NEWEST,
     NO_VALUES,
@@ -300,3 +301,34 @@ def test_the_standin_refuses_over_a_quota_as_vertex_does(
     status, body = quoted("Vertex 429")
     assert ours.status == status
     assert _shape(ours.answered) == _shape(body)
+
+
+# The Batch API.
+
+
+def test_the_standin_describes_a_job_as_google_did(
+    server: Standin, recorded: Callable[[str], Exchange]
+) -> None:
+    """A finished inline job has Google's members, by itself and in the list."""
+    alone, listed = recorded(f"{JOB}#0"), recorded(f"{JOB}#1")
+    requests = [
+        {"request": {"content": {"parts": [{"text": text}]}}, "metadata": {"key": text}}
+        for text in ("one", "two")
+    ]
+    batch = {"displayName": "mine", "inputConfig": {"requests": {"requests": requests}}}
+    path = f"/v1beta/models/{NEWEST}:asyncBatchEmbedContent"
+    name = _ask(server, path, {"batch": batch}).answered["name"]
+    ours = _ask(server, f"/v1beta/{name}", None, method="GET")
+    assert ours.status == alone.status
+    assert _shape(ours.answered) == _shape(alone.answered)
+    ours_listed = _ask(server, "/v1beta/batches", None, method="GET")
+    assert _shape(ours_listed.answered) == _shape(listed.answered)
+    for mine, google in ((ours, alone), (ours_listed, listed)):
+        told, theirs = json.dumps(mine.answered), json.dumps(google.answered)
+        assert _state(told) == _state(theirs)
+    stale = ours_listed.answered["operations"][0]["metadata"]["batchStats"]
+    assert stale["pendingRequestCount"] == stale["requestCount"]
+
+
+def _state(told: str) -> list[str]:
+    return re.findall(r"BATCH_STATE_\w+|type.googleapis.com/[\w.]+", told)
