@@ -167,6 +167,7 @@ format: $(READY) ## format, and mend what can be mended
 bench: $(READY) ## measure beside the SDK and the official integrations (BENCH=--quick for a look)
 	@VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --constraints constraints.txt --group bench
 	@$(RUN)/python -m benchmarks.compare $(BENCH)
+	@$(RUN)/python -m benchmarks.plot
 
 bench-pair: $(READY) ## measure what a change costs: make bench-pair BASE=main (BENCH="--pairs 9" for a look)
 	@$(RUN)/python -m benchmarks.pair --base $(BASE) $(BENCH)
@@ -183,4 +184,4 @@ record: $(READY) ## record the cassettes again: from Google with a key set, else
 	@$(RUN)/python -m pytest tests/recorded --record-mode=rewrite
 
 clean: ## remove what the other targets made
-	@rm -rf dist site .coverage .venv .venv-* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf dist site .cache .coverage .venv .venv-* .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -15,7 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import cached, environments, plot, report, speed, traced, trouble
+from benchmarks import cached, environments, report, speed, traced, trouble
 from benchmarks.field import Bench, Crew
 from benchmarks.quotas.section import quotas
 from benchmarks.results import Section
@@ -77,7 +77,6 @@ def _write(folder: Path, sections: dict[str, Section], sizes: Sizes) -> None:
         },
         repeats=sizes.repeats,
         is_small=sizes == QUICK,
-        picture=_picture(folder / "comparison.png", sections),
     )
     text = report.markdown(sections, about)
     results = asdict(about) | {
@@ -87,19 +86,6 @@ def _write(folder: Path, sections: dict[str, Section], sizes: Sizes) -> None:
     (folder / "comparison.md").write_text(text, encoding="utf-8")
     (folder / "comparison.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     print(text)
-
-
-def _picture(path: Path, sections: dict[str, Section]) -> str | None:
-    """Draw what can be drawn; return the picture's name."""
-    bars = [asdict(one) for section in sections.values() for one in section.bars]
-    if not bars:
-        return None
-    try:
-        plot.draw(bars, path)
-    except ImportError as error:
-        print(f"no picture: {error}", file=sys.stderr)
-        return None
-    return path.name
 
 
 def _names(value: str) -> list[str]:

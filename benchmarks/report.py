@@ -36,7 +36,6 @@ class About:
         versions: Of the packages, for each environment.
         repeats: Runs of which the median counts.
         is_small: Whether the sizes are below those that the targets are meant for.
-        picture: File name of the plot, None if there is none.
     """
 
     date: str
@@ -44,7 +43,6 @@ class About:
     versions: Mapping[str, Mapping[str, str]]
     repeats: int
     is_small: bool
-    picture: str | None
 
 
 def markdown(sections: Mapping[str, Section], about: About) -> str:
@@ -57,8 +55,6 @@ def _lines(sections: Mapping[str, Section], about: About) -> Iterator[str]:
     yield from (_SMALL_PRINT.format(repeats=about.repeats), "")
     if about.is_small:
         yield from ("**A quick run: too small to be held against the targets.**", "")
-    if about.picture:
-        yield from (f"![Throughput and processor time]({about.picture})", "")
     yield from _held_to_targets(sections)
     yield from _losses([duel for section in sections.values() for duel in section.duels])
     for section in sections.values():
