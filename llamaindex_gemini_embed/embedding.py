@@ -43,13 +43,11 @@ class GeminiEmbedding(Adapted, BaseEmbedding, OptionFields):
     """Google's Gemini Embedding models as a LlamaIndex `BaseEmbedding`.
 
     The positional options are those of `llama_index.embeddings.google_genai`, in its order;
-    the keyword-only ones are those of `gemini_embed.GeminiEmbedder`, with the same defaults.
-    The whole list of texts goes to the core in one call, which keeps up to `max_concurrency`
-    requests of up to `embed_batch_size` texts under way, sync or async.
-
-    It also takes all other options of `gemini_embed.GeminiEmbedder`, by its names.
+    the keyword-only ones are those of `gemini_embed.GeminiEmbedder`, with the same defaults. And
     `embeddings_cache`, a LlamaIndex key-value store, becomes the core's `cache`, whose keys tell
-    queries from documents, models and dimensions apart.
+    queries from documents, models and dimensions apart. The whole list of texts goes to the core
+    in one call, which keeps up to `max_concurrency` requests of up to `embed_batch_size` texts
+    under way, sync or async.
 
     Example:
         ```python
