@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import pytest
 from pages import README, ROOT, blocks, run
 
-from gemini_embed.options import OPTIONS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,11 +28,6 @@ def test_every_block_runs_as_pasted(number: int, server: Standin, tmp_path: Path
 def test_ten_lines_are_enough() -> None:
     """A framework's block is short."""
     assert all(len(block.strip().splitlines()) <= 10 for block in BLOCKS)
-
-
-def test_every_option_is_in_the_table() -> None:
-    """The table is complete."""
-    assert {name for name in OPTIONS if f"`{name}`" not in README} == set()
 
 
 @pytest.mark.parametrize("package", ["google-genai", "langchain-core", "llama-index-core"])

@@ -1,4 +1,4 @@
-"""Each option is the same in the core, in both adapters and in the README, but for these lists."""
+"""Each option is the same in the core, in both adapters and on its page, but for these lists."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from pages import README, ROOT
+from pages import DOCS, ROOT
 
 from gemini_embed import GeminiEmbedder
 from gemini_embed.adapter import OptionArgs
@@ -79,12 +79,13 @@ SPELLED_OUT = {
 The first five may be given by place, and the last two are the base class's under other names.
 """
 
+LOOKS = "where None looks"
 OTHERWISE = {
-    "api_key": ("`GOOGLE_API_KEY`, then `GEMINI_API_KEY`", "where None looks"),
-    "vertexai": ("the Gemini API", "what None comes to"),
-    "project": ("the Gemini API", "what None comes to"),
-    "location": ("the Gemini API", "what None comes to"),
-    "credentials": ("the Gemini API", "what None comes to"),
+    "api_key": ("`GOOGLE_API_KEY`, then `GEMINI_API_KEY`", LOOKS),
+    "vertexai": ("`GOOGLE_GENAI_USE_VERTEXAI`, else as `project` or `credentials` say", LOOKS),
+    "project": ("`GOOGLE_CLOUD_PROJECT`", LOOKS),
+    "location": ("`GOOGLE_CLOUD_LOCATION`, else one that serves the model", LOOKS),
+    "credentials": ("those that google-auth finds", LOOKS),
     "task_type": ("retrieval", "what None comes to"),
     "output_dimensionality": ("the model's own", "what None comes to"),
     "batch_size": ("100 texts a request", "what None comes to with the Gemini API"),
@@ -92,18 +93,14 @@ OTHERWISE = {
     "requests_per_minute": ("learned", "what None comes to"),
     "tokens_per_minute": ("learned", "what None comes to"),
     "requests_per_day": ("learned", "what None comes to"),
-    "quota": ("learned", "what None comes to"),
+    "quota": ("one of its own", "what None comes to"),
     "cache": ("off", "what None comes to"),
-    "cache_full_dimension": ("off", "as False is for `cache` beside it"),
     "service_name": ("the address", "what None comes to"),
-    "base_url": ("the SDK's", "what None comes to"),
+    "base_url": ("Google's", "what None comes to"),
     "api_version": ("the SDK's", "what None comes to"),
     "prices": ("Google's", "what None comes to"),
-    "additional_headers": ("the SDK's", "what None comes to"),
-    "client_args": ("the SDK's", "what None comes to"),
-    "client": ("the SDK's", "what None comes to"),
 }
-"""Option -> the default in the README's words, and why it is not the default itself."""
+"""Option -> the default in the words of the page, and why it is not the default itself."""
 
 
 def annotation(cls: type, name: str) -> str:
@@ -141,17 +138,11 @@ def test_llamaindexs_constructor_names_each_option() -> None:
     assert keywords == {n: option.type for n, option in CORE.items() if n not in SPELLED_OUT}
 
 
-def readme_defaults() -> dict[str, str]:
-    """Return the second column of the README's table of options by each name in the first."""
-    table = README.partition("## Defaults and limits")[2].partition("\n## ")[0]
-    rows = re.findall(r"^\| (`.*?) \| (.*?) \|", table, re.MULTILINE)
-    defaults: dict[str, str] = {}
-    for first, second in rows:
-        names = re.findall(r"`(\w+)`", first)
-        parts = second.split(", ")
-        each = parts if len(parts) == len(names) else [second] * len(names)
-        defaults |= dict(zip(names, each, strict=True))
-    return defaults
+def defaults_of_the_page() -> dict[str, str]:
+    """Return the second column of the tables of options by the name in the first."""
+    page = (DOCS / "options.md").read_text(encoding="utf-8")
+    shared, _, _ = page.partition("\n## Of the frameworks alone")
+    return dict(re.findall(r"^\| `(\w+)` \| (.*?) \|", shared, re.MULTILINE))
 
 
 def is_literally(text: str, default: object) -> bool:
@@ -164,9 +155,9 @@ def is_literally(text: str, default: object) -> bool:
         return False
 
 
-def test_the_readmes_table_has_each_option_and_its_default() -> None:
+def test_the_page_has_each_option_and_its_default() -> None:
     """The exceptions are those listed, and all of them."""
-    shown = readme_defaults()
+    shown = defaults_of_the_page()
     otherwise = {n: text for n, text in shown.items() if not is_literally(text, CORE[n].default)}
 
     assert shown.keys() == CORE.keys()
