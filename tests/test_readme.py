@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import pytest
 from pages import README, ROOT, blocks, run
 
-
 if TYPE_CHECKING:
     from pathlib import Path
 
