@@ -1,0 +1,42 @@
+"""The places that take an object or a string, with LangGraph and LangChain."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+import pytest
+from pages import ROOT, blocks, run
+
+from gemini_embed.standin import Standin
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PAGE = (ROOT / "docs" / "places.md").read_text(encoding="utf-8")
+
+
+def said(folder: Path, package: str) -> list[str]:
+    """Return what the page says with a package, at the stand-in's model with meaning."""
+    if find_spec(package) is None:
+        pytest.skip(f"{package} is not installed")
+    with Standin(model="minilm") as server:
+        program = "\n".join(blocks(PAGE, f"needs: {package}"))
+        done = run(program, folder, url=server.url)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.splitlines()
+
+
+def test_a_memory_of_langgraph_finds_by_meaning(tmp_path: Path) -> None:
+    """The object is all that its store needs."""
+    assert said(tmp_path, "langgraph")[1] == "food"
+
+
+def test_init_embeddings_takes_names_of_its_own_list_only(tmp_path: Path) -> None:
+    """Why the page says that a string cannot stand for our class."""
+    assert said(tmp_path, "langchain")[1] == "Provider 'gemini_embed' is not supported."
+
+
+def test_chroma_itself_finds_by_our_vectors(tmp_path: Path) -> None:
+    """A collection with vectors of the core, without an embedding function."""
+    assert said(tmp_path, "chromadb")[-1] == "[['cats purr']]"
