@@ -13,7 +13,7 @@ import struct
 from collections import Counter
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from gemini_embed.media.formats import HEAD, modality_of, seconds_of, sniffed
 from gemini_embed.standin.optional_imports import extra_needed
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from gemini_embed.media.formats import Modality
 
-Counted = Literal["TEXT", "IMAGE", "DOCUMENT", "AUDIO", "VIDEO"]
 
 IMAGE_TOKENS = PAGE_TOKENS = 258
 FRAME_TOKENS = 66
@@ -158,13 +157,13 @@ class Medium:
         """How many pictures of a film are meant."""
         return max(1, round(self.seconds * (self.clip.fps or 1.0)))
 
-    def tokens(self, service: str) -> Counter[Counted]:
+    def tokens(self, service: str) -> Counter[str]:
         """Return how many tokens of each kind a service counts."""
         match self.kind:
             case "image":
                 return Counter({"IMAGE": IMAGE_TOKENS})
             case "document":
-                counts = Counter[Counted]({"DOCUMENT": PAGE_TOKENS * pages_of(self.data)})
+                counts = Counter({"DOCUMENT": PAGE_TOKENS * pages_of(self.data)})
                 if self.options.ocr:
                     counts["TEXT"] = likely_tokens(self.words)
                 return counts

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 
 import numpy as np
 
-from gemini_embed.standin.media import Counted, Medium
+from gemini_embed.standin.media import Medium
 from gemini_embed.token_counts import count_likely
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class Count(NamedTuple):
     """
 
     text: int
-    media: Counter[Counted]
+    media: Counter[str]
     most: int
 
     @property
@@ -93,16 +93,16 @@ class Count(NamedTuple):
         return min(self.tokens, self.most)
 
     @property
-    def by_kind(self) -> Counter[Counted]:
+    def by_kind(self) -> Counter[str]:
         """Those that the model reads, by kind."""
-        read, left = Counter[Counted](), self.most
+        read, left = Counter[str](), self.most
         for kind, count in [*sorted(self.media.items()), ("TEXT", self.text)]:
             read[kind] += min(count, left)
             left -= min(count, left)
         return read
 
 
-_NO_MEDIA: Counter[Counted] = Counter()
+_NO_MEDIA: Counter[str] = Counter()
 
 
 def counts_of(wanted: Sequence[WantedVector], service: BackendName) -> list[Count]:
@@ -122,7 +122,7 @@ def one_token() -> Count:
 
 def details_of(counts: Sequence[Count]) -> list[dict[str, Any]]:
     """Return the tokens of an answer by kind, as both services print them."""
-    kinds = Counter[Counted]({"TEXT": sum(count.read for count in counts if not count.media)})
+    kinds = Counter[str]({"TEXT": sum(count.read for count in counts if not count.media)})
     for count in counts:
         if count.media:
             kinds.update(count.by_kind)

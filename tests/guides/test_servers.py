@@ -23,7 +23,7 @@ from pages import ROOT, marked, run
 from gemini_embed import GeminiEmbedder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
     from pathlib import Path
 
     from gemini_embed.standin import Standin
@@ -82,7 +82,7 @@ class Program:
 
 
 @contextmanager
-def running(folder: Path, url: str, *arguments: str) -> Iterator[Program]:
+def running(folder: Path, url: str, *arguments: str) -> Generator[Program]:
     """Run a Python module; the service is that at `url`."""
     service = {"GEMINI_API_KEY": "a-key", "GOOGLE_GEMINI_BASE_URL": url}
     with subprocess.Popen(  # noqa: S603 - our own interpreter

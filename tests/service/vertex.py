@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from google.oauth2.credentials import Credentials
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
     from pathlib import Path
 
 TOKEN = "a-token-of-somebody"  # noqa: S105 - the stand-in takes any
@@ -47,7 +47,7 @@ class Tokens(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def account_in(folder: Path) -> Iterator[Path]:
+def account_in(folder: Path) -> Generator[Path]:
     """Yield the file of a service account whose tokens come from loopback."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     with HTTPServer(("127.0.0.1", 0), Tokens) as tokens:
