@@ -4,13 +4,20 @@ PYTHON ?= python3
 SDK ?=
 # Some of the tests, for instance: make test TESTS=tests/core
 TESTS ?=
-# Another environment than the pinned one: lowest, without-aiohttp, peers, peers-3, stores, docs.
+# Another environment than the pinned one: lowest, without-aiohttp, peers, peers-3, stores, docs, mteb.
 # Targets below set it.
 VARIANT ?=
 # What `make bench-pair` compares with.
 BASE ?= HEAD
 # What `make examples` runs; for instance: make examples EXAMPLES=rag
 EXAMPLES ?= rag recommendation classification clustering similarity
+# What `make mteb` runs: tasks by mteb's names, the model, the dimension, the most that it may cost in
+# dollars, and whether the published scores are fetched.
+TASKS ?=
+MODEL ?= gemini-embedding-2
+DIMENSION ?= 3072
+BUDGET ?= 1
+PUBLISHED ?=
 # How long `make soak` takes, and each of the two programs of `make fuzz`.
 SOAK_SECONDS ?= 300
 FUZZ_SECONDS ?= 1800
@@ -48,6 +55,14 @@ TESTS := tests/stores
 export GEMINI_EMBED_STORES := 1
 else ifeq ($(VARIANT),docs)
 INSTALL := --group docs
+else ifeq ($(VARIANT),mteb)
+INSTALL := --editable '.[fast,standin]' --group mteb --group pytest
+TESTS := tests/benchmarks/test_mteb_runs.py
+export GEMINI_EMBED_MTEB := 1
+# mteb needs PyTorch. A build for the processor alone, which is much smaller, is taken from where pip
+# looks for wheels, or from PyTorch's own index; where neither has one, the usual build is installed.
+FIRST := $(UV) pip install --quiet --no-index --no-deps --find-links "$$PIP_FIND_LINKS" torch 2>/dev/null \
+	|| $(UV) pip install --quiet --torch-backend cpu torch 2>/dev/null || true
 else ifeq ($(VARIANT),without-aiohttp)
 INSTALL := --editable '.[langchain,fast]' --group pytest
 TESTS := tests/without_aiohttp
@@ -68,7 +83,8 @@ SHOWN := ^(google-genai|langchain-core|llama-index-core)==
 .DEFAULT_GOAL := help
 .PHONY: help setup demo examples test test-matrix test-sdk-3-first test-peers test-lowest \
 	test-lowest-frameworks test-without-aiohttp test-python3.12 test-python3.13 test-python3.14 \
-	test-stores docs site dist lint typecheck format bench bench-pair soak fuzz record clean
+	test-stores test-mteb docs site dist lint typecheck format bench bench-pair mteb run-mteb soak fuzz \
+	record clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -85,6 +101,7 @@ $(READY): pyproject.toml constraints.txt
 		$(UV) venv --quiet --clear --python $(PYTHON) $(VENV); \
 	fi
 	@$(PINS) > $(VENV)/constraints.txt
+	$(if $(FIRST),@export VIRTUAL_ENV=$(VENV); $(FIRST))
 	@VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --constraints $(VENV)/constraints.txt $(INSTALL)
 	@touch $@
 
@@ -143,6 +160,9 @@ docs: ## build the documentation's site, in site/, and fail for a warning or a d
 site: $(READY)
 	@$(RUN)/python tools/build_docs.py
 
+test-mteb: ## run the tests with mteb itself, on small tasks, no key needed (1.2 GB of packages)
+	@$(MAKE) test VARIANT=mteb
+
 dist: $(READY) ## build what is released, and run all that the documentation shows with the wheel
 	@rm -rf dist
 	@$(UV) build --quiet --python $(RUN)/python
@@ -171,6 +191,13 @@ bench: $(READY) ## measure beside the SDK and the official integrations (BENCH=-
 
 bench-pair: $(READY) ## measure what a change costs: make bench-pair BASE=main (BENCH="--pairs 9" for a look)
 	@$(RUN)/python -m benchmarks.pair --base $(BASE) $(BENCH)
+
+mteb: ## with a key, run tasks of MTEB and tell the cost before: make mteb TASKS="STSBenchmark NFCorpus"
+	@$(MAKE) run-mteb VARIANT=mteb
+
+run-mteb: $(READY)
+	@$(RUN)/python -m benchmarks.mteb $(TASKS) --model $(MODEL) --dimension $(DIMENSION) \
+		--budget $(BUDGET) $(if $(PUBLISHED),--published)
 
 soak: $(READY) ## embed for SOAK_SECONDS (300), and see whether the process grows
 	@$(RUN)/python -m benchmarks.soak --seconds $(SOAK_SECONDS)
