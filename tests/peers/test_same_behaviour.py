@@ -11,6 +11,7 @@ import copy
 import gc
 import importlib
 import json
+import math
 import pickle
 import threading
 from typing import TYPE_CHECKING, Any
@@ -41,6 +42,7 @@ except ImportError:
     google_genai = None
 
 ONE = "gemini-embedding-001"
+TWO = "gemini-embedding-2"
 TEXTS = [f"text number {i}" for i in range(120)]
 
 OFFICIAL_LANGCHAIN = langchain_google_genai.GoogleGenerativeAIEmbeddings
@@ -106,6 +108,18 @@ def near(vectors: list[list[float]], right: list[list[float]]) -> bool:
         len(ours) == len(theirs) and max(map(abs, map(float.__sub__, ours, theirs))) < 1e-7
         for ours, theirs in zip(vectors, right, strict=True)
     )
+
+
+def refusal(delay: str) -> tuple[int, dict[str, Any], dict[str, str]]:
+    """Return Google's refusal for a quota, which says how long to wait."""
+    info = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": delay}
+    error = {"code": 429, "message": "Quota exceeded.", "status": "RESOURCE_EXHAUSTED"}
+    return 429, {"error": {**error, "details": [info]}}, {}
+
+
+def sent(server: Standin) -> list[dict[str, Any]]:
+    """Return what was sent for each text, in order."""
+    return [request for exchange in server.log for request in exchange.body["requests"]]
 
 
 LANGCHAIN = pytest.mark.parametrize("made", [OFFICIAL_LANGCHAIN, GeminiEmbeddings])
@@ -186,8 +200,7 @@ def test_langchain_titles_of_several(made: type[Any], server: Standin, embedding
     """Each document's title reaches the model."""
     embeddings(made).embed_documents(["a", "b"], titles=["T", "U"])
 
-    sent = [request for exchange in server.log for request in exchange.body["requests"]]
-    assert sorted(request.get("title") for request in sent) == ["T", "U"]
+    assert {request.get("title") for request in sent(server)} == {"T", "U"}
 
 
 @pytest.mark.parametrize(
@@ -236,6 +249,47 @@ def test_langchain_a_failure_that_passes(
     assert len(embeddings(made).embed_documents(["a", "b"])) == 2
 
 
+@pytest.mark.parametrize(
+    "made", [fails(OFFICIAL_LANGCHAIN, "it sends a field, which -2 ignores"), GeminiEmbeddings]
+)
+def test_langchain_a_task_reaches_the_newest_model(
+    made: type[Any], server: Standin, embeddings: Maker
+) -> None:
+    """gemini-embedding-2 reads the task from the text, so a query is sent with Google's prefix."""
+    embeddings(made, model=TWO).embed_query("q")
+
+    assert sent(server)[0]["content"]["parts"] == [{"text": "task: search result | query: q"}]
+
+
+@pytest.mark.parametrize(
+    "made", [fails(OFFICIAL_LANGCHAIN, "as the service sends it"), GeminiEmbeddings]
+)
+def test_langchain_a_cut_vector_has_length_1(made: type[Any], embeddings: Maker) -> None:
+    """Cosine and dot product mean the same, also below gemini-embedding-001's own dimension."""
+    vector = embeddings(made).embed_query("q", output_dimensionality=256)
+
+    assert math.hypot(*vector) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    "made", [fails(OFFICIAL_LANGCHAIN, "a refusal is an error at once"), GeminiEmbeddings]
+)
+def test_langchain_a_quota_is_waited_for(
+    made: type[Any], server: Standin, embeddings: Maker
+) -> None:
+    """Refusals that say how long to wait do not end a job."""
+    server.script.extend([refusal("0.01s")] * 3)
+
+    assert len(embeddings(made).embed_documents(["a", "b"])) == 2
+
+
+@pytest.mark.parametrize("made", [fails(OFFICIAL_LANGCHAIN, "it is ignored"), GeminiEmbeddings])
+def test_langchain_an_unknown_option(made: type[Any], embeddings: Maker) -> None:
+    """A misspelled option is refused, with the nearest name."""
+    with pytest.raises(ValueError, match="output_dimensionality"):
+        embeddings(made, output_dimensionalty=256)
+
+
 SEVERAL_ON_VERTEX = pytest.mark.xfail(
     sdk_version() < (3, 4), strict=True, reason="google-genai below 3.4 sends one text at a time"
 )
@@ -248,15 +302,14 @@ def test_langchain_several_texts_on_vertex_ai(
     made: type[Any], server: Standin, embeddings: Maker
 ) -> None:
     """gemini-embedding-2 takes several texts there too, and each gets its own vector."""
-    two = "gemini-embedding-2"
     credentials = Credentials("any")  # type: ignore[no-untyped-call] # google-auth is untyped here
     on_vertex = {"project": "a-project", "location": "global", "credentials": credentials}
     options = {"task_prefix": False} if made is GeminiEmbeddings else {}
-    model = embeddings(made, model=two, api_key=None, **on_vertex, **options)
+    model = embeddings(made, model=TWO, api_key=None, **on_vertex, **options)
 
     vectors = model.embed_documents(["a", "b"])
 
-    assert near(vectors, documents(server, ["a", "b"], model=two, task_type=None))
+    assert near(vectors, documents(server, ["a", "b"], model=TWO, task_type=None))
 
 
 @pytest.mark.parametrize("made", [fails(OFFICIAL_LANGCHAIN, "it holds a lock"), GeminiEmbeddings])
@@ -386,3 +439,66 @@ def test_llamaindex_a_failure_that_passes(
     server.script.append("500")
 
     assert len(embed_model(made).get_text_embedding_batch(["a", "b"])) == 2
+
+
+@pytest.mark.parametrize(
+    "made", [fails(OFFICIAL_LLAMAINDEX, "it sends a field, which -2 ignores"), GeminiEmbedding]
+)
+def test_llamaindex_a_task_reaches_the_newest_model(
+    made: type[Any], server: Standin, embed_model: Maker
+) -> None:
+    """gemini-embedding-2 reads the task from the text, so a query is sent with Google's prefix."""
+    embed_model(made, model_name=TWO).get_query_embedding("q")
+
+    assert sent(server)[0]["content"]["parts"] == [{"text": "task: search result | query: q"}]
+
+
+@pytest.mark.parametrize(
+    "made", [fails(OFFICIAL_LLAMAINDEX, "as the service sends it"), GeminiEmbedding]
+)
+def test_llamaindex_a_cut_vector_has_length_1(made: type[Any], embed_model: Maker) -> None:
+    """Cosine and dot product mean the same, also below gemini-embedding-001's own dimension."""
+    model = embed_model(made, embedding_config={"output_dimensionality": 256})
+
+    assert math.hypot(*model.get_query_embedding("q")) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    "made", [fails(OFFICIAL_LLAMAINDEX, "three attempts are all"), GeminiEmbedding]
+)
+def test_llamaindex_a_quota_is_waited_for(
+    made: type[Any], server: Standin, embed_model: Maker
+) -> None:
+    """Refusals that say how long to wait do not end a job."""
+    server.script.extend([refusal("0.01s")] * 3)
+    quick = {"retry_min_seconds": 0.001, "retry_max_seconds": 0.002}
+
+    assert len(embed_model(made, **quick).get_text_embedding_batch(["a", "b"])) == 2
+
+
+@pytest.mark.parametrize(
+    "made", [fails(OFFICIAL_LLAMAINDEX, "fewer vectors are returned"), GeminiEmbedding]
+)
+def test_llamaindex_short_answers(made: type[Any], server: Standin, embed_model: Maker) -> None:
+    """An answer one vector short is never a result."""
+    server.script.append("short")
+
+    assert len(embed_model(made).get_text_embedding_batch(["a", "b"])) == 2
+
+
+@pytest.mark.parametrize("made", [fails(OFFICIAL_LLAMAINDEX, "it is never read"), GeminiEmbedding])
+def test_llamaindex_timeout(made: type[Any], server: Standin, embed_model: Maker) -> None:
+    """A timeout ends a request that is slower."""
+    server.script.extend(("hang",) * 3)
+    model = embed_model(made, timeout=0.2, retry_min_seconds=0.001, retry_max_seconds=0.002)
+    threading.Timer(1.5, server.release).start()
+
+    with pytest.raises(Exception, match=r"0\.2 s"):
+        model.get_query_embedding("q")
+
+
+@pytest.mark.parametrize("made", [fails(OFFICIAL_LLAMAINDEX, "it is ignored"), GeminiEmbedding])
+def test_llamaindex_an_unknown_option(made: type[Any], embed_model: Maker) -> None:
+    """A misspelled option is refused, with the nearest name."""
+    with pytest.raises(ValueError, match="output_dimensionality"):
+        embed_model(made, output_dimensionalty=256)
