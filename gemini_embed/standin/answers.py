@@ -6,6 +6,7 @@ import json
 import socket
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -92,7 +93,8 @@ async def send(request: web.Request, answer: Answer) -> web.StreamResponse:
         return web.Response(status=answer.status, body=answer.body, headers=answer.headers)
     response = web.StreamResponse(status=answer.status or 200, headers=answer.headers)
     if answer.sent != "reset":
-        await _write(request, response, answer)
+        with suppress(ConnectionError):  # the caller has gone
+            await _write(request, response, answer)
     if answer.sent == "whole" or request.transport is None:
         return response
     if answer.sent == "half":

@@ -26,7 +26,7 @@ from gemini_embed.standin.files import StoredFile
 from gemini_embed.standin.url import Target
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Coroutine
     from concurrent.futures import Executor
     from pathlib import Path
 
@@ -93,6 +93,7 @@ class BatchRequests:
         self._keep = keep
         self._late: list[tuple[float, _Order]] = []
         self._one_at_a_time = asyncio.Lock()
+        self._creations: set[asyncio.Task[Job]] = set()
 
     def routes(self, served: Callable[[Handler], AioHandler]) -> list[web.RouteDef]:
         """Return every address; each handler goes through `served`."""
@@ -120,7 +121,7 @@ class BatchRequests:
         if "late" in order.faults:
             self._late.append((self._clock() + self.lag, order))
             return Answer(0, sent="reset")
-        job = await self._create(order, self._clock())
+        job = await self._whatever_the_caller_does(self._create(order, self._clock()))
         if "answer-lost" in order.faults:
             return Answer(0, sent="reset")
         return Answer(200, job.described("PENDING", self._clock(), None))
@@ -163,6 +164,18 @@ class BatchRequests:
         if not self._keep:
             self.jobs.all.remove(job)
         return answers.printed({})
+
+    async def _whatever_the_caller_does(self, creation: Coroutine[Any, Any, Job]) -> Job:
+        """Create a job even if nobody waits for the answer any more."""
+        task = asyncio.create_task(creation)
+        self._creations.add(task)
+        task.add_done_callback(self._over)
+        return await asyncio.shield(task)
+
+    def _over(self, task: asyncio.Task[Job]) -> None:
+        self._creations.discard(task)
+        if not task.cancelled():
+            task.exception()  # it was told to whoever waited for it
 
     async def _after_late_ones(self, handler: Handler, request: web.Request) -> Answer:
         async with self._one_at_a_time:
