@@ -8,10 +8,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from gemini_embed.batch.run import BatchRun
+from gemini_embed.batch.status import BatchJob, BatchStatus
 from gemini_embed.embedder import GeminiEmbedder
 from gemini_embed.errors import (
     AuthenticationError,
     BadResponseError,
+    BatchCancelledError,
+    BatchError,
+    BatchFailedError,
+    BatchLeaseError,
+    BatchPendingError,
     ConfigurationError,
     DailyQuotaError,
     GeminiEmbedError,
@@ -40,6 +47,14 @@ if TYPE_CHECKING:
 __all__ = [
     "AuthenticationError",
     "BadResponseError",
+    "BatchCancelledError",
+    "BatchError",
+    "BatchFailedError",
+    "BatchJob",
+    "BatchLeaseError",
+    "BatchPendingError",
+    "BatchRun",
+    "BatchStatus",
     "ConfigurationError",
     "DailyQuotaError",
     "EmbeddingResult",

@@ -19,7 +19,7 @@ from gemini_embed.counting import CountTokens  # noqa: TC001 - likewise
 from gemini_embed.embedder import GeminiEmbedder
 from gemini_embed.errors import ConfigurationError
 from gemini_embed.fingerprint import HasFingerprint
-from gemini_embed.inputs import OnBlank, OnLong, OnSurrogate, as_list
+from gemini_embed.inputs import BatchFallback, OnBlank, OnLong, OnSurrogate, as_list
 from gemini_embed.models import NEWEST, TEXTS_PER_REQUEST, Normalize
 from gemini_embed.observe.events import Progress, Retry  # noqa: TC001 - likewise
 from gemini_embed.observe.meter import Metered
@@ -106,6 +106,10 @@ class OptionFields(BaseModel):
     count_tokens: SkipJsonSchema[CountTokens] = Field(default="estimate", exclude_if=callable)
     cache: AnyCache = Field(default=None, exclude=True)
     cache_full_dimension: bool = False
+    batch_documents: bool = Field(default=False, exclude=True)  # as the cache, which it needs
+    batch_tokens: int = 450_000
+    batch_settle: float = 600.0
+    batch_fallback: BatchFallback = "online"
     base_url: ShownUrl | None = None
     service_name: str | None = None
     api_version: str | None = None
@@ -154,6 +158,10 @@ class OptionArgs(TypedDict, total=False):
     count_tokens: CountTokens
     cache: AnyCache
     cache_full_dimension: bool
+    batch_documents: bool
+    batch_tokens: int
+    batch_settle: float
+    batch_fallback: BatchFallback
     base_url: str | None
     service_name: str | None
     api_version: str | None

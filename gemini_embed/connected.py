@@ -19,6 +19,7 @@ from gemini_embed.service.access import access_of, account_of
 
 if TYPE_CHECKING:
     from gemini_embed.calls.engine import Engine
+    from gemini_embed.service.transport import Transport
 
 _OF_THE_QUOTA = (
     *("model", "behaves_like", "api_key", "vertexai", "project", "location", "credentials"),
@@ -61,8 +62,9 @@ class Connected(Configured, Closing):
         if (made := self._made_engine()) is not None:
             return made  # others came first while credentials were looked for
         cache, account = self._cache, account_of(access, identity, self._service)
+        self._transport: Transport = Transport(access, identity)
         self._engine = Engine(
-            Transport(access, identity),
+            self._transport,
             quota=self._quota,
             max_concurrency=self.max_concurrency,
             backoff=Backoff(

@@ -11,13 +11,15 @@ from urllib.parse import urlsplit
 
 from gemini_embed.ask import Ask
 from gemini_embed.background import loop, process
+from gemini_embed.batch.embedding import Batching
+from gemini_embed.batch.run import BatchRun
 from gemini_embed.calls.forecast import beginning, forecast
 from gemini_embed.calls.policy import MAX_RETRIES, CallPolicy
-from gemini_embed.connected import Connected, load
+from gemini_embed.connected import load
 from gemini_embed.errors import GeminiEmbedError, ServiceUnavailableError
 from gemini_embed.long_inputs import LongTexts
 from gemini_embed.models import TEXTS_PER_REQUEST, check_dimension, must_normalize, route_of
-from gemini_embed.observe.meter import Meter, Metered, meters_of
+from gemini_embed.observe.meter import Meter, meters_of
 from gemini_embed.observe.tracing import Operation, Traces, traced
 from gemini_embed.options import check_picklable, meant_by_first_release
 from gemini_embed.options.checks import one_of, optional, whole
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
     from typing import Unpack
 
+    from gemini_embed.batch.jobs import Run
     from gemini_embed.calls.engine import Engine
     from gemini_embed.contents import Inputs
     from gemini_embed.options import CallOptions
@@ -40,7 +43,7 @@ if TYPE_CHECKING:
     from gemini_embed.results import EmbeddingResult, Estimate, ListedResult
 
 
-class GeminiEmbedder(Connected, Metered):
+class GeminiEmbedder(Batching):
     """Embeds texts with Google's Gemini Embedding models.
 
     Building one needs no network, and no key yet. Any number of threads and event loops may use it
@@ -73,6 +76,7 @@ class GeminiEmbedder(Connected, Metered):
         batch_size: int | None = None,
         show_progress: bool = False,
         rate_limiter: Callable[[], Awaitable[None]] | None = None,
+        batch: bool | None = None,
     ) -> EmbeddingResult:
         """Embed texts, as many requests at once as `max_concurrency` allows.
 
@@ -88,6 +92,8 @@ class GeminiEmbedder(Connected, Metered):
             batch_size: For this call.
             show_progress: Draw a progress bar (tqdm) on standard error.
             rate_limiter: Awaited before each request, repeated ones included.
+            batch: Go through the Batch API, at half the price, and wait for it: see `batch`.
+                Default: for documents, as the option `batch_documents` says.
 
         Returns:
             Vectors as a float32 array of shape (number of texts, dimension), in order.
@@ -97,6 +103,7 @@ class GeminiEmbedder(Connected, Metered):
             InvalidInputError: A text that cannot be embedded; says which and why.
             RequestError: The service refused or could not be reached.
             BadResponseError: The service's answers were not the vectors asked for.
+            BatchError: With `batch`: the run is not over by the `deadline`, or is not worked here.
         """
         call = self._checked(
             texts,
@@ -107,6 +114,7 @@ class GeminiEmbedder(Connected, Metered):
             batch_size=batch_size,
             show_progress=show_progress,
             rate_limiter=rate_limiter,
+            batch=batch,
         )
         result: EmbeddingResult = self._run(call)
         return result
@@ -115,6 +123,42 @@ class GeminiEmbedder(Connected, Metered):
         """Embed texts; the async twin of `embed`, for any event loop. Cancelling stops it."""
         result: EmbeddingResult = await self._arun(self._checked(texts, **call))
         return result
+
+    def batch(self, texts: Iterable[str], **call: Unpack[CallOptions]) -> BatchRun[EmbeddingResult]:
+        """Plan a run of the Batch API, which embeds at half the price; nothing is sent yet.
+
+        Its `submit`, `wait` and `result` do the work. The vectors go into the cache under the keys
+        of online calls, so that whatever embeds these texts later costs nothing.
+
+        Args:
+            texts: The texts; every one is checked now.
+            **call: The options of `embed`.
+
+        Raises:
+            ConfigurationError: There is no cache in a file, or the service is Vertex AI; or an
+                option that cannot work.
+            InvalidInputError: A text that cannot be embedded; says which and why.
+        """
+        return BatchRun(self._begun(self._checked(texts, **call)))
+
+    def batch_resume(self, run: str) -> BatchRun[EmbeddingResult]:
+        """Return a run that is in the cache's file, of this process or an earlier one.
+
+        It goes on with the model, dimension and other settings that it was made with.
+
+        Args:
+            run: Its id: see `batches`.
+
+        Raises:
+            ConfigurationError: There is none, or it is of another service.
+        """
+        made, found = self._made_like(run)
+        return BatchRun(made._going_on(found, made._like(found)))  # noqa: SLF001 - one like this
+
+    def _like(self, run: Run) -> _Call:
+        """Return a call of no texts with the settings of a run."""
+        role, dimension = run.asked["role"], run.asked["dimension"]
+        return self._checked((), role=role, output_dimensionality=dimension)
 
     def estimate(self, texts: Iterable[str], **call: Unpack[CallOptions]) -> Estimate:
         """Return what `embed` would take for the same arguments: requests, tokens, money, time.
@@ -147,6 +191,8 @@ class GeminiEmbedder(Connected, Metered):
         """Return the result in the form that the call wants."""
         if process.has_greenlets():
             load()  # what is imported may start processes, which gevent lets this thread only
+        if call[3].batch:
+            return loop.run(self._begun(call).through, call[3].deadline)
         with traced(lambda: self._operation(call)) as traces:
             if doubts := call[0].doubts:
                 call = doubts.decide(loop.run(self._count, call)), *call[1:]
@@ -155,6 +201,8 @@ class GeminiEmbedder(Connected, Metered):
         return result
 
     async def _arun(self, call: _Call) -> Any:
+        if call[3].batch:
+            return await loop.arun(self._begun(call).through, call[3].deadline)
         with traced(lambda: self._operation(call)) as traces:
             if doubts := call[0].doubts:
                 call = doubts.decide(await loop.arun(self._count, call)), *call[1:]
@@ -173,6 +221,7 @@ class GeminiEmbedder(Connected, Metered):
         batch_size: int | None = None,
         show_progress: bool = False,
         rate_limiter: Callable[[], Awaitable[None]] | None = None,
+        batch: bool | None = None,
         as_lists: bool = False,
     ) -> _Call:
         """Check one call, and return it as the engine takes it.
@@ -213,6 +262,7 @@ class GeminiEmbedder(Connected, Metered):
             rate_limiter=rate_limiter,
             show_progress=show_progress,
             count=None if isinstance(self.count_tokens, str) else self.count_tokens,
+            batch=self.batch_documents and role == "document" if batch is None else batch,
         )
         return inputs, ask, wanted, policy
 

@@ -14,6 +14,11 @@ GeminiEmbedError
 │     └─ ModelRetiredError            Google has shut the model down; names the successor
 ├─ BadResponseError                   an answer with a wrong, missing or unreadable vector
 │  └─ NoVectorError                   the service made no vector of one text or medium
+├─ BatchError                         a run of the Batch API; says which
+│  ├─ BatchPendingError               it is not over: wait longer, or come back later
+│  ├─ BatchFailedError                texts have no vector, and why
+│  ├─ BatchCancelledError             it was cancelled
+│  └─ BatchLeaseError                 another process has taken it over
 ├─ HookError                          your `rate_limiter`, `on_retry` or `on_progress` raised
 └─ InternalError                      a fault of gemini-embed itself
 ```
@@ -279,6 +284,37 @@ class NoVectorError(BadResponseError):
     Google does so, for instance, with a film that is declared as sound. Asking again does not
     help. Its neighbours have their vectors.
     """
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class BatchError(GeminiEmbedError):
+    """A run of the Batch API cannot go on here, or has no result.
+
+    Attributes:
+        run: Its id; `batch_resume` goes on with it.
+    """
+
+    run: str = ""
+
+
+class BatchPendingError(BatchError):
+    """The run is not over. `wait` longer, or `batch_resume` it later."""
+
+
+class BatchFailedError(BatchError):
+    """Texts of the run have no vector: `indexes` says which.
+
+    The others are in `partial`, and in the cache: to embed the same texts online pays for the
+    missing ones only.
+    """
+
+
+class BatchCancelledError(BatchError):
+    """The run was cancelled. What was finished by then is in `partial`, and in the cache."""
+
+
+class BatchLeaseError(BatchError):
+    """Another process has taken the run over while this one was held up, and works it now."""
 
 
 class HookError(GeminiEmbedError):

@@ -11,6 +11,7 @@ from gemini_embed.errors import ConfigurationError, InvalidInputError
 OnBlank = Literal["error", "placeholder"]
 OnLong = Literal["truncate", "error", "split"]
 OnSurrogate = Literal["error", "replace"]
+BatchFallback = Literal["online", "error"]
 
 BLANK_PLACEHOLDER = "(blank)"
 """What `on_blank="placeholder"` embeds instead of an empty or white-space text."""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from gemini_embed.cache.keys import Cache
+    from gemini_embed.cache.sqlite import SQLiteCache
     from gemini_embed.pacing.counting import Book
 
 T = TypeVar("T")
@@ -62,6 +63,13 @@ class GuardedCache:
         """
         self._do(_WRITING, self._cache.set_many, pairs)
 
+    @property
+    def file(self) -> SQLiteCache | None:
+        """The cache itself, where it is a file of ours."""
+        from gemini_embed.cache.sqlite import SQLiteCache  # noqa: PLC0415 - loads sqlite3
+
+        return self._cache if isinstance(self._cache, SQLiteCache) else None
+
     def day_book(self, account: str) -> Book | None:
         """Return where texts of a day are counted; None where the cache is no file of ours."""
         make = getattr(self._cache, "day_book", None)
@@ -98,3 +106,10 @@ class GuardedCache:
                 "next call tries again, and says nothing new while this lasts"
             )
         return CacheFailure(what)
+
+
+class UnguardedCache(GuardedCache):
+    """A cache whose failures are raised: where vectors go nowhere else, they are no trifle."""
+
+    def _do(self, what: str, work: Callable[..., T], *args: object) -> T:  # noqa: ARG002 - as above
+        return work(*args)

@@ -107,6 +107,11 @@ class Lookup:
         """Whether all contents were looked up."""
         return not self._pieces
 
+    @property
+    def finds_elsewhere(self) -> bool:
+        """Whether a vector may lie under another key than its own: of a longer one, or of old."""
+        return len(self._names) > 1
+
     async def find_next(self) -> Found:
         """Return which of the next contents are known; those after them are looked up meanwhile."""
         piece, found, block = self._pieces[0], list[int](), np.empty((0, self._dimension), "f4")

@@ -255,9 +255,17 @@ class SQLiteCache:
 
     def day_book(self, account: str) -> DayBook:
         """Return where the texts that an account sends in a day are counted, in the same file."""
-        return DayBook(account, self._writing)
+        return DayBook(account, self.writing)
 
-    def _writing(self, patience: float) -> AbstractContextManager[sqlite3.Connection]:
+    def writing(self, patience: float = math.inf) -> AbstractContextManager[sqlite3.Connection]:
+        """Lend a connection that writes, for other tables of ours in the same file.
+
+        Args:
+            patience: Seconds to wait for others who use it.
+
+        Raises:
+            OSError: The file cannot be used now.
+        """
         return self._used(self._writer, patience)
 
     def stats(self) -> Stats:

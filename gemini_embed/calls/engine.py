@@ -121,12 +121,12 @@ class Engine:
             quota=self._gate.quota,
             cache=self._cache,
         )
-        async with self._in_use():
+        async with self.in_use():
             await self._embed(call)
             return sink.result(call.watch.usage)
 
     @asynccontextmanager
-    async def _in_use(self) -> AsyncGenerator[None]:
+    async def in_use(self) -> AsyncGenerator[None]:
         """Keep the connections open meanwhile."""
         self._calls += 1
         try:
@@ -153,7 +153,7 @@ class Engine:
             max_concurrency=self._lane.width,
             backoff=self._backoff,
         )
-        async with self._in_use():
+        async with self.in_use():
             result = await counting.embed(Inputs.whole(contents), asked, sink, alone)
         return [int(tokens) - _BEGINNING for (tokens,) in result.lists]
 

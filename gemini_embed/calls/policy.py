@@ -31,6 +31,7 @@ class CallPolicy:
         rate_limiter: Awaited before each request.
         show_progress: Whether a progress bar is drawn.
         count: Counts the tokens of a text where they are limited; they are estimated without.
+        batch: Whether it goes through the Batch API.
     """
 
     role: Role
@@ -43,6 +44,7 @@ class CallPolicy:
     rate_limiter: Callable[[], Awaitable[None]] | None = None
     show_progress: bool = False
     count: Count | None = None
+    batch: bool = False
 
     def begun(self, now: float) -> CallPolicy:
         """Return what is left of it: the deadline counts from when the call was made."""

@@ -6,15 +6,18 @@ import sys
 from contextlib import suppress
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gemini_embed.observe.events import Ended, Placed, Waiting
+
+if TYPE_CHECKING:
+    from gemini_embed.observe.events import Event
 
 
 class ProgressBar:
     """A bar of tqdm's on standard error; none where it cannot be drawn."""
 
-    sees = (Placed, Waiting, Ended)
+    sees: tuple[type[Event], ...] = (Placed, Waiting, Ended)
 
     def __init__(self, total: int) -> None:
         self._bar: Any = None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Required, TypedDict, get_args
 
 from gemini_embed.credentials import find_key
 from gemini_embed.errors import ConfigurationError
-from gemini_embed.inputs import OnBlank, OnLong, OnSurrogate
+from gemini_embed.inputs import BatchFallback, OnBlank, OnLong, OnSurrogate
 from gemini_embed.model_names import known_id
 from gemini_embed.models import NEWEST
 from gemini_embed.notices import warn
@@ -236,6 +236,24 @@ class Options:
     """Ask for and keep the model's full dimension, and cut vectors to `output_dimensionality`
     here: any dimension is then free later."""
 
+    batch_documents: bool = field(default=False, metadata=_is(checks.flag))
+    """Embed documents through the Batch API, at half the price, and wait until they are done, for
+    minutes or hours. Needs a cache in a file. Queries are always sent online."""
+
+    batch_tokens: int = field(default=450_000, metadata=_is(whole(1)))
+    """Tokens that jobs of the Batch API may have under way at once: the service limits them by
+    model and tier. The default suits the first paid tier, for gemini-embedding-001."""
+
+    batch_settle: float = field(default=600.0, metadata=_is(checks.number(0)))
+    """Seconds for which a job is looked for that may have been created, where the answer was lost,
+    before another is created in its place."""
+
+    batch_fallback: BatchFallback = field(
+        default="online", metadata=_is(checks.one_of(*get_args(BatchFallback)))
+    )
+    """What becomes of texts for which a batch job brings no vector: `"online"` sends them online,
+    at the usual price; `"error"` names them in an error once the others are done."""
+
     base_url: str | None = field(default=None, metadata=_is(optional(_base_url)))
     """Another address than Google's, for gateways and the stand-in. Default:
     `GOOGLE_GEMINI_BASE_URL`, or `GOOGLE_VERTEX_BASE_URL` on Vertex AI, read when the embedder is
@@ -295,6 +313,7 @@ class CallOptions(TypedDict, total=False):
     batch_size: int | None
     show_progress: bool
     rate_limiter: Callable[[], Awaitable[None]] | None
+    batch: bool | None
 
 
 def _with_defaults_of_the_class(init: Callable[..., None]) -> Callable[..., None]:

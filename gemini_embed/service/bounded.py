@@ -43,6 +43,7 @@ class Body:
     def __init__(self, most: int, encoding: str) -> None:
         self._most = most
         self._taken = self._held = 0
+        self._has_begun = False
         self._pieces: list[bytes] = []
         self._inflater = _inflater(encoding.strip().lower())
 
@@ -52,6 +53,7 @@ class Body:
         Raises:
             BadResponseError: The answer is too long, or cannot be decompressed.
         """
+        self._has_begun |= bool(piece)
         self._taken += len(piece)  # compressed bytes too may go on for ever, with no content
         if self._inflater is not None:
             piece = self._inflated(self._inflater, piece)
@@ -66,9 +68,16 @@ class Body:
         Raises:
             BadResponseError: It ended within its compression.
         """
-        if self._taken and self._inflater is not None and not self._inflater.eof:
+        if self._has_begun and self._inflater is not None and not self._inflater.eof:
             raise BadResponseError("the answer could not be read: it ends within its compression")
         return b"".join(self._pieces)
+
+    def drain(self) -> bytes:
+        """Return what was taken in since the last time, for who reads an answer of any length."""
+        held = b"".join(self._pieces)
+        self._pieces.clear()
+        self._taken = self._held = 0
+        return held
 
     def _inflated(self, inflater: zlib._Decompress, piece: bytes) -> bytes:
         try:

@@ -54,6 +54,7 @@ class Reading:
         most: Bytes that an answer may have.
         fast: Whether its numbers may be read with pysimdjson.
         has_vectors: Whether vectors are to be taken out of it.
+        is_bare: Whether request and answer, unless it is an error, pass as they are.
         answered: Whether anything came back.
         rows: The answer's vectors; none where a caller's own client read it. Take them out after
             use: a cancelled timer may keep this object alive for a while.
@@ -63,6 +64,7 @@ class Reading:
     most: int
     fast: bool
     has_vectors: bool = True
+    is_bare: bool = False
     answered: bool = False
     rows: list[list[Row]] = field(default_factory=list)
     report: TokenReport = NO_REPORT
@@ -76,6 +78,16 @@ def reading(most: int, *, fast: bool, has_vectors: bool = True) -> Generator[Rea
     """Yield a record that the hooks fill in as answers come."""
     one = Reading(most, fast, has_vectors)
     token = _reading.set(one)
+    try:
+        yield one
+    finally:
+        _reading.reset(token)
+
+
+@contextmanager
+def reading_bare() -> Generator[Reading]:
+    """Yield a record for a request whose body and answer pass as they are."""
+    token = _reading.set(one := Reading(MOST_BESIDES, fast=False, has_vectors=False, is_bare=True))
     try:
         yield one
     finally:
@@ -166,7 +178,7 @@ async def _on_request(request: Any) -> None:
     if not is_the_sdks(request):
         return
     body = await request.aread()
-    if (shorter := as_utf8(body)) is not body:
+    if not _reading.get().is_bare and (shorter := as_utf8(body)) is not body:
         request.stream = type(request)(request.method, request.url, content=shorter).stream
         request.headers["content-length"] = str(len(shorter))
     request.extensions = {**request.extensions, "trace": _NoAnswerAhead()}
@@ -198,7 +210,9 @@ async def _on_response(response: Any) -> None:
         return
     _reading.get().answered = True
     status = _check_redirect(response.status_code, response.url, response.headers.get("location"))
-    if response.is_stream_consumed:  # a hook of the caller's has read it
+    if _reading.get().is_bare and response.status_code == HTTPStatus.OK:
+        pass
+    elif response.is_stream_consumed:  # a hook of the caller's has read it
         if response.status_code == HTTPStatus.OK:
             _without_numbers(response.content)
     else:
@@ -245,7 +259,7 @@ if aiohttp is not None:
     class _Request(aiohttp.ClientRequest):
         def update_body_from_data(self, body: Any, *more: Any, **options: Any) -> None:
             if isinstance(body, bytes):
-                body = as_utf8(body)
+                body = body if _reading.get().is_bare else as_utf8(body)
                 if len(body) > _SENT_AT_ONCE:
                     body = io.BytesIO(body)
             super().update_body_from_data(body, *more, **options)

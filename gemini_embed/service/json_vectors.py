@@ -98,9 +98,9 @@ def split_answer(
     """
     try:
         with np.errstate(over="ignore"):  # what is too large becomes infinite, refused later
-            answer = _read(body, pause, fast=fast)
+            answer = read_json(body, pause, fast=fast)
             holder, held = _held(answer)
-            rows = [_row(index, embedding) for index, embedding in enumerate(held)]
+            rows = [numbers_of(index, embedding) for index, embedding in enumerate(held)]
         rest = json.dumps(_rest(answer, holder, held)).encode()
         return Parted(rows, rest, _token_report(answer.get("usageMetadata")))
     except (RecursionError, TypeError, ValueError) as error:
@@ -109,7 +109,7 @@ def split_answer(
     raise BadResponseError(f"the answer could not be read: {description}")
 
 
-def _read(body: bytes, pause: Callable[[], None], *, fast: bool) -> Any:
+def read_json(body: bytes, pause: Callable[[], None], *, fast: bool) -> Any:
     """Return what `json.loads` makes of the body, some arrays of numbers as arrays of float32."""
     if fast and simdjson is not None:
         try:
@@ -200,7 +200,7 @@ def _held(answer: Any) -> tuple[str, list[Any]]:
     return holder, held
 
 
-def _row(index: int, embedding: Any) -> Row:
+def numbers_of(index: int, embedding: Any) -> Row:
     """Return the numbers of one embedding, None where it has none."""
     values = embedding.get("values") if isinstance(embedding, dict) else None
     if values is None or isinstance(values, np.ndarray):
@@ -242,15 +242,16 @@ def _token_report(usage: Any) -> TokenReport:
     details = next((held for name in _DETAILS if (held := _get(usage, name))), None)
     listed = details if isinstance(details, list) and len(details) <= _MOST_KINDS else []
     pairs = [(_get(one, "modality"), _get(one, "tokenCount")) for one in listed]
-    are_counts = all(_is_kind(kind) and _is_count(number) for kind, number in pairs)
-    return TokenReport(tokens if _is_count(tokens) else None, dict(pairs) if are_counts else {})
+    are_counts = all(_is_kind(kind) and is_count(number) for kind, number in pairs)
+    return TokenReport(tokens if is_count(tokens) else None, dict(pairs) if are_counts else {})
 
 
 def _is_kind(value: Any) -> bool:
     return isinstance(value, str) and value.isidentifier() and len(value) <= _LONGEST_KIND
 
 
-def _is_count(value: Any) -> bool:
+def is_count(value: Any) -> bool:
+    """Tell whether a value of JSON is a count: a whole number, not below nothing."""
     return type(value) is int and value >= 0
 
 

@@ -68,13 +68,18 @@ class Transport:
     @property
     def _extra(self) -> dict[str, Any]:
         """What a caller's own client adds to every body; what a request adds replaces it whole."""
-        options = getattr(self._inner, "_http_options", None)
+        options = getattr(self.inner, "_http_options", None)
         return getattr(options, "extra_body", None) or {}
 
     @property
-    def _inner(self) -> Any:
+    def inner(self) -> Any:
         """Return the part of the SDK's client that holds secrets; there is no public way."""
         return getattr(self._client, "_api_client", None)
+
+    @property
+    def intercepts(self) -> bool:
+        """Whether the connection is ours; a caller's own client is left alone."""
+        return self._connection.intercepts
 
     async def send(self, batch: Batch, ask: Ask) -> Answer:
         """Send one batch, once.
@@ -143,15 +148,18 @@ class Transport:
                     return await request(), read
         except Exception as error:  # noqa: BLE001 - whatever it is, it becomes one of ours
             answered = read.answered or not self._connection.intercepts
-            failure = self._translated(error, answered=answered)
+            failure = self.translated(error, answered=answered)
             if not self._answered and broke_off(error) and await meets_tls(self._access):
                 failure = wrong_scheme()
         finally:
             self._answered |= read.answered
         raise failure  # out here, where what the SDK raised does not become its context
 
-    def _translated(self, error: Exception, *, answered: bool) -> GeminiEmbedError:
-        """Return our error for what the SDK raised, with that as its cause; neither has secrets."""
+    def translated(self, error: Exception, *, answered: bool) -> GeminiEmbedError:
+        """Return our error for what the SDK raised, with that as its cause; neither has secrets.
+
+        `answered` tells whether anything came back.
+        """
         response = getattr(error, "response", None)
         secrets = Secrets(chain(self._access.secrets(), of_sdk_client(self._client)))
         clean = secrets.cleaned(error)

@@ -63,6 +63,7 @@ FIELDS: dict[str, Any] = {
     "tokens": 9000,
     "limit": 8192,
     "successor": "n",
+    "run": "26fad8a0388c5c19",
 }
 
 

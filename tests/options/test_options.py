@@ -97,6 +97,7 @@ ODD: list[Any] = [
 def test_an_option_of_a_wrong_type_is_named(name: str) -> None:
     """Whatever is given, an embedder is built, or a ConfigurationError tells of this option."""
     context: dict[str, dict[str, Any]] = {
+        "batch_documents": {"cache": "x"},
         "cache_full_dimension": {"cache": "x"},
         "location": {"vertexai": True},
     }

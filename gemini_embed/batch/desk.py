@@ -1,0 +1,308 @@
+"""What a `BatchRun` asks for, done on the I/O thread for one embedder and one run."""
+
+from __future__ import annotations
+
+import math
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from gemini_embed.background.threads import in_thread
+from gemini_embed.batch.doing import by_name, tell_late, too_late
+from gemini_embed.batch.places import Places
+from gemini_embed.batch.progress import Told
+from gemini_embed.batch.result import result_of, usage_of
+from gemini_embed.batch.site import Site
+from gemini_embed.batch.status import BatchStatus, status_of
+from gemini_embed.batch.work import work
+from gemini_embed.calls.sink import sink_for
+from gemini_embed.contents import Inputs
+from gemini_embed.errors import (
+    BatchError,
+    BatchPendingError,
+    GeminiEmbedError,
+)
+from gemini_embed.observe.meter import Meter, count
+from gemini_embed.usage import Rate
+
+if TYPE_CHECKING:
+    from collections.abc import (
+        AsyncGenerator,
+        Awaitable,
+        Callable,
+        Generator,
+        Iterable,
+        Mapping,
+        Sequence,
+    )
+
+    from gemini_embed.ask import Ask
+    from gemini_embed.batch.clock import Clock
+    from gemini_embed.batch.jobs import Job, Run
+    from gemini_embed.batch.ledger import Ledger
+    from gemini_embed.batch.planning import Planner
+    from gemini_embed.batch.site import Service
+    from gemini_embed.cache.sqlite import SQLiteCache
+    from gemini_embed.calls.engine import Engine
+    from gemini_embed.calls.policy import CallPolicy
+    from gemini_embed.contents import Content
+    from gemini_embed.observe.watch import Watch
+    from gemini_embed.prices import Price
+    from gemini_embed.results import EmbeddingResult, ListedResult, Wanted
+
+R = TypeVar("R", bound="EmbeddingResult | ListedResult")
+
+_LATEST = 3 * 86_400.0
+"""Seconds after which a job that was given up is no longer expected: jobs expire after two days."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Office:
+    """What the runs of an embedder share.
+
+    Attributes:
+        cache: Its cache.
+        ledger: The ledger in the cache's file.
+        clock: The clock.
+        engine: Returns its engine, once there are credentials.
+        service: Returns the Batch API.
+        meters: Where calls are counted.
+        price: What a token costs online.
+        fast: Whether answers may be read with pysimdjson.
+    """
+
+    cache: SQLiteCache
+    ledger: Ledger
+    clock: Clock
+    engine: Callable[[], Awaitable[Engine]]
+    service: Callable[[], Awaitable[Service]]
+    meters: Iterable[Meter]
+    price: Price | None
+    fast: bool
+
+    async def tidy(self) -> None:
+        """Look for jobs of all runs that were given up; cancel those that have shown up."""
+        awaited = await in_thread(self.ledger.awaited)
+        if not awaited:
+            return
+        service = await self.service()
+        listed = by_name(await service.list())
+        for job in awaited:
+            for late in too_late(job, listed.get(job.name, [])):
+                if late.state == "running":
+                    await service.cancel(late.name)
+                job = replace(job, late=(*job.late, late.name))  # noqa: PLW2901 - it is another
+                await in_thread(self.ledger.came_late, job)
+                tell_late(late)
+        await in_thread(self.ledger.drop_awaited, self.clock.now() - _LATEST)
+
+    async def statuses(self) -> list[BatchStatus]:
+        """Return how all runs stand, as the ledger says; jobs that came late are looked for."""
+        await self.tidy()
+        return await in_thread(self._read)
+
+    def _read(self) -> list[BatchStatus]:
+        return [status_of(run, self.ledger.jobs(run.id)) for run in self.ledger.runs()]
+
+
+class RunDesk(Generic[R]):
+    """The work of one run for its caller.
+
+    Args:
+        office: What the runs of the embedder share.
+        id: The run's.
+        call: How it is embedded: ask, wanted, policy.
+        watch: Who is told of it.
+        planner: Begins it; None for one that there is.
+    """
+
+    def __init__(
+        self,
+        office: Office,
+        run: str,
+        *,
+        ask: Ask,
+        wanted: Wanted,
+        policy: CallPolicy,
+        watch: Callable[[int], Watch],
+        planner: Planner | None,
+    ) -> None:
+        self.id = run
+        self._office = office
+        self._ask = ask
+        self._wanted = wanted
+        self._policy = policy
+        self._watch = watch
+        self._planner = planner
+
+    async def submit(self) -> BatchStatus:
+        """Begin the run, and do all that can be done now."""
+        await self._begin()
+        return await self._work(0.0, is_patient=False)
+
+    async def _begin(self) -> None:
+        planner, self._planner = self._planner, None  # it holds the texts: the spool has them now
+        if planner is not None:
+            try:
+                with _named(self.id):
+                    await planner.begin(self.id, self._office.clock.now())
+            except BaseException:
+                self._planner = planner
+                raise
+
+    async def status(self) -> BatchStatus:
+        """Return how it stands, with what the service says of jobs that run."""
+        run, jobs = await self._read()
+        running = [job for job in jobs if job.job and job.is_enqueued]
+        if running:
+            service = await self._office.service()
+            seen = {job.name: await service.get(job.job) for job in running}
+            jobs = [
+                replace(job, succeeded=min(seen[job.name].succeeded, len(job)))
+                if job.name in seen
+                else job
+                for job in jobs
+            ]
+        return status_of(run, jobs)
+
+    async def wait(self, timeout: float) -> BatchStatus:  # noqa: ASYNC109 - its name to callers
+        """Begin the run if it is not, and work it until it is over."""
+        await self._begin()
+        return await self._work(timeout, is_patient=True)
+
+    async def through(self, timeout: float | None) -> R:  # noqa: ASYNC109 - as above
+        """Begin the run, wait until it is over, and return its result."""
+        await self.wait(math.inf if timeout is None else timeout)
+        return await self.result()
+
+    async def cancel(self) -> BatchStatus:
+        """Note that it is wanted no more, and ask the service to cancel what runs."""
+        await self._read()
+        await in_thread(self._office.ledger.cancel, self.id)
+        return await self._work(0.0, is_patient=False)
+
+    async def result(self) -> R:
+        """Return its vectors, and what it cost."""
+        run, jobs = await self._read()
+        if not run.is_done:
+            stands = status_of(run, jobs)
+            raise BatchPendingError(
+                f"batch run {self.id} is not over: {stands.done} of {stands.rows} texts are done; "
+                "wait for it",
+                run=self.id,
+            )
+        with _named(self.id):
+            places = Places.read(await in_thread(self._office.ledger.places, self.id))
+            usage = usage_of(run, jobs, places, self._office.price)
+            sink: Any = sink_for(run.texts, self._wanted, self._ask.model, places.pieces)
+            result: R = await result_of(
+                run, jobs, places, sink, cache=self._office.cache, usage=usage
+            )
+        numbers = {"texts": usage.texts, "cached": usage.cached, "duplicates": usage.duplicates}
+        count(self._office.meters, numbers)
+        return result
+
+    async def clean(self) -> None:
+        """Delete what is left of it."""
+        run, jobs = await self._read()
+        if not run.is_done:
+            raise BatchPendingError(
+                f"batch run {self.id} is not over: wait for it, or cancel it and wait", run=self.id
+            )
+        service = await self._office.service()
+        for job in jobs:
+            for name in filter(None, (job.job, *job.late)):
+                await service.delete(name)
+        await in_thread(self._office.ledger.forget, self.id)
+
+    async def _read(self) -> tuple[Run, list[Job]]:
+        ledger = self._office.ledger
+        with _named(self.id):
+            run = await in_thread(ledger.run, self.id)
+            jobs = await in_thread(ledger.jobs, self.id)
+        if run is None:
+            raise BatchError(
+                f"there is no batch run {self.id} in {self._office.cache.path}: submit it first",
+                run=self.id,
+            )
+        return run, jobs
+
+    async def _work(self, seconds: float, *, is_patient: bool) -> BatchStatus:
+        run, _ = await self._read()
+        told = Told(self._watch(run.rows + run.cached))
+        clock = self._office.clock
+        until = clock.now() + clock.lasting(seconds) if seconds < math.inf else math.inf
+        try:
+            with _named(self.id):
+                async with self._connected():
+                    await work(self._site(told), self.id, until=until, is_patient=is_patient)
+        finally:
+            told.end()
+        return status_of(*await self._read())
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncGenerator[None]:
+        """Keep the connections open, whoever closes the embedder meanwhile."""
+        engine = await self._office.engine()
+        async with engine.in_use():
+            yield
+
+    def _site(self, told: Told) -> Site:
+        office = self._office
+        return Site(
+            ledger=office.ledger,
+            cache=office.cache,
+            clock=office.clock,
+            service=office.service,
+            online=self._online,
+            seen=told,
+            collected=self._collected,
+            fast=office.fast,
+        )
+
+    def _collected(self, job: Job) -> None:
+        price = self._office.price
+        rate = Rate(
+            self._ask.model.name, self._ask.backend.name, price.for_batch() if price else None
+        )
+        numbers = {
+            "requests": 1,
+            "prompt_tokens": job.prompt_tokens,
+            "estimated_tokens": job.estimated_tokens,
+        }
+        tokens = job.prompt_tokens + job.estimated_tokens
+        count(self._office.meters, {k: n for k, n in numbers.items() if n}, billed={rate: tokens})
+
+    async def _online(
+        self, contents: Sequence[Content], *, uncut: bool
+    ) -> tuple[Sequence[int], str, Mapping[str, int]]:
+        """Embed contents online; the engine puts their vectors into the cache."""
+        engine, meter = await self._office.engine(), Meter()
+        inputs = Inputs(
+            contents, range(len(contents)), suspects=frozenset(contents) if uncut else frozenset()
+        )
+        wanted = replace(self._wanted, as_lists=False)
+        sink = sink_for(len(contents), wanted, self._ask.model)
+        lost: Sequence[int] = ()
+        why = ""
+        try:
+            await engine.embed(inputs, self._ask, sink, self._policy, meters=[meter])
+        except GeminiEmbedError as error:
+            if not error.one_by_one:  # else the others are finished
+                raise
+            lost, why = error.indexes, error.summary
+        finally:
+            usage = meter.usage
+            told = ("requests", "prompt_tokens", "estimated_tokens")
+            numbers = {name: getattr(usage, name) or 0 for name in told}
+            count(self._office.meters, {k: n for k, n in numbers.items() if n}, billed=usage.billed)
+        return lost, why, numbers
+
+
+@contextmanager
+def _named(run: str) -> Generator[None]:
+    """Make of a failure of the file an error that says which run needs it."""
+    try:
+        yield
+    except OSError as error:
+        raise BatchError(f"batch run {run} cannot go on here: {error}", run=run) from error

@@ -1,0 +1,284 @@
+"""The steps of a job: what is asked of the service for each, and what is written down then."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, defaultdict
+from dataclasses import replace
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from gemini_embed.background.loop import give_way
+from gemini_embed.background.threads import in_thread
+from gemini_embed.batch import outcomes, spool
+from gemini_embed.batch.hold import KEPT_EVERY
+from gemini_embed.batch.jobs import PREFIX, State
+from gemini_embed.batch.rows import AT_ONCE, Collector, longest_line
+from gemini_embed.batch.steps import Do, looked_for
+from gemini_embed.errors import BadResponseError, QuotaExceededError, RequestError
+from gemini_embed.notices import warn
+from gemini_embed.observe.logs import logger
+from gemini_embed.service.batches import PIECE, UPLOAD_PATIENCE
+from gemini_embed.service.jobs import row_in, row_of
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+
+    from gemini_embed.batch.hold import Hold
+    from gemini_embed.batch.jobs import Job
+    from gemini_embed.batch.site import Service
+    from gemini_embed.contents import Content
+    from gemini_embed.service.jobs import ServerJob
+
+_ONLINE_AT_ONCE = 1000
+"""Texts that are embedded online in one call: so many are in memory."""
+
+
+async def upload(hold: Hold, job: Job) -> None:
+    """Upload the input of a job, under a name that is written down before."""
+    service, places = await hold.service(), await hold.places()
+    start, end = places.span(job.first, job.last)
+    job = outcomes.uploading(job, f"files/{uuid4().hex}")
+    await hold.write(job)
+    pieces = spool.pieces(hold.spool, start, end, PIECE)
+    await service.upload(job.file, pieces, end - start, lambda: hold.keep(UPLOAD_PATIENCE))
+    await hold.write(outcomes.uploaded(job, hold.now))
+
+
+async def forget(hold: Hold, job: Job) -> None:
+    """Delete an input that may not be whole, or is too old."""
+    await (await hold.service()).delete_file(job.file)
+    await hold.write(outcomes.forgotten(job))
+
+
+async def create(hold: Hold, job: Job) -> None:
+    """Create a job. That it is about to be is written down first.
+
+    What is not known to have been refused may exist.
+    """
+    service = await hold.service()
+    lasts = hold.site.clock.lasting(service.timeout)
+    before, job = job, outcomes.creating(job, hold.now + lasts)
+    await hold.write(job, seconds=lasts)
+    try:
+        name = await service.create(hold.run.asked["sent_model"], job.name, job.file)
+    except QuotaExceededError as error:
+        if not error.can_pass:
+            await hold.write(before)
+            raise
+        is_alone = not any(one.is_enqueued for one in hold.jobs if one.name != job.name)
+        await hold.write(*outcomes.refused(before, hold.now, error.summary, is_alone=is_alone))
+    except RequestError as error:
+        if is_refused(error):
+            await hold.write(replace(before, state=State.UPLOADING))  # perhaps for its input
+            raise
+        await hold.write(outcomes.unknown(job, hold.now))
+    except BadResponseError:
+        await hold.write(outcomes.unknown(job, hold.now))
+    else:
+        await hold.write(outcomes.found(job, name, hold.now))
+
+
+async def look(hold: Hold, _: Job) -> None:
+    """List all jobs; adopt those that may have been created, cancel those that came too late."""
+    service = await hold.service()
+    listed = by_name(await service.list())
+    now, settle = hold.now, hold.run.settle
+    found = [looked_for(job, listed[job.name], now, settle) for job in hold.jobs]
+    await hold.write(*(job for some in found for job in some))
+    for job in hold.jobs:
+        for late in too_late(job, listed[job.name]):
+            job = await _cancel_late(hold, job, late)  # noqa: PLW2901 - it is another one now
+
+
+def by_name(shown: Sequence[ServerJob]) -> Mapping[str, list[ServerJob]]:
+    """Return the jobs at the service that are ours, by our name for each."""
+    listed: dict[str, list[ServerJob]] = defaultdict(list)
+    for one in shown:
+        if one.display_name.startswith(PREFIX):
+            listed[one.display_name].append(one)
+    return listed
+
+
+def too_late(job: Job, shown: Sequence[ServerJob]) -> list[ServerJob]:
+    """Return those that the service has under a job's name beside it, as far as it is news."""
+    if job.state in {State.CREATING, State.UNFOUND}:
+        return []
+    return [one for one in shown if one.name != job.job and one.name not in job.late]
+
+
+async def _cancel_late(hold: Hold, job: Job, late: ServerJob) -> Job:
+    if late.state == "running":
+        await (await hold.service()).cancel(late.name)
+    job = replace(job, late=(*job.late, late.name))
+    await hold.write(job)
+    tell_late(late)
+    return job
+
+
+def tell_late(late: ServerJob) -> None:
+    """Warn of a job that nobody wanted any more."""
+    what = "it was cancelled" if late.state == "running" else f"it had {late.state}"
+    warn(
+        f"the Batch API created {late.name} so late that another job had its texts; {what}. What "
+        "it did until then is billed"
+    )
+
+
+async def cancel(hold: Hold, job: Job) -> None:
+    """Ask the service to cancel a job; whether it did is seen later."""
+    service = await hold.service()
+    try:
+        await service.cancel(job.job)
+    except RequestError as error:
+        if not is_refused(error):
+            raise  # else it is over
+    await hold.write(replace(job, asked_to_stop=True, due=hold.now))
+
+
+async def poll(hold: Hold, job: Job) -> None:
+    """Ask the service how a job is."""
+    service = await hold.service()
+    try:
+        seen = await service.get(job.job)
+    except RequestError as error:
+        if error.status != HTTPStatus.NOT_FOUND:
+            raise
+        after = [outcomes.without_results(job, hold.now, "the service has the job no more")]
+    else:
+        after = _after(job, seen, hold.now, is_cancelled=hold.run.is_cancelled)
+    await hold.write(*after)
+
+
+def _after(job: Job, seen: ServerJob, now: float, *, is_cancelled: bool) -> list[Job]:
+    """Return what becomes of a job by what the service says of it."""
+    match seen.state:
+        case "running":
+            return [outcomes.running(job, now, min(seen.succeeded, len(job)))]
+        case "succeeded":
+            return [outcomes.succeeded(job, now, seen.results)]
+        case "expired":
+            return outcomes.expired(job, now, is_cancelled=is_cancelled)
+        case "cancelled":
+            return [outcomes.without_results(job, now, "it was cancelled", is_final=True)]
+        case "failed":
+            said = f"{seen.code or ''} {seen.error}".strip() or "without a word"
+            return outcomes.failed(job, now, seen.code, f"its job failed: {said}")
+
+
+async def collect(hold: Hold, job: Job) -> None:
+    """Fetch the results of a job, row by row, into the cache."""
+    service, places, asked = await hold.service(), await hold.places(), hold.run.asked
+    collector = Collector(
+        places.keys_of_rows(job.first, job.last),
+        dimension=asked["sent_dimension"],
+        used=asked["dimension"],
+        store=hold.site.cache.set_many,
+    )
+    try:
+        async for rows in _rows(hold, service, job):
+            await in_thread(_take, collector, rows, hold.site.fast)
+            await hold.keep_on(service.timeout)
+    except RequestError as error:
+        if error.status != HTTPStatus.NOT_FOUND:
+            raise
+        collector.error = "the results are gone"
+    if collector.strange:
+        logger.warning("%s rows of a batch job belong to none of its texts", collector.strange)
+    after = outcomes.collected(
+        job,
+        hold.now,
+        missing=collector.missing,
+        error=collector.error or "the results have no row of it",
+        prompt_tokens=collector.prompt_tokens,
+        estimated_tokens=round(job.tokens * collector.unreported / max(1, len(job))),
+    )
+    await hold.write(after)
+    hold.site.collected(after)
+
+
+async def _rows(hold: Hold, service: Service, job: Job) -> AsyncIterator[list[Any]]:
+    """Yield the rows of the results, some at once: lines that are not read yet, or parsed JSON."""
+    if not job.results:  # they come with the job, where somebody else makes it so
+        yield list((await service.get(job.job)).inline)
+        return
+    lines: list[bytes] = []
+    longest = longest_line(hold.run.asked["sent_dimension"])
+    async for line in service.lines(job.results, longest):
+        if line.strip():
+            lines.append(line)
+        if len(lines) >= AT_ONCE:
+            yield lines
+            lines = []
+    yield lines
+
+
+def _take(collector: Collector, rows: Sequence[Any], fast: bool) -> None:
+    read = [
+        row_of(row, give_way, fast=fast) if isinstance(row, bytes) else row_in(row) for row in rows
+    ]
+    collector.take(read)
+
+
+async def delete(hold: Hold, job: Job) -> None:
+    """Delete the input of a job."""
+    await (await hold.service()).delete_file(job.file)
+    await hold.write(outcomes.input_deleted(job, hold.now))
+
+
+async def drop(hold: Hold, job: Job) -> None:
+    """Give up a job that the service never got."""
+    await hold.write(outcomes.without_results(job, hold.now, "it was cancelled", is_final=True))
+
+
+async def embed(hold: Hold, job: Job) -> None:
+    """Embed online what a job brought no vector for."""
+    places = await hold.places()
+    lost: list[int] = []
+    why, took = job.error, Counter[str]()
+    for start in range(0, len(job.failed), _ONLINE_AT_ONCE):
+        some = job.failed[start : start + _ONLINE_AT_ONCE]
+        spans = [places.span(job.first + row, job.first + row + 1) for row in some]
+        contents = await in_thread(spool.contents_at, hold.spool, spans)
+        without, error, more = await _online(hold, contents, uncut=job.uncut)
+        lost += [some[i] for i in without]
+        why = error or why
+        took.update(more)
+    await hold.write(outcomes.embedded(job, tuple(lost), why, took))
+
+
+async def _online(
+    hold: Hold, contents: Sequence[Content], *, uncut: bool
+) -> tuple[Sequence[int], str, Mapping[str, int]]:
+    """Embed contents online, and keep the lease meanwhile."""
+    task = asyncio.ensure_future(hold.site.online(contents, uncut=uncut))
+    try:
+        while not task.done():
+            await hold.keep(KEPT_EVERY)
+            await asyncio.wait([task], timeout=KEPT_EVERY)
+        return await task
+    finally:
+        task.cancel()
+
+
+def is_refused(error: RequestError) -> bool:
+    """Tell whether the service refused a request, so that it did nothing of it."""
+    status = error.status or 0
+    refusals = range(HTTPStatus.BAD_REQUEST, HTTPStatus.INTERNAL_SERVER_ERROR)
+    return status in refusals and status != HTTPStatus.REQUEST_TIMEOUT
+
+
+DOING: Mapping[Do, Callable[[Hold, Job], Awaitable[None]]] = {
+    Do.COLLECT: collect,
+    Do.CANCEL: cancel,
+    Do.LOOK: look,
+    Do.DELETE: delete,
+    Do.POLL: poll,
+    Do.CREATE: create,
+    Do.FORGET: forget,
+    Do.DROP: drop,
+    Do.UPLOAD: upload,
+    Do.ONLINE: embed,
+}
+"""How each step is done."""

@@ -1,0 +1,181 @@
+"""What an embedder has of the Batch API: its runs, made and found again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from gemini_embed.background import loop, process
+from gemini_embed.batch.clock import Clock
+from gemini_embed.batch.progress import Bar
+from gemini_embed.connected import Connected, load
+from gemini_embed.errors import ConfigurationError
+from gemini_embed.observe.logs import logs
+from gemini_embed.observe.meter import Metered, meters_of
+from gemini_embed.observe.watch import Watch, hooks
+from gemini_embed.prices import price_of
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from gemini_embed.ask import Ask
+    from gemini_embed.batch.desk import Office, RunDesk
+    from gemini_embed.batch.jobs import Run
+    from gemini_embed.batch.planning import Planner
+    from gemini_embed.batch.site import Service
+    from gemini_embed.batch.status import BatchStatus
+    from gemini_embed.cache.sqlite import SQLiteCache
+    from gemini_embed.calls.policy import CallPolicy
+    from gemini_embed.contents import Inputs
+    from gemini_embed.results import Wanted
+
+    Call = tuple[Inputs, Ask, Wanted, CallPolicy]
+
+
+_SHAPING = (
+    *("model", "behaves_like", "service_name", "output_dimensionality"),
+    *("normalize", "cache_full_dimension"),
+)
+"""The options of an embedder that say, beside its texts, what vectors a run has."""
+
+
+class Batching(Connected, Metered):
+    """An embedder's runs of the Batch API."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._clock = Clock()
+        if self.batch_documents:
+            self._batch_file()  # refuses now what cannot work
+
+    def batches(self) -> list[BatchStatus]:
+        """Return how all runs in the cache's file stand, the oldest first.
+
+        It asks the service only where a job was given up that may still show up: such a job is
+        cancelled then, and reported with a warning.
+
+        Raises:
+            ConfigurationError: There is no cache in a file.
+        """
+        return loop.run(self._statuses)
+
+    async def abatches(self) -> list[BatchStatus]:
+        """Return how all runs stand; the async twin of `batches`."""
+        return await loop.arun(self._statuses)
+
+    async def _statuses(self) -> list[BatchStatus]:
+        load()
+        return await self._office().statuses()
+
+    def _begun(self, call: Call) -> RunDesk[Any]:
+        """Return what works the run of a checked call; nothing is sent or written yet."""
+        with process.importing():
+            from gemini_embed.batch import planning  # noqa: PLC0415 - loads numpy
+            from gemini_embed.batch.places import Places  # noqa: PLC0415 - likewise
+        inputs, ask, wanted, policy = call
+        if inputs.doubts:
+            inputs = inputs.doubts.decide(())  # those in doubt go online, where they are counted
+        office = self._office()
+        asked = planning.settings(ask, wanted, policy)
+        places = Places.of(inputs, planning.keys_of(inputs, ask))
+        planner = planning.Planner(
+            office.cache,
+            office.ledger,
+            inputs=inputs,
+            ask=ask,
+            asked=asked,
+            options={name: getattr(self, name) for name in _SHAPING},
+            places=places,
+            used=wanted.dimension,
+            limits=planning.Limits(
+                fallback=self.batch_fallback,
+                settle=self.batch_settle,
+                most_tokens=self.batch_tokens,
+            ),
+            count=policy.count,
+        )
+        return self._desk(planning.id_of(places, asked), call, office, planner)
+
+    def _made_like(self, run: str) -> tuple[Self, Run]:
+        """Return an embedder with the settings of a run of the ledger, and the run.
+
+        Raises:
+            ConfigurationError: There is none.
+        """
+        office = self._office()
+        found = office.ledger.run(run)
+        if found is None:
+            raise ConfigurationError(f"there is no batch run {run!r} in {office.cache.path}")
+        made = replace(self, **found.options)
+        made._meter, made._clock = self._meter, self._clock  # noqa: SLF001 - one like this
+        return made, found
+
+    def _going_on(self, run: Run, call: Call) -> RunDesk[Any]:
+        """Return what works a run of the ledger; `call` is one of no texts with its settings.
+
+        Raises:
+            ConfigurationError: It is of another service.
+        """
+        with process.importing():
+            from gemini_embed.batch import planning  # noqa: PLC0415 - loads numpy
+        asked = planning.settings(*call[1:])
+        if wrong := [name for name, value in asked.items() if run.asked.get(name) != value]:
+            shown = ", ".join(f"{name} {run.asked.get(name)!r}" for name in wrong)
+            raise ConfigurationError(f"batch run {run.id} was made elsewhere: {shown}")
+        return self._desk(run.id, call, self._office(), None)
+
+    def _desk(self, run: str, call: Call, office: Office, planner: Planner | None) -> RunDesk[Any]:
+        from gemini_embed.batch.desk import RunDesk  # noqa: PLC0415 - loads numpy
+
+        _, ask, wanted, policy = call
+        bars = [Bar] if policy.show_progress else []
+
+        def watch(total: int) -> Watch:
+            seen = [*logs(), *(bar(total) for bar in bars)]
+            return Watch([*seen, *hooks(self.on_retry, self.on_progress)])
+
+        policy = replace(policy, deadline=None, show_progress=False)
+        return RunDesk(
+            office, run, ask=ask, wanted=wanted, policy=policy, watch=watch, planner=planner
+        )
+
+    def _office(self) -> Office:
+        from gemini_embed.batch.desk import Office  # noqa: PLC0415 - loads numpy
+        from gemini_embed.batch.ledger import Ledger  # noqa: PLC0415 - with sqlite3
+
+        cache = self._batch_file()
+        return Office(
+            cache=cache,
+            ledger=Ledger(cache),
+            clock=self._clock,
+            engine=self._ready_engine,
+            service=self._batch_service,
+            meters=meters_of(self._meter),
+            price=price_of(self._row.name, self._backend.name, self.prices),
+            fast=self.fast_decode,
+        )
+
+    def _batch_file(self) -> SQLiteCache:
+        """Return the cache, whose file has the ledger.
+
+        Raises:
+            ConfigurationError: There is no such file, or the service has no Batch API for us.
+        """
+        if self._backend.name == "vertex":
+            raise ConfigurationError(
+                "the Batch API works with the Gemini API only: Vertex AI reads and writes a bucket "
+                "of Google Cloud Storage, which gemini-embed does not"
+            )
+        found = None if self._cache is None else self._cache.file
+        if found is None:
+            raise ConfigurationError(
+                "the Batch API needs a cache in a file, which holds what is under way and gets "
+                'the vectors: give cache=True, or cache="vectors.sqlite3"'
+            )
+        return found
+
+    async def _batch_service(self) -> Service:
+        from gemini_embed.service.batches import Batches  # noqa: PLC0415 - loads the SDK
+
+        await self._ready_engine()
+        return Batches(self._transport, self.timeout)

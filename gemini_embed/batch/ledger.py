@@ -1,0 +1,284 @@
+"""The ledger of runs and their jobs: tables in the cache's file, where nothing is lost or doubled.
+
+One process at a time works a run: it has a lease, with a number that grows with each taker. Every
+change is one transaction that goes through only under the number that is still the last. So who
+was stopped for long, and comes back, changes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+from uuid import uuid4
+
+from gemini_embed.batch.jobs import Job, Run
+from gemini_embed.errors import BatchLeaseError
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Generator, Iterable
+
+    from gemini_embed.cache.sqlite import SQLiteCache
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS batch_runs (
+    id TEXT PRIMARY KEY, run TEXT NOT NULL, lease INTEGER NOT NULL, holder TEXT NOT NULL,
+    until REAL NOT NULL, places BLOB NOT NULL
+);
+CREATE TABLE IF NOT EXISTS batch_jobs (name TEXT PRIMARY KEY, run TEXT NOT NULL, job TEXT NOT NULL)
+"""
+"""Made when the first run begins: a file of an earlier release has no such tables, and an earlier
+release leaves them alone."""
+
+_HAS_TABLES = "SELECT count(*) FROM sqlite_schema WHERE name IN ('batch_runs', 'batch_jobs')"
+
+
+class Lease(NamedTuple):
+    """The right to work a run.
+
+    Attributes:
+        run: Which.
+        number: It grows with each taker.
+    """
+
+    run: str
+    number: int
+
+
+class Held(NamedTuple):
+    """Somebody else works a run.
+
+    Attributes:
+        holder: Who.
+        until: Until when, unless it is renewed.
+    """
+
+    holder: str
+    until: float
+
+
+class Ledger:
+    """The ledger in a cache's file.
+
+    Args:
+        cache: The cache.
+    """
+
+    def __init__(self, cache: SQLiteCache) -> None:
+        self._cache = cache
+        self._token = uuid4().hex[:8]
+
+    @property
+    def holder(self) -> str:
+        """Who takes leases here: this process, after a fork as well, and who in it."""
+        return f"{_me()} {self._token}"
+
+    def begin(self, run: Run, jobs: Iterable[Job], places: bytes) -> None:
+        """Write a new run down; nothing changes where there is one of its id."""
+        with self._writing() as connection:
+            row = run.id, json.dumps(run.as_row()), places
+            made = connection.execute(
+                "INSERT OR IGNORE INTO batch_runs VALUES (?, ?, 0, '', 0, ?)", row
+            )
+            if made.rowcount:
+                self._put(connection, run.id, jobs)
+
+    def take(self, run: str, now: float, seconds: float) -> Lease | Held | None:
+        """Take the lease of a run for so long; None where there is no such run."""
+        with self._writing() as connection:
+            found = connection.execute(
+                "SELECT lease, holder, until FROM batch_runs WHERE id = ?", (run,)
+            ).fetchone()
+            if found is None:
+                return None
+            number, holder, until = found
+            if until > now and holder != self.holder and not _is_gone(holder):
+                return Held(holder, until)
+            connection.execute(
+                "UPDATE batch_runs SET lease = ?, holder = ?, until = ? WHERE id = ?",
+                (number + 1, self.holder, now + seconds, run),
+            )
+            return Lease(run, number + 1)
+
+    def give_back(self, lease: Lease) -> None:
+        """Let others work the run; nothing changes where they do already."""
+        with self._writing() as connection:
+            connection.execute(
+                "UPDATE batch_runs SET until = 0, holder = '' WHERE id = ? AND lease = ?",
+                (lease.run, lease.number),
+            )
+
+    def write(self, lease: Lease, jobs: Iterable[Job], until: float) -> None:
+        """Write jobs as they are now, and keep the lease until then.
+
+        Raises:
+            BatchLeaseError: Somebody else has taken the lease: nothing is written.
+        """
+        with self._held(lease) as connection:
+            self._put(connection, lease.run, jobs)
+            connection.execute("UPDATE batch_runs SET until = ? WHERE id = ?", (until, lease.run))
+
+    def close(self, lease: Lease) -> None:
+        """Note that all of a run is over.
+
+        Raises:
+            BatchLeaseError: Somebody else has taken the lease.
+        """
+        with self._held(lease) as connection:
+            _change(connection, lease.run, is_done=True)
+
+    def cancel(self, run: str) -> None:
+        """Note that a run is wanted no more: who works it, works to end it. It needs no lease."""
+        with self._writing() as connection:
+            _change(connection, run, is_cancelled=True)
+
+    def forget(self, run: str) -> None:
+        """Forget a run that is over, but for jobs that may still show up; else nothing changes."""
+        with self._writing() as connection:
+            found = connection.execute("SELECT run FROM batch_runs WHERE id = ?", (run,)).fetchone()
+            if found is None or not Run.of(json.loads(found[0])).is_done:
+                return
+            connection.execute("DELETE FROM batch_runs WHERE id = ?", (run,))
+            rows = connection.execute("SELECT job FROM batch_jobs WHERE run = ?", (run,)).fetchall()
+            jobs = [Job.of(json.loads(row)) for (row,) in rows]
+            names = [(job.name,) for job in jobs if not job.is_awaited]
+            connection.executemany("DELETE FROM batch_jobs WHERE name = ?", names)
+
+    def awaited(self) -> list[Job]:
+        """Return the jobs of all runs that were given up, and have not shown up since."""
+        found = self._select("SELECT job FROM batch_jobs")
+        return [job for (row,) in found if (job := Job.of(json.loads(row))).is_awaited]
+
+    def came_late(self, job: Job) -> None:
+        """Write down which jobs came late under a job's name; this needs no lease: it is over."""
+        with self._writing() as connection:
+            query = "UPDATE batch_jobs SET job = ? WHERE name = ?"
+            connection.execute(query, (json.dumps(job.as_row()), job.name))
+
+    def drop_awaited(self, before: float) -> None:
+        """Wait no longer for jobs that were given up before a time."""
+        old = [(job.name,) for job in self.awaited() if job.at < before]
+        with self._writing() as connection:
+            connection.executemany("DELETE FROM batch_jobs WHERE name = ?", old)
+
+    def run(self, run: str) -> Run | None:
+        """Return a run; None where there is none."""
+        found = self._select("SELECT run FROM batch_runs WHERE id = ?", run)
+        return Run.of(json.loads(found[0][0])) if found else None
+
+    def runs(self) -> list[Run]:
+        """Return all runs, the oldest first."""
+        found = [Run.of(json.loads(row)) for (row,) in self._select("SELECT run FROM batch_runs")]
+        return sorted(found, key=lambda run: run.created)
+
+    def jobs(self, run: str) -> list[Job]:
+        """Return the jobs of a run, in the order of their rows, the latest last."""
+        found = self._select("SELECT job FROM batch_jobs WHERE run = ? ORDER BY rowid", run)
+        return sorted((Job.of(json.loads(row)) for (row,) in found), key=lambda job: job.first)
+
+    def places(self, run: str) -> bytes:
+        """Return where the vectors of a run belong."""
+        ((places,),) = self._select("SELECT places FROM batch_runs WHERE id = ?", run)
+        return bytes(places)
+
+    def enqueued(self, run: str) -> int:
+        """Return how many tokens other runs than this have enqueued."""
+        found = self._select("SELECT job FROM batch_jobs WHERE run <> ?", run)
+        others = [Job.of(json.loads(row)) for (row,) in found]
+        return sum(job.tokens for job in others if job.is_enqueued)
+
+    @staticmethod
+    def _put(connection: sqlite3.Connection, run: str, jobs: Iterable[Job]) -> None:
+        connection.executemany(
+            "INSERT INTO batch_jobs VALUES (?, ?, ?) ON CONFLICT (name)"
+            " DO UPDATE SET job = excluded.job",
+            [(job.name, run, json.dumps(job.as_row())) for job in jobs],
+        )
+
+    def _select(self, query: str, *values: str) -> list[tuple[Any, ...]]:
+        with self._cache.writing() as connection:
+            if connection.execute(_HAS_TABLES).fetchone()[0] < 2:  # noqa: PLR2004 - both of them
+                return []
+            return connection.execute(query, values).fetchall()
+
+    @contextmanager
+    def _held(self, lease: Lease) -> Generator[sqlite3.Connection]:
+        with self._writing() as connection:
+            found = connection.execute(
+                "SELECT lease, holder FROM batch_runs WHERE id = ?", (lease.run,)
+            ).fetchone()
+            if found is None or found[0] != lease.number:
+                who = found[1] if found and found[1] else "another process"
+                raise BatchLeaseError(
+                    f"{who} has taken over batch run {lease.run} while this one was held up; it "
+                    "goes on there, and batch_resume waits for it",
+                    run=lease.run,
+                )
+            yield connection
+
+    @contextmanager
+    def _writing(self) -> Generator[sqlite3.Connection]:
+        """Yield a connection within a transaction that is on the disk when it ends."""
+        with self._cache.writing() as connection:
+            connection.execute("PRAGMA synchronous = FULL")  # the cache's own writes may be lost
+            try:
+                with connection:
+                    connection.execute("BEGIN IMMEDIATE")
+                    for table in _TABLES.split(";"):
+                        connection.execute(table)
+                    yield connection
+            finally:
+                connection.execute("PRAGMA synchronous = NORMAL")
+
+
+def _change(connection: sqlite3.Connection, run: str, **changes: bool) -> None:
+    query = "SELECT run FROM batch_runs WHERE id = ?"
+    for (row,) in connection.execute(query, (run,)).fetchall():
+        changed = json.dumps(json.loads(row) | changes)
+        connection.execute("UPDATE batch_runs SET run = ? WHERE id = ?", (changed, run))
+
+
+def _me() -> str:
+    """Return a name for this process that no other has, not even a later one of its number."""
+    return f"{platform.node()}/{os.getpid()}/{_started(os.getpid())}"
+
+
+def _is_gone(holder: str) -> bool:
+    """Tell whether a holder is a process of this machine that has ended."""
+    try:
+        host, pid, started = holder.partition(" ")[0].rsplit("/", 2)
+        number = int(pid)
+    except ValueError:
+        return not holder
+    if host != platform.node() or sys.platform == "win32":  # where signal 0 is Ctrl-C
+        return False
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return True
+    except OSError:  # it is another user's
+        return False
+    return _started(number) != started
+
+
+@cache
+def _has_proc() -> bool:
+    return Path("/proc/self/stat").exists()
+
+
+def _started(pid: int) -> str:
+    """Return when a process began, in the system's words; empty where it does not say."""
+    if not _has_proc():
+        return ""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return ""
+    state, *rest = stat.rpartition(")")[2].split()
+    return "" if state == "Z" else rest[18]  # nobody has yet heard that it ended

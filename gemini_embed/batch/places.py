@@ -1,0 +1,115 @@
+"""Where the vectors of a run belong: kept in the ledger, so that a result needs no texts.
+
+Performs no I/O.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+
+from gemini_embed.calls.plan import places_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from gemini_embed.contents import Inputs
+
+_KEY_BYTES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where the vectors of a run belong, and where its rows lie in the spool.
+
+    A content is what one vector is of; equal ones are one. A row is a content that is sent.
+
+    Attributes:
+        keys: The key in the cache of each content, one after another, of 20 bytes each.
+        contents: Of each place in turn, which content's vector belongs there.
+        owners: Of each, which text of the caller's it is: a text that was split has several.
+        weights: How much each content counts in a mean; empty where no text was split.
+        rows: Of each row, which content it is.
+        offsets: Of each row, where it begins in the spool; and where the last ends.
+    """
+
+    keys: bytes
+    contents: NDArray[np.uint32]
+    owners: NDArray[np.uint32]
+    weights: NDArray[np.float64]
+    rows: NDArray[np.uint32]
+    offsets: NDArray[np.uint64]
+
+    @classmethod
+    def of(cls, inputs: Inputs, keys: Sequence[str]) -> Self:
+        """Return the places of a call's contents, of which none is sent yet.
+
+        Args:
+            inputs: What is embedded.
+            keys: The key of each different content, in the order of `places_of`.
+        """
+        number = {content: i for i, content in enumerate(places_of(inputs))}
+        return cls(
+            bytes.fromhex("".join(keys)),
+            np.array([number[content] for content in inputs.contents], np.uint32),
+            np.array(inputs.owners, np.uint32),
+            np.array(inputs.weights_of(number), np.float64),
+            np.empty(0, np.uint32),
+            np.zeros(1, np.uint64),
+        )
+
+    def __len__(self) -> int:
+        """Return how many different contents there are."""
+        return len(self.keys) // _KEY_BYTES
+
+    def key(self, content: int) -> str:
+        """Return the key of a content."""
+        return self.keys[content * _KEY_BYTES : (content + 1) * _KEY_BYTES].hex()
+
+    def keys_of_rows(self, first: int, last: int) -> list[str]:
+        """Return the keys of some rows."""
+        return [self.key(content) for content in self.rows[first:last].tolist()]
+
+    def span(self, first: int, last: int) -> tuple[int, int]:
+        """Return where some rows begin and end in the spool."""
+        return int(self.offsets[first]), int(self.offsets[last])
+
+    def positions(self) -> list[list[int]]:
+        """Return, for each content, the texts that its vector belongs to."""
+        found: list[list[int]] = [[] for _ in range(len(self))]
+        for content, owner in zip(self.contents.tolist(), self.owners.tolist(), strict=True):
+            found[content].append(owner)
+        return found
+
+    @property
+    def pieces(self) -> Mapping[int, int]:
+        """How many pieces each text has that was split."""
+        if not len(self.weights):
+            return {}
+        texts, counts = np.unique(self.owners, return_counts=True)
+        return {int(text): int(n) for text, n in zip(texts, counts, strict=True) if n > 1}
+
+    def as_bytes(self) -> bytes:
+        """Return it as the ledger holds it."""
+        arrays = (self.contents, self.owners, self.weights, self.rows, self.offsets)
+        sizes = np.array([len(self.keys), *(array.nbytes for array in arrays)], "<u8")
+        return b"".join([sizes.tobytes(), self.keys, *(array.tobytes() for array in arrays)])
+
+    @classmethod
+    def read(cls, held: bytes) -> Self:
+        """Return what `as_bytes` made."""
+        sizes = np.frombuffer(held, "<u8", 6)
+        ends = np.cumsum(sizes) + sizes.nbytes
+        parts = [held[int(a) : int(b)] for a, b in zip(ends - sizes, ends, strict=True)]
+        return cls(
+            parts[0],
+            np.frombuffer(parts[1], np.uint32),
+            np.frombuffer(parts[2], np.uint32),
+            np.frombuffer(parts[3], np.float64),
+            np.frombuffer(parts[4], np.uint32),
+            np.frombuffer(parts[5], np.uint64),
+        )

@@ -1,0 +1,237 @@
+"""Plans a run: which texts the cache lacks, and which of those make one job. Sends nothing."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gemini_embed.background.threads import in_thread
+from gemini_embed.batch import spool
+from gemini_embed.batch.jobs import Run, for_online, planned
+from gemini_embed.batch.parts import parts_of
+from gemini_embed.batch.places import Places
+from gemini_embed.cache import cache_keys
+from gemini_embed.cache.guard import UnguardedCache
+from gemini_embed.cache.lookup import Lookup
+from gemini_embed.calls.plan import places_of
+from gemini_embed.contents import estimated
+from gemini_embed.counting import counted
+from gemini_embed.errors import BatchCancelledError, ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from gemini_embed.ask import Ask
+    from gemini_embed.batch.jobs import Job
+    from gemini_embed.batch.ledger import Ledger
+    from gemini_embed.cache.sqlite import SQLiteCache
+    from gemini_embed.calls.policy import CallPolicy
+    from gemini_embed.contents import Inputs
+    from gemini_embed.inputs import BatchFallback
+    from gemini_embed.results import Wanted
+
+_BESIDE = 256
+"""Bytes that a file needs for a vector beside its numbers, generously."""
+
+_COUNTED_AT_ONCE = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How a run goes about it.
+
+    Attributes:
+        fallback: What becomes of rows that a job brings no vector for.
+        settle: Seconds for which a job that may exist is looked for.
+        most_tokens: Tokens enqueued at once, at most.
+    """
+
+    fallback: BatchFallback
+    settle: float
+    most_tokens: int
+
+
+def settings(ask: Ask, wanted: Wanted, policy: CallPolicy) -> dict[str, Any]:
+    """Return all that a run's vectors depend on but the texts, as JSON holds it."""
+    return {
+        "model": ask.model.name,
+        "backend": ask.backend.name,
+        "service": ask.service.name,
+        "sent_model": ask.service.sent_model,
+        "sent_dimension": ask.dimension,
+        "dimension": wanted.dimension,
+        "normalize": wanted.normalize,
+        "normalize_means": wanted.normalize_means,
+        "role": policy.role,
+    }
+
+
+def keys_of(inputs: Inputs, ask: Ask) -> list[str]:
+    """Return the key in the cache of each different content."""
+    return cache_keys(
+        places_of(inputs),
+        model=ask.model.name,
+        dimension=ask.dimension,
+        service=ask.service.name,
+        uncut=inputs.suspects,
+    )
+
+
+def id_of(places: Places, asked: dict[str, Any]) -> str:
+    """Return the id of a run: the same for the same texts, in the same order, and settings."""
+    hasher = blake2b(json.dumps(asked, sort_keys=True).encode(), digest_size=8)
+    hasher.update(places.as_bytes())
+    return hasher.hexdigest()
+
+
+class Planner:
+    """Begins the run of some texts, or finds the one there is.
+
+    Args:
+        cache: The cache, whose file has the ledger.
+        ledger: The ledger.
+        inputs: What is embedded.
+        ask: What the service is asked for.
+        asked: The same, as the ledger holds it: see `settings`.
+        options: The embedder's options that it comes from.
+        places: Where the vectors belong.
+        used: How many numbers of each the caller gets.
+        limits: How it goes about it.
+        count: Counts tokens, in the place of the estimate.
+    """
+
+    def __init__(
+        self,
+        cache: SQLiteCache,
+        ledger: Ledger,
+        *,
+        inputs: Inputs,
+        ask: Ask,
+        asked: dict[str, Any],
+        options: Mapping[str, Any],
+        places: Places,
+        used: int,
+        limits: Limits,
+        count: Callable[[str], int] | None,
+    ) -> None:
+        self._cache = cache
+        self._ledger = ledger
+        self._inputs = inputs
+        self._contents = list(places_of(inputs))
+        self._ask = ask
+        self._asked = asked
+        self._options = options
+        self._places = places
+        self._used = used
+        self._limits = limits
+        self._count = count
+
+    async def begin(self, run: str, now: float) -> None:
+        """Write the run down, unless it is there, with its spool.
+
+        Raises:
+            ConfigurationError: The cache may not hold its vectors.
+            BatchCancelledError: It was cancelled, and is not over yet.
+            OSError: The cache's file, or the spool, cannot be used.
+        """
+        there = await in_thread(self._ledger.run, run)
+        if there is not None and not there.is_done:
+            if there.is_cancelled:
+                raise BatchCancelledError(
+                    f"batch run {run} was cancelled, and its jobs are not over: wait for them, "
+                    "then submit it again",
+                    run=run,
+                )
+            await in_thread(self._mend_spool, run)
+            return
+        unknown = await self._unknown()
+        if there is not None:
+            if not unknown:
+                return
+            await in_thread(self._ledger.forget, run)
+        await in_thread(self._begin, run, unknown, now)
+
+    def _mend_spool(self, run: str) -> None:
+        """Write the spool of a run that goes on again, where it is gone."""
+        path = spool.path_of(self._cache.path, run)
+        if not path.exists():
+            places = Places.read(self._ledger.places(run))
+            spool.write(path, self._lines(places.rows.tolist()))
+
+    async def _unknown(self) -> list[int]:
+        """Return which contents the cache lacks; the others lie under their own keys then."""
+        cache = UnguardedCache(self._cache)
+        if not self._contents:
+            return []
+        lookup = Lookup(
+            cache, self._contents, self._ask, used=self._used, uncut=self._inputs.suspects
+        )
+        unknown: list[int] = []
+        first = 0
+        while not lookup.is_through:
+            some, found, block = await lookup.find_next()
+            if lookup.finds_elsewhere and found:
+                await lookup.store([some[i] for i in found], block)
+            known = set(found)
+            unknown += [first + i for i in range(len(some)) if i not in known]
+            first += len(some)
+        return unknown
+
+    def _begin(self, run: str, unknown: Sequence[int], now: float) -> None:
+        """Write the spool, and then the run with its jobs."""
+        self._check_size(len(self._contents))
+        suspects = self._inputs.suspects
+        sent = [place for place in unknown if self._contents[place] not in suspects]
+        alone = [place for place in unknown if self._contents[place] in suspects]
+        rows = [*sent, *alone]
+        path = spool.path_of(self._cache.path, run)
+        offsets = spool.write(path, self._lines(rows)) if rows else [0]
+        tokens = self._tokens(sent)
+        sizes = [offsets[row + 1] - offsets[row] for row in range(len(sent))]
+        parts = parts_of(tokens, sizes, most_tokens=self._limits.most_tokens)
+        jobs: list[Job] = [planned(a, b, sum(tokens[a:b])) for a, b in parts]
+        if alone:
+            jobs.append(for_online(len(sent), len(rows)))
+        made = Run(
+            id=run,
+            created=now,
+            asked=self._asked,
+            options=self._options,
+            texts=self._inputs.texts,
+            rows=len(rows),
+            cached=len(self._contents) - len(rows),
+            fallback=self._limits.fallback,
+            settle=self._limits.settle,
+            most_tokens=self._limits.most_tokens,
+        )
+        places = replace(
+            self._places, rows=np.array(rows, np.uint32), offsets=np.array(offsets, np.uint64)
+        )
+        self._ledger.begin(made, jobs, places.as_bytes())
+
+    def _check_size(self, vectors: int) -> None:
+        """Refuse what would push its own vectors out of the cache."""
+        needed, most = vectors * (4 * self._ask.dimension + _BESIDE), self._cache.max_bytes
+        if needed > most:
+            raise ConfigurationError(
+                f"{vectors} vectors need about {needed / 2**20:.0f} MiB, and the cache may have "
+                f"{most / 2**20:.0f}: give cache=SQLiteCache(path, max_bytes=...)"
+            )
+
+    def _lines(self, places: Sequence[int]) -> Iterator[bytes]:
+        dimension = self._ask.output_dimensionality
+        for place in places:
+            yield spool.line_of(self._places.key(place), self._contents[place], dimension)
+
+    def _tokens(self, places: Sequence[int]) -> list[int]:
+        """Return how many tokens some contents have, by the caller's count or the estimate."""
+        found: list[int] = []
+        for start in range(0, len(places), _COUNTED_AT_ONCE):
+            some = places[start : start + _COUNTED_AT_ONCE]
+            texts = [self._contents[place].read for place in some]
+            found += estimated(texts) if self._count is None else counted(texts, self._count)
+        return found

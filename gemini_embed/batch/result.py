@@ -1,0 +1,111 @@
+"""The result of a run that is over: its vectors out of the cache, each to its places.
+
+It needs no texts: the ledger has the key of each vector.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, TypeVar
+
+from gemini_embed.background.threads import in_thread
+from gemini_embed.cache.values import opened
+from gemini_embed.errors import BatchCancelledError, BatchError, BatchFailedError
+from gemini_embed.usage import Rate, Usage
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gemini_embed.batch.jobs import Job, Run
+    from gemini_embed.batch.places import Places
+    from gemini_embed.cache.sqlite import SQLiteCache
+    from gemini_embed.cache.values import Opened
+    from gemini_embed.calls.sink import Sink
+    from gemini_embed.prices import Price
+
+R = TypeVar("R")
+
+_AT_ONCE = 1000
+"""Vectors that are read in one go."""
+
+
+async def result_of(
+    run: Run,
+    jobs: Sequence[Job],
+    places: Places,
+    sink: Sink[R],
+    *,
+    cache: SQLiteCache,
+    usage: Usage,
+) -> R:
+    """Return the result of a run.
+
+    Raises:
+        BatchFailedError: Some texts have no vector. The others are in `partial`.
+        BatchCancelledError: Likewise, because it was cancelled.
+        OSError: The cache cannot be read.
+    """
+    positions = places.positions()
+    weights = places.weights.tolist()
+    for first in range(0, len(places), _AT_ONCE):
+        last = min(first + _AT_ONCE, len(places))
+        read = await in_thread(_read, cache, places, first, last, run.asked["sent_dimension"])
+        found = [first + i for i in read.found]
+        some = [weights[i] for i in found] if weights else ()
+        sink.place([positions[i] for i in found], read.block, some)
+    if sink.missing:
+        raise _incomplete(run, jobs, sink)
+    return sink.result(usage)
+
+
+def _read(cache: SQLiteCache, places: Places, first: int, last: int, dimension: int) -> Opened:
+    keys = [places.key(content) for content in range(first, last)]
+    return opened(keys, cache.get_many(keys), dimension=dimension)
+
+
+def _incomplete(run: Run, jobs: Sequence[Job], sink: Sink[R]) -> BatchError:
+    missing = sink.missing
+    errors = [job.error for job in jobs if job.failed and job.error]
+    kind: type[BatchError] = BatchFailedError
+    if run.is_cancelled:
+        kind, what = BatchCancelledError, f"batch run {run.id} was cancelled"
+    elif errors:
+        what = f"{len(missing)} texts of batch run {run.id} got no vector: {errors[0]}"
+    else:
+        what = f"{len(missing)} vectors of batch run {run.id} are no longer in the cache"
+    advice = "embed the same texts again: the cache has the others"
+    return kind(
+        f"{what}; {advice}",
+        run=run.id,
+        indexes=missing,
+        partial=sink.partial(),
+        total=run.texts,
+    )
+
+
+def usage_of(run: Run, jobs: Sequence[Job], places: Places, price: Price | None) -> Usage:
+    """Return what all of a run has cost, whoever worked it.
+
+    Each job counts as one request. What went online has the usual price.
+    """
+    batch = price.for_batch() if price else None
+    rate = Rate(run.asked["model"], run.asked["backend"], batch)
+    online = Counter[str]()
+    for job in jobs:
+        online.update(job.online)
+    tokens = sum(job.prompt_tokens for job in jobs)
+    estimated = sum(job.estimated_tokens for job in jobs)
+    billed = Counter({rate: tokens + estimated})
+    billed[rate._replace(price=price)] += online["prompt_tokens"] + online["estimated_tokens"]
+    reported = tokens + online["prompt_tokens"]
+    sent = sum(1 for job in jobs if job.job)
+    return Usage(
+        requests=sent + online["requests"],
+        prompt_tokens=reported or None,
+        texts=run.texts,
+        cached=run.cached,
+        duplicates=len(places.contents) - len(places),
+        pieces=len(places.contents) - run.texts,
+        estimated_tokens=estimated + online["estimated_tokens"],
+        billed={rate: number for rate, number in billed.items() if number},
+    )

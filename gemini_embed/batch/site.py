@@ -1,0 +1,98 @@
+"""Where a run is worked: what it needs of its embedder and of the service. Performs no I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from gemini_embed.batch import spool
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from gemini_embed.batch.clock import Clock
+    from gemini_embed.batch.jobs import Job, Run
+    from gemini_embed.batch.ledger import Ledger
+    from gemini_embed.cache.sqlite import SQLiteCache
+    from gemini_embed.contents import Content
+    from gemini_embed.service.jobs import ServerJob
+
+
+class Service(Protocol):
+    """The Batch API: `service.batches.Batches`, whose methods these are."""
+
+    timeout: float
+
+    async def upload(
+        self,
+        name: str,
+        pieces: Iterable[bytes],
+        size: int,
+        before_each: Callable[[], Awaitable[None]],
+    ) -> None:
+        """Upload a file."""
+
+    async def create(self, model: str, display_name: str, file: str) -> str:
+        """Create a job."""
+        ...
+
+    async def get(self, job: str) -> ServerJob:
+        """Return a job."""
+        ...
+
+    async def list(self) -> list[ServerJob]:
+        """Return all jobs."""
+        ...
+
+    async def cancel(self, job: str) -> None:
+        """Cancel a job."""
+
+    async def delete(self, job: str) -> None:
+        """Delete a job."""
+
+    async def delete_file(self, name: str) -> None:
+        """Delete a file."""
+
+    def lines(self, file: str, longest: int) -> AsyncIterator[bytes]:
+        """Yield the lines of a file."""
+        ...
+
+
+class Online(Protocol):
+    """Embeds contents online, for the cache."""
+
+    async def __call__(
+        self, contents: Sequence[Content], *, uncut: bool
+    ) -> tuple[Sequence[int], str, Mapping[str, int]]:
+        """Return which have no vector for good, why, and what it took; raise what may pass."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """Where a run is worked.
+
+    Attributes:
+        ledger: Its ledger.
+        cache: Where its vectors go.
+        clock: The clock.
+        service: Returns the Batch API.
+        online: Embeds what no job brought.
+        seen: Is told of the run and its jobs before each step.
+        collected: Is told of a job that was collected.
+        fast: Whether results may be read with pysimdjson.
+    """
+
+    ledger: Ledger
+    cache: SQLiteCache
+    clock: Clock
+    service: Callable[[], Awaitable[Service]]
+    online: Online
+    seen: Callable[[Run, Sequence[Job]], None]
+    collected: Callable[[Job], None]
+    fast: bool = True
+
+    def spool(self, run: str) -> Path:
+        """Return where the spool of a run lies."""
+        return spool.path_of(self.cache.path, run)

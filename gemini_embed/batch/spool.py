@@ -1,0 +1,108 @@
+"""The spool: a file beside the cache that holds a run's texts, as they are uploaded, until the end.
+
+Each line is a row of the service's input: its key, which is that of its vector in the cache, and
+the request. Only its owner can read the file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from gemini_embed.contents import Content
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+_PRIVATE = 0o600
+
+
+def path_of(cache: Path, run: str) -> Path:
+    """Return where the spool of a run lies."""
+    return cache.with_name(f"{cache.name}.batch-{run}.jsonl")
+
+
+def write(path: Path, lines: Iterable[bytes]) -> list[int]:
+    """Write a spool, which is whole from the beginning; return where each line begins, and the end.
+
+    Raises:
+        OSError: It cannot be written; there is none then.
+    """
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    offsets = [0]
+    try:
+        flags = os.O_CREAT | os.O_TRUNC | os.O_WRONLY
+        with os.fdopen(os.open(draft, flags, _PRIVATE), "wb") as file:
+            os.chmod(draft, _PRIVATE)  # noqa: PTH101 - one that a kill left may have another mode
+            for line in lines:
+                file.write(line)
+                offsets.append(offsets[-1] + len(line))
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            draft.unlink()
+        raise
+    return offsets
+
+
+def line_of(key: str, content: Content, dimension: int | None) -> bytes:
+    """Return the line of a content: a row of the service's input."""
+    request = {
+        "content": {"parts": [{"text": part} for part in content.parts]},
+        "taskType": content.task_type,
+        "title": content.title,
+        "outputDimensionality": dimension,
+    }
+    held = {name: value for name, value in request.items() if value is not None}
+    return json.dumps({"key": key, "request": held}, ensure_ascii=False).encode() + b"\n"
+
+
+def content_of(line: bytes) -> Content:
+    """Return the content of a line."""
+    request: dict[str, Any] = json.loads(line)["request"]
+    parts = tuple(part["text"] for part in request["content"]["parts"])
+    title = request.get("title")
+    letters = sum(map(len, parts)) + len(title or "")
+    return Content(parts, request.get("taskType"), title, letters)
+
+
+def pieces(path: Path, start: int, end: int, size: int) -> Iterator[bytes]:
+    """Yield the bytes between two places, in pieces of a size; the last may be shorter.
+
+    Raises:
+        OSError: The spool is gone, or shorter than that.
+    """
+    with path.open("rb") as file:
+        file.seek(start)
+        while start < end:
+            piece = file.read(min(size, end - start))
+            if not piece:
+                raise OSError(f"{path} ends too early")
+            start += len(piece)
+            yield piece
+
+
+def contents_at(path: Path, spans: Iterable[tuple[int, int]]) -> list[Content]:
+    """Return the contents whose lines lie between pairs of places.
+
+    Raises:
+        OSError: The spool is gone.
+    """
+    with path.open("rb") as file:
+        found = []
+        for start, end in spans:
+            file.seek(start)
+            found.append(content_of(file.read(end - start)))
+        return found
+
+
+def delete(path: Path) -> None:
+    """Delete a spool, and what was left of it by a kill while it was written."""
+    for one in (path, *path.parent.glob(f"{path.name}.*")):
+        with suppress(FileNotFoundError):
+            one.unlink()

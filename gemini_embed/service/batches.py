@@ -1,0 +1,200 @@
+"""The requests of the Batch API, and of the files that it reads and writes: one method for each."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlencode, urlsplit
+
+from gemini_embed.errors import BadResponseError, RequestError
+from gemini_embed.service.jobs import job_of, jobs_of
+from gemini_embed.service.requests import Requests
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+
+    from gemini_embed.service.jobs import ServerJob
+    from gemini_embed.service.transport import Transport
+
+PIECE = 2**23
+"""Bytes of a file that travel in one request, as the SDK sends them."""
+
+UPLOAD_PATIENCE = 600.0
+"""Seconds for one of these."""
+
+_TYPE = "application/jsonl"
+_PAGE = 100
+_MOST_PAGES = 1000
+
+_GONE = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND})
+"""How the service answers about a file that it does not have."""
+
+
+class Batches:
+    """The Batch API of the Gemini API, through one transport's connection."""
+
+    def __init__(self, transport: Transport, timeout: float | None) -> None:
+        self._requests = Requests(transport, timeout)
+        self.timeout = self._requests.timeout
+
+    async def upload(
+        self,
+        name: str,
+        pieces: Iterable[bytes],
+        size: int,
+        before_each: Callable[[], Awaitable[None]],
+    ) -> None:
+        """Upload a file under a name of ours, in pieces of `PIECE` bytes.
+
+        `before_each` is awaited before each request.
+
+        Raises:
+            RequestError: The service refused it, or could not be reached in time.
+            BadResponseError: The service does not take it as a whole.
+        """
+        await before_each()
+        described = {"name": name, "displayName": name.partition("/")[2], "mimeType": _TYPE}
+        begun = await self._requests.ask(
+            "post",
+            _within(self._requests.api_version),
+            {"file": described},
+            headers={
+                "X-Goog-Upload-Protocol": "resumable",
+                "X-Goog-Upload-Command": "start",
+                "X-Goog-Upload-Header-Content-Length": str(size),
+                "X-Goog-Upload-Header-Content-Type": _TYPE,
+            },
+        )
+        where = urlsplit(begun.headers.get("x-goog-upload-url", ""))
+        if not where.path:
+            raise BadResponseError("the service did not say where to upload a file")
+        sent, status = 0, ""
+        for piece in pieces:
+            await before_each()
+            is_last = sent + len(piece) >= size
+            answer = await self._requests.ask(
+                "post",
+                # At the host that was asked: no other gets texts and keys.
+                f"/{where.path.lstrip('/')}?{where.query}",
+                piece,
+                headers={
+                    "Content-Type": _TYPE,
+                    "X-Goog-Upload-Command": "upload, finalize" if is_last else "upload",
+                    "X-Goog-Upload-Offset": str(sent),
+                },
+                timeout=UPLOAD_PATIENCE,
+            )
+            sent += len(piece)
+            status = answer.headers.get("x-goog-upload-status", "")
+        if sent != size or status.lower() != "final":
+            raise BadResponseError("the service did not take a file to its end")
+
+    async def create(self, model: str, display_name: str, file: str) -> str:
+        """Create a job, and return its name at the service. To ask twice makes two jobs.
+
+        Raises:
+            RequestError: The service refused it, or could not be reached in time.
+            BadResponseError: The answer cannot be read: there may be a job.
+        """
+        path = model if model.startswith(("models/", "tunedModels/")) else f"models/{model}"
+        batch = {"displayName": display_name, "inputConfig": {"file_name": file}}
+        answer = await self._requests.ask(
+            "post", f"{path}:asyncBatchEmbedContent", {"batch": batch}
+        )
+        return job_of(answer.body).name
+
+    async def get(self, job: str) -> ServerJob:
+        """Return a job.
+
+        Raises:
+            RequestError: The service refused, or could not be reached in time.
+            BadResponseError: The answer cannot be read.
+        """
+        return job_of((await self._requests.ask("get", job)).body)
+
+    async def list(self) -> list[ServerJob]:
+        """Return all jobs of the project, of all pages.
+
+        Raises:
+            RequestError: The service refused, or could not be reached in time.
+            BadResponseError: An answer cannot be read, or the list has no end.
+        """
+        found: list[ServerJob] = []
+        asked: dict[str, object] = {"pageSize": _PAGE}
+        for _ in range(_MOST_PAGES):
+            answer = await self._requests.ask("get", f"batches?{urlencode(asked)}")
+            some, following = jobs_of(answer.body)
+            found += some
+            if not following:
+                return found
+            asked["pageToken"] = following
+        raise BadResponseError(
+            f"the service's list of batch jobs has more than {_MOST_PAGES} pages"
+        )
+
+    async def cancel(self, job: str) -> None:
+        """Ask the service to cancel a job, which takes a while, and may fail.
+
+        Raises:
+            RequestError: The service refused, or could not be reached in time.
+        """
+        await self._requests.ask("post", f"{job}:cancel", {})
+
+    async def delete(self, job: str) -> None:
+        """Delete a job that is over; nothing happens where there is none.
+
+        Raises:
+            RequestError: The service refused, or could not be reached in time.
+        """
+        await self._gone(job)
+
+    async def delete_file(self, name: str) -> None:
+        """Delete a file; nothing happens where there is none.
+
+        Raises:
+            RequestError: The service refused, or could not be reached in time.
+        """
+        await self._gone(name)
+
+    async def _gone(self, name: str) -> None:
+        try:
+            await self._requests.ask("delete", name)
+        except RequestError as error:
+            if error.status not in _GONE:
+                raise
+
+    async def lines(self, file: str, longest: int) -> AsyncIterator[bytes]:
+        """Yield the lines of a file; an empty one in the place of one that is too long.
+
+        Raises:
+            RequestError: The service refused, or did not go on in time.
+            BadResponseError: The answer cannot be read.
+        """
+        path = f"{quote(file)}:download?alt=media"
+        async with self._requests.stream(path) as pieces:
+            async for line in lines_of(pieces, longest):
+                yield line
+
+
+async def lines_of(pieces: AsyncIterator[bytes], longest: int) -> AsyncIterator[bytes]:
+    """Yield lines without their ends; an empty one in the place of one that is too long."""
+    rest, is_too_long = bytearray(), False
+    async for piece in pieces:
+        start = 0
+        while (end := piece.find(b"\n", start)) >= 0:
+            rest += piece[start:end]
+            yield b"" if is_too_long or len(rest) > longest else bytes(rest)
+            rest.clear()
+            is_too_long, start = False, end + 1
+        if is_too_long or len(rest) + len(piece) - start > longest:
+            is_too_long = True
+            rest.clear()
+        else:
+            rest += piece[start:]
+    if rest or is_too_long:
+        yield b"" if is_too_long else bytes(rest)
+
+
+def _within(version: str) -> str:
+    """Return the path at which uploads begin: the version stands within it."""
+    return f"/upload/{version}/files" if version else "/upload/files"

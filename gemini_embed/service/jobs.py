@@ -1,0 +1,180 @@
+"""What the service says of batch jobs, and the rows of their results, read. Performs no I/O."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
+
+from gemini_embed.errors import BadResponseError
+from gemini_embed.service.json_vectors import is_count, numbers_of, read_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from gemini_embed.service.json_vectors import Row
+
+JobState = Literal["running", "succeeded", "failed", "expired", "cancelled"]
+
+_STATES: dict[str, JobState] = {
+    "SUCCEEDED": "succeeded",
+    "FAILED": "failed",
+    "EXPIRED": "expired",
+    "CANCELLED": "cancelled",
+}
+"""By the end of their name, which begins with `BATCH_STATE_` or `JOB_STATE_`."""
+
+_CANCELLED = 1
+_NAME = re.compile(r"[a-z]+/[A-Za-z0-9._-]+")
+_LONGEST_SHOWN = 300
+_MOST_DIGITS = 15
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerJob:
+    """A job as the service shows it.
+
+    Attributes:
+        name: The service's.
+        display_name: Ours, where it is ours.
+        state: Where it is; what nobody knows counts as running.
+        rows: How many it has, as it says itself.
+        succeeded: How many of them have a vector. A list of jobs may be behind.
+        failed: How many have none.
+        code: Why it failed, as a number of google.rpc; 0 where it says none.
+        error: The same in words.
+        results: The file of its results.
+        inline: Its results, where they come with it.
+    """
+
+    name: str
+    display_name: str = ""
+    state: JobState = "running"
+    rows: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    code: int = 0
+    error: str = ""
+    results: str = ""
+    inline: Sequence[Any] = ()
+
+
+class RowAnswer(NamedTuple):
+    """A row of results.
+
+    Attributes:
+        key: The one that its row was sent with; None where it has none.
+        values: Its numbers, not yet checked; None where it has no vector.
+        tokens: How many the service counted; None where it does not say.
+        error: Why it has no vector, in words; empty where it has one.
+    """
+
+    key: str | None
+    values: Row | Sequence[float]
+    tokens: int | None = None
+    error: str = ""
+
+
+def job_of(operation: Any) -> ServerJob:
+    """Return a job, as one of a list shows it or it is shown by itself.
+
+    Raises:
+        BadResponseError: It has no name that is one.
+    """
+    name = _text(_get(operation, "name"))
+    if not _NAME.fullmatch(name):
+        raise BadResponseError("the service named a batch job in a way that cannot be read")
+    metadata, error = _get(operation, "metadata"), _get(operation, "error")
+    stats = _get(metadata, "batchStats")
+    held = [_get(metadata, "output"), _get(operation, "response")]
+    inline = next((rows for one in held if (rows := _inline(one)) is not None), [])
+    results = next((file for one in held if (file := _text(_get(one, "responsesFile")))), "")
+    code = _get(error, "code")
+    return ServerJob(
+        name=name,
+        display_name=_text(_get(metadata, "displayName")),
+        state=_state(operation, metadata, error),
+        rows=_number(_get(stats, "requestCount")) or 0,
+        succeeded=_number(_get(stats, "successfulRequestCount")) or 0,
+        failed=_number(_get(stats, "failedRequestCount")) or 0,
+        code=code if is_count(code) else 0,
+        error=_text(_get(error, "message"))[:_LONGEST_SHOWN],
+        results=results if _NAME.fullmatch(results) else "",
+        inline=inline,
+    )
+
+
+def jobs_of(page: Any) -> tuple[list[ServerJob], str]:
+    """Return the jobs of a page of the list, and what asks for the next; empty at the last."""
+    listed = _get(page, "operations")
+    if listed is None:
+        listed = []
+    if not isinstance(listed, list):
+        raise BadResponseError("the service's list of batch jobs is none")
+    return [job_of(one) for one in listed], _text(_get(page, "nextPageToken"))
+
+
+def row_of(
+    line: bytes, pause: Callable[[], None] = lambda: None, *, fast: bool = True
+) -> RowAnswer:
+    """Return a line of a file of results; one that cannot be read has no key."""
+    try:
+        with np.errstate(over="ignore"):  # what is too large becomes infinite, refused later
+            return row_in(read_json(line, pause, fast=fast))
+    except (RecursionError, TypeError, ValueError) as error:
+        return RowAnswer(None, None, error=f"it could not be read: {type(error).__name__}")
+
+
+def row_in(row: Any) -> RowAnswer:
+    """Return a row of results."""
+    key = _get(row, "key") or _get(_get(row, "metadata"), "key")
+    if not isinstance(key, str):
+        return RowAnswer(None, None, error="it has no key")
+    response, error = _get(row, "response"), _get(row, "error")
+    if not response:
+        shown = f"{_get(error, 'code') or ''} {_text(_get(error, 'message'))}".strip()
+        return RowAnswer(key, None, error=shown[:_LONGEST_SHOWN] or "it has no vector")
+    usage = _get(_get(response, "usageMetadata"), "promptTokenCount")
+    tokens = _number(usage if usage is not None else _get(response, "tokenCount"))
+    try:
+        values = numbers_of(0, _get(response, "embedding"))
+    except BadResponseError as wrong:
+        return RowAnswer(key, None, tokens, wrong.summary)
+    return RowAnswer(key, values, tokens, "" if values is not None else "it has no vector")
+
+
+def _state(operation: Any, metadata: Any, error: Any) -> JobState:
+    named = _STATES.get(_text(_get(metadata, "state")).rpartition("STATE_")[2])
+    if named is not None:
+        return named
+    if error:
+        return "cancelled" if _get(error, "code") == _CANCELLED else "failed"
+    return "succeeded" if _get(operation, "done") is True else "running"
+
+
+def _inline(output: Any) -> list[Any] | None:
+    """Return results that come with a job, under whichever name; None where there are none."""
+    for name in ("inlinedResponses", "inlinedEmbedContentResponses"):
+        found = _get(_get(output, name), "inlinedResponses")
+        if isinstance(found, list):
+            return found
+    return None
+
+
+def _number(value: Any) -> int | None:
+    """Return a count, which JSON of Google's may write as a string."""
+    if isinstance(value, str):
+        is_number = value.isascii() and value.isdigit() and len(value) <= _MOST_DIGITS
+        return int(value) if is_number else None
+    number: int | None = value if is_count(value) else None
+    return number
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _get(value: Any, name: str) -> Any:
+    return value.get(name) if isinstance(value, dict) else None

@@ -1,0 +1,188 @@
+"""Requests with bodies of our own, which go through the SDK's connection as its own requests do.
+
+The SDK makes the address and the headers, with key or access token, and knows its HTTP library.
+It has no method for most of what is asked here, or loses half of the answer; nor has it a public
+way to send what we write.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from gemini_embed.errors import BadResponseError
+from gemini_embed.observe.tracing import quiet
+from gemini_embed.service.bounded import Body
+from gemini_embed.service.fast_decode import reading_bare
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+
+    from gemini_embed.service.transport import Transport
+
+_MOST_JSON = 2**24
+"""Bytes that an answer of JSON may have."""
+
+_INFLATED_AT_ONCE = 2**16
+_MOST_INFLATED = 2**27
+"""Bytes of an answer that are decompressed in one go, and what they may come to: zlib makes a
+thousand of one at most."""
+
+PATIENCE = 300.0
+"""Seconds for a request, or for the next piece of an answer, where `timeout` sets no limit."""
+
+
+class Reply(NamedTuple):
+    """An answer.
+
+    Attributes:
+        headers: Its headers; their names in any case.
+        body: The parsed JSON.
+    """
+
+    headers: Mapping[str, str]
+    body: Any
+
+
+class Requests:
+    """Sends requests through one transport's connection.
+
+    Args:
+        transport: The transport.
+        timeout: Seconds for a request, or for the next piece of an answer; None for the usual.
+    """
+
+    def __init__(self, transport: Transport, timeout: float | None) -> None:
+        self._transport = transport
+        self.timeout = PATIENCE if timeout is None else timeout
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        body: dict[str, Any] | bytes | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - for one request, within a longer one
+    ) -> Reply:
+        """Make one request, and return its answer, which is JSON.
+
+        Args:
+            method: In lower case.
+            path: After the version of the API; with a slash at its beginning, the whole path.
+            body: Its JSON, or its bytes as they are.
+            headers: Beside the usual.
+            timeout: Seconds for it, if not the usual.
+
+        Raises:
+            RequestError: The service refused, or could not be reached in time.
+            BadResponseError: The answer cannot be read.
+        """
+        limit = timeout or self.timeout
+        async with self._sent(method, path, body, headers or {}, limit) as (answered, pieces):
+            held = bytearray()
+            async for piece in pieces:
+                held += piece
+                if len(held) > _MOST_JSON:
+                    raise BadResponseError(f"the answer is longer than {_MOST_JSON} bytes")
+        try:
+            return Reply(answered, json.loads(held) if held.strip() else {})
+        except (RecursionError, ValueError) as error:
+            description = type(error).__name__
+        raise BadResponseError(f"the answer could not be read: {description}")
+
+    @asynccontextmanager
+    async def stream(self, path: str) -> AsyncGenerator[AsyncIterator[bytes]]:
+        """Make one request, and yield its answer piece by piece, however long it is.
+
+        Raises:
+            RequestError: The service refused, or did not go on in time.
+            BadResponseError: The answer cannot be read.
+        """
+        async with self._sent("get", path, None, {}, self.timeout) as (_, pieces):
+            yield pieces
+
+    @asynccontextmanager
+    async def _sent(
+        self,
+        method: str,
+        path: str,
+        body: dict[str, Any] | bytes | None,
+        headers: Mapping[str, str],
+        timeout: float,  # noqa: ASYNC109 - see above
+    ) -> AsyncGenerator[tuple[Mapping[str, str], AsyncIterator[bytes]]]:
+        response = await self._begun(method, path, body, headers, timeout)
+        try:
+            yield response.headers, self._pieces(response, timeout)
+        finally:
+            if hasattr(response, "aclose"):  # httpx
+                await response.aclose()
+            else:
+                response.close()
+
+    async def _begun(
+        self,
+        method: str,
+        path: str,
+        body: dict[str, Any] | bytes | None,
+        headers: Mapping[str, str],
+        timeout: float,  # noqa: ASYNC109 - see above
+    ) -> Any:
+        """Return the HTTP library's response, of which the body has not been read."""
+        inner = self._transport.inner
+        try:
+            with quiet(), reading_bare() as read:
+                options = {"api_version": ""} if path.startswith("/") else None
+                build, send = inner._build_request, inner._async_request_once  # noqa: SLF001 - see above
+                request = build(method, path.lstrip("/"), {}, options)
+                if isinstance(body, dict):
+                    body = json.dumps(body, ensure_ascii=False).encode()
+                request.data = body or b""
+                # The limit is ours: the header would end a long answer at the service.
+                request.timeout = None
+                request.headers.pop("X-Server-Timeout", None)
+                request.headers.update(headers)
+                async with asyncio.timeout(timeout):
+                    # Never once more by itself: to create a job twice is to pay for it twice.
+                    begun = await send(request, stream=True, implicit_retry=False)
+                return begun.response_stream
+        except Exception as error:  # noqa: BLE001 - whatever it is, it becomes one of ours
+            failure = self._transport.translated(error, answered=read.answered)
+        raise failure
+
+    async def _pieces(self, response: Any, timeout: float) -> AsyncIterator[bytes]:  # noqa: ASYNC109
+        raw = aiter(self._decompressed(response))
+        while True:
+            try:
+                async with asyncio.timeout(timeout):
+                    piece = await anext(raw)
+            except StopAsyncIteration:
+                return
+            except Exception as error:  # noqa: BLE001 - likewise
+                failure = self._transport.translated(error, answered=True)
+            else:
+                yield piece
+                continue
+            raise failure
+
+    async def _decompressed(self, response: Any) -> AsyncIterator[bytes]:
+        if hasattr(response, "aiter_bytes"):  # httpx reads some 64 kB at once, and decompresses it
+            async for piece in response.aiter_bytes():
+                yield piece
+            return
+        # A caller's own session of aiohttp decompresses, ours does not.
+        ours = self._transport.intercepts
+        body = Body(_MOST_INFLATED, response.headers.get("content-encoding", "") if ours else "")
+        async for piece in response.content.iter_any():
+            for start in range(0, len(piece), _INFLATED_AT_ONCE):
+                body.take(piece[start : start + _INFLATED_AT_ONCE])
+                yield body.drain()
+        body.whole()  # raises where it ended within its compression
+
+    @property
+    def api_version(self) -> str:
+        """The version of the API that the SDK puts before a path; empty for none."""
+        options = getattr(self._transport.inner, "_http_options", None)
+        return getattr(options, "api_version", None) or ""

@@ -1,0 +1,194 @@
+"""A run ends right whatever the service does, and whenever its process is killed."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
+
+import pytest
+from batch.world import RUN, Creation, Ending, Killed, Machine, World, vector
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gemini_embed.batch.jobs import State
+from gemini_embed.batch.work import work
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from gemini_embed.batch.jobs import Job
+
+TEXTS = [f"text {n}" for n in range(11)]
+
+CREATIONS = st.lists(st.sampled_from(get_args(Creation)), max_size=5)
+ENDINGS = st.lists(st.sampled_from(get_args(Ending)), max_size=5)
+
+
+@pytest.fixture
+def folder() -> Generator[Path]:
+    with tempfile.TemporaryDirectory() as name:
+        yield Path(name)
+
+
+def live(machine: Machine) -> int:
+    """Work a run by one process after another, and return how many it took."""
+    for lives in range(1, 100):
+        try:
+            asyncio.run(work(machine.site(), RUN, until=math.inf))
+        except Killed:
+            continue
+        return lives
+    raise AssertionError("it never ended")
+
+
+def jobs_of(machine: Machine) -> list[Job]:
+    return machine.site().ledger.jobs(RUN)
+
+
+def assert_clean(machine: Machine) -> None:
+    """Assert that nothing is left, and each text has its vector."""
+    assert machine.vectors() == [vector(text) for text in TEXTS]
+    assert machine.world.files == {}
+    assert not machine.site().spool(RUN).exists()
+    assert all(job.is_over for job in jobs_of(machine))
+    run = machine.site().ledger.run(RUN)
+    assert run is not None
+    assert run.is_done
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    creations=CREATIONS,
+    endings=ENDINGS,
+    kills=st.sets(st.integers(1, 150), max_size=6),
+    lag=st.sampled_from([0.0, 100.0, 400.0]),
+    late=st.sampled_from([0.0, 30.0, 150.0]),
+    parts=st.integers(1, 4),
+)
+def test_every_text_gets_its_vector_and_no_row_is_paid_twice(
+    *,
+    creations: list[Creation],
+    endings: list[Ending],
+    kills: set[int],
+    lag: float,
+    late: float,
+    parts: int,
+) -> None:
+    """With a list that lags less than `batch_settle`, whenever the process is killed."""
+    world = World(creations=creations, endings=endings, lag=lag, late=late)
+    with tempfile.TemporaryDirectory() as folder:
+        machine = Machine(world, Path(folder), TEXTS, parts=parts)
+        world.kills = {world.step + kill for kill in kills}
+
+        live(machine)
+
+        assert_clean(machine)
+        assert max(world.paid().values(), default=0) <= 1
+        assert not any(job.late for job in jobs_of(machine))
+
+
+@pytest.mark.filterwarnings("ignore:the Batch API created")
+@settings(max_examples=30, deadline=None)
+@given(
+    creations=CREATIONS,
+    kills=st.sets(st.integers(1, 150), max_size=4),
+    lag=st.sampled_from([700.0, 2000.0]),
+    late=st.sampled_from([30.0, 550.0]),
+)
+def test_a_job_that_shows_up_too_late_is_cancelled_and_reported(
+    *, creations: list[Creation], kills: set[int], lag: float, late: float
+) -> None:
+    """With a list that lags longer, each duplicate is found in the end."""
+    world = World(creations=creations, lag=lag, late=late, seconds=5_000.0)
+    with tempfile.TemporaryDirectory() as folder:
+        machine = Machine(world, Path(folder), TEXTS, parts=2)
+        world.kills = {world.step + kill for kill in kills}
+
+        live(machine)
+
+        assert_clean(machine)
+        kept = {job.job for job in jobs_of(machine)}
+        late_ones = {name for job in jobs_of(machine) for name in job.late}
+        assert {job.name for job in world.jobs} == (kept | late_ones) - {""}
+        assert all(job.cancelled is not None for job in world.jobs if job.name in late_ones)
+        assert max(world.paid().values()) == 1
+
+
+def test_nothing_is_created_again_before_the_list_was_watched_for_long(folder: Path) -> None:
+    """Absence from a list proves nothing: the input goes, the list is read once more, and then."""
+    world = World(creations=["never"])
+    machine = Machine(world, folder, TEXTS, parts=1)
+    began = world.now
+
+    live(machine)
+
+    given_up, made = sorted(jobs_of(machine), key=lambda job: job.attempt)
+    assert (given_up.state, made.attempt, made.name != given_up.name) == (State.ABANDONED, 2, True)
+    assert world.jobs[0].created - began > 600
+    assert world.requests["list"] >= 600 / 30
+    assert world.requests["upload"] == 2
+
+
+def test_a_job_that_was_created_is_adopted_from_the_list(folder: Path) -> None:
+    """Though its answer was lost, and though it has ended meanwhile."""
+    world = World(creations=["lost"], lag=500.0, seconds=10.0)
+
+    machine = Machine(world, folder, TEXTS, parts=1)
+    live(machine)
+
+    assert_clean(machine)
+    assert (world.requests["create"], len(world.jobs)) == (1, 1)
+
+
+def test_a_job_that_expires_is_halved_once_and_then_goes_online(folder: Path) -> None:
+    """Its results do not exist; what a half of it brings is not sent again."""
+    world = World(endings=["expired", "expired", "succeeded"])
+
+    machine = Machine(world, folder, TEXTS, parts=1)
+    live(machine)
+
+    assert_clean(machine)
+    assert [len(job.rows) for job in world.jobs] == [11, 6, 5]
+    assert sum(world.online.values()) == 6
+
+
+def test_refusals_wait_longer_each_time_and_then_make_smaller_jobs(folder: Path) -> None:
+    """A minute, two, four: then the job may be larger than what the tier allows."""
+    world = World(creations=["refused"] * 3)
+    machine = Machine(world, folder, TEXTS, parts=1)
+    began = world.now
+
+    live(machine)
+
+    assert_clean(machine)
+    assert world.jobs[0].created - began >= 60 + 120 + 240
+    assert [len(job.rows) for job in world.jobs] == [6, 5]
+
+
+def test_jobs_wait_for_room(folder: Path) -> None:
+    """No more tokens are enqueued at once than the tier allows."""
+    world = World(seconds=100.0)
+    machine = Machine(world, folder, TEXTS, parts=4, most_tokens=6)
+
+    live(machine)
+
+    assert_clean(machine)
+    spans = [(job.created, job.created + job.seconds, len(job.rows)) for job in world.jobs]
+    assert all(sum(n for a, b, n in spans if a <= at < b) <= 6 for at, _, _ in spans)
+
+
+def test_a_cancelled_run_ends_without_another_job(folder: Path) -> None:
+    """What runs is cancelled, what was not sent never is, and nothing is left at the service."""
+    world = World(seconds=10_000.0)
+    machine = Machine(world, folder, TEXTS, parts=4, most_tokens=6)
+    asyncio.run(work(machine.site(), RUN, until=0.0, is_patient=False))
+    machine.site().ledger.cancel(RUN)
+
+    live(machine)
+
+    assert [job.cancelled is not None for job in world.jobs] == [True, True]
+    assert (world.files, world.online) == ({}, {})
+    assert all(job.is_final for job in jobs_of(machine))
