@@ -56,6 +56,7 @@ def run(
     *,
     url: str | None = None,
     python: Sequence[str] = (sys.executable,),
+    seconds: float = 120,
 ) -> subprocess.CompletedProcess[str]:
     """Run a program, with a key and the service at `url` in the environment if there is one."""
     service = {"GEMINI_API_KEY": "a-key", "GOOGLE_GEMINI_BASE_URL": url} if url else {}
@@ -65,6 +66,6 @@ def run(
         cwd=folder,
         env={**os.environ, **service},
         text=True,
-        timeout=120,
+        timeout=seconds,
         check=False,
     )

@@ -27,7 +27,8 @@ def read(
 ) -> list[StreamBlock[str]]:
     """Return all blocks; those that came before an error are in `into`."""
     blocks = [] if into is None else into
-    blocks.extend(embedder.embed_stream(texts, **{"role": "document", **stream}))
+    given: dict[str, Any] = {"role": "document", **stream}
+    blocks.extend(embedder.embed_stream(texts, **given))
     return blocks
 
 
@@ -39,9 +40,10 @@ def aread(
 ) -> list[StreamBlock[str]]:
     """Do the same in an event loop."""
     blocks = [] if into is None else into
+    given: dict[str, Any] = {"role": "document", **stream}
 
     async def go() -> None:
-        async for block in embedder.aembed_stream(texts, **{"role": "document", **stream}):
+        async for block in embedder.aembed_stream(texts, **given):
             blocks.append(block)
 
     asyncio.run(go())

@@ -23,10 +23,12 @@ if TYPE_CHECKING:
     from streams.reading import Read
 
     from gemini_embed.standin import Standin
+    from gemini_embed.standin.faults import Scripted
 
     Maker = Callable[..., GeminiEmbedder]
 
 TEXTS = [f"text {i}" for i in range(730)]
+HANG: list[Scripted] = ["hang"]
 
 
 @pytest.fixture
@@ -159,7 +161,7 @@ def test_a_slow_consumer_holds_all_back(reading: Read, embedder: Maker, server: 
 def test_requests_of_several_blocks_are_under_way(embedder: Maker, server: Standin) -> None:
     """Blocks smaller than all senders together do not leave any of them idle."""
     made = embedder(output_dimensionality=DIMENSION, max_concurrency=8, batch_size=100)
-    server.script.extend(["hang"] * 8)
+    server.script.extend(HANG * 8)
     texts = [f"text {i}" for i in range(1200)]
 
     with ThreadPoolExecutor(1) as pool:
@@ -237,7 +239,7 @@ def test_to_close_ends_what_is_under_way(
 ) -> None:
     """After an early end nothing is read or sent any more, and no request is left open."""
     made = embedder(output_dimensionality=DIMENSION, max_concurrency=3, batch_size=10)
-    server.script.extend([None, "hang", "hang", "hang"])
+    server.script.extend([None, *HANG * 3])
     source = Counted()
 
     async def go() -> None:
@@ -264,7 +266,7 @@ def test_to_close_ends_what_is_under_way(
 async def test_a_cancelled_consumer_ends_it(embedder: Maker, server: Standin) -> None:
     """A task that is cancelled while it waits for a block sends nothing more."""
     made = embedder(output_dimensionality=DIMENSION, max_concurrency=3, batch_size=10)
-    server.script.extend(["hang"] * 3)
+    server.script.extend(HANG * 3)
 
     async def consume() -> None:
         async for _ in made.aembed_stream(Counted(), role="document", size=10):
