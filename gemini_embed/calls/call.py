@@ -80,9 +80,6 @@ class Call:
             self._lookup = Lookup(
                 cache, list(self._places), ask, used=sink.dimension, uncut=inputs.suspects
             )
-        self.is_planned = cache is None and policy.count is None
-        if self.is_planned:
-            self.outbox.add(self._places, is_last=True)
 
     def __len__(self) -> int:
         """Return how many texts there are, repeated ones counted once."""

@@ -178,20 +178,22 @@ class Engine:
     async def _embed(self, call: Call) -> None:
         try:
             async with asyncio.timeout(call.policy.deadline):
-                senders = min(self._lane.width, len(call))
-                if call.is_planned and senders == 1:  # most queries: no task of their own
-                    await self._guarded(self._work(call), call)
-                else:
-                    await self._work_together(call, senders)
+                await self._finish(call, min(self._lane.width, len(call)))
         except TimeoutError:
             call.stop_late()
         finally:
             call.close()
         call.check()
 
-    async def _work_together(self, call: Call, senders: int) -> None:
+    async def _finish(self, call: Call, senders: int) -> None:
+        is_planned = self._cache is None and call.policy.count is None
+        if is_planned:
+            await call.look_up()  # waits for nothing
+        if is_planned and senders == 1:  # most queries: a task of its own costs time
+            await self._guarded(self._work(call), call)
+            return
         async with asyncio.TaskGroup() as group:
-            if not call.is_planned:
+            if not is_planned:
                 group.create_task(self._guarded(call.look_up(), call))
             for _ in range(senders):
                 group.create_task(self._guarded(self._work(call), call))
