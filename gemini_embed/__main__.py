@@ -7,7 +7,7 @@ import sys
 import warnings
 from typing import TYPE_CHECKING, NoReturn
 
-from gemini_embed.command import dimensions, doctor, estimate
+from gemini_embed.command import batch, dimensions, doctor, estimate
 from gemini_embed.version import __version__
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"gemini-embed {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (estimate, dimensions, doctor):
+    for command in (estimate, dimensions, batch, doctor):
         command.add_to(commands)
     return parser
 

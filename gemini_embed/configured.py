@@ -142,12 +142,9 @@ class Configured(Options):
         titles: Sequence[str | None] | None,
         task: TaskType,
         long: LongTexts,
-        first: int,
     ) -> Inputs:
         """Return what is sent for each text, once all of them are checked."""
-        checked = check_texts(
-            texts, on_blank=self.on_blank, on_surrogate=self.on_surrogate, first=first
-        )
+        checked = check_texts(texts, on_blank=self.on_blank, on_surrogate=self.on_surrogate)
         named = check_titles(titles, len(checked), on_surrogate=self.on_surrogate)
         if task != TITLED and any(named):
             warn(f"titles are ignored: {task} takes none")
@@ -158,10 +155,10 @@ class Configured(Options):
         ]
 
         def piece(place: int, text: str) -> Content:
-            title = named[place - first]
+            title = named[place]
             return content_for(text, task=task, title=title, model=row, task_prefix=task_prefix)
 
-        return long.inputs(Draft(contents, checked, piece, first))
+        return long.inputs(Draft(contents, checked, piece))
 
     def __setattr__(self, name: str, value: object) -> None:
         # A half-changed embedder would send to one model and be taken for another.

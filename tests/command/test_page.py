@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 from pages import ROOT
 
+from gemini_embed import GeminiEmbedder
 from gemini_embed.__main__ import main
+from gemini_embed.batch.clock import Clock
 from gemini_embed.cache import SQLiteCache
 from gemini_embed.cache.__main__ import main as cache_main
 
@@ -47,8 +49,14 @@ def test_each_command_of_the_page_works(
     }.items():
         monkeypatch.setenv(name, value)
 
-    if module:
+    if module or "batch list" in command:
         SQLiteCache(tmp_path / "vectors.sqlite3").set_many([])
+    if "batch" in command:
+        monkeypatch.setattr(Clock.__init__, "__defaults__", (1000.0,))
+    if "RUN" in command or "clean" in command:
+        batch = GeminiEmbedder(cache="vectors.sqlite3").batch(["one"], role="document")
+        batch.wait() if "clean" in command else batch.submit()
+        command = command.replace("RUN", batch.id)
     run = {"": main, ".cache": cache_main}[module]
 
     assert run(shlex.split(command)) == 0
