@@ -21,6 +21,7 @@ PUBLISHED ?=
 # How long `make soak` takes, and each of the two programs of `make fuzz`.
 SOAK_SECONDS ?= 300
 FUZZ_SECONDS ?= 1800
+KILLS ?= 100
 SEED ?= 1
 
 # Another Python than the usual one has environments of its own.
@@ -84,7 +85,7 @@ SHOWN := ^(google-genai|langchain-core|llama-index-core)==
 .PHONY: help setup demo examples test test-matrix test-sdk-3-first test-peers test-lowest \
 	test-lowest-frameworks test-without-aiohttp test-python3.12 test-python3.13 test-python3.14 \
 	test-stores test-mteb docs site dist lint typecheck format bench bench-pair mteb run-mteb soak fuzz \
-	record clean
+	kills record clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -160,7 +161,7 @@ docs: ## build the documentation's site, in site/, and fail for a warning or a d
 site: $(READY)
 	@$(RUN)/python tools/build_docs.py
 
-test-mteb: ## run the tests with mteb itself, on small tasks, no key needed (1.8 GB of packages)
+test-mteb: ## run the tests with mteb itself, on small tasks, no key needed (1.2 GB of packages)
 	@$(MAKE) test VARIANT=mteb
 
 dist: $(READY) ## build what is released, and run all that the documentation shows with the wheel
@@ -205,6 +206,9 @@ soak: $(READY) ## embed for SOAK_SECONDS (300), and see whether the process grow
 fuzz: $(READY) ## look for wrong vectors in mutated answers and damaged cache files, FUZZ_SECONDS each (1800)
 	@$(RUN)/python tests/fuzz/answers.py --seconds $(FUZZ_SECONDS) --seed $(SEED)
 	@$(RUN)/python tests/fuzz/cache_files.py --seconds $(FUZZ_SECONDS) --seed $(SEED)
+
+kills: $(READY) ## kill a run of the Batch API at KILLS (100) random moments, and look at what comes of it
+	@PYTHONPATH=tests $(RUN)/python -m kills.kills --kills $(KILLS) --seed $(SEED)
 
 record: $(READY) ## record the cassettes again: from Google with a key set, else from the stand-in
 	@rm -rf tests/recorded/cassettes
