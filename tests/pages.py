@@ -50,15 +50,26 @@ PAGES = [
 """Those that show programs."""
 
 
+_HASTY = """\
+import logging
+from gemini_embed.batch.clock import Clock
+Clock.__init__.__defaults__ = (1000.0,)
+logging.getLogger("gemini_embed").setLevel(logging.ERROR)
+"""
+"""Before a program that waits for the Batch API: its hours pass in moments, and it does not tell of
+them on standard error."""
+
+
 def run(
     program: str,
     folder: Path | None = None,
     *,
     url: str | None = None,
     python: Sequence[str] = (sys.executable,),
-    seconds: float = 120,
 ) -> subprocess.CompletedProcess[str]:
     """Run a program, with a key and the service at `url` in the environment if there is one."""
+    if re.search("batch(_documents)?=True", program):
+        program = _HASTY + program
     service = {"GEMINI_API_KEY": "a-key", "GOOGLE_GEMINI_BASE_URL": url} if url else {}
     return subprocess.run(  # noqa: S603 - our own interpreter and text
         [*python, "-c", program],
@@ -66,6 +77,6 @@ def run(
         cwd=folder,
         env={**os.environ, **service},
         text=True,
-        timeout=seconds,
+        timeout=120,
         check=False,
     )

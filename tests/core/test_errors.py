@@ -47,7 +47,6 @@ FIELDS: dict[str, Any] = {
     "attempts": 3,
     "one_by_one": True,
     "deadline_passed": True,
-    "handed_over": 7,
     "index": 4,
     "reason": "BLANK",
     "status": 429,
