@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from gemini_embed.observe.watch import Watch
     from gemini_embed.prices import Price
     from gemini_embed.results import EmbeddingResult, ListedResult, Wanted
+    from gemini_embed.service.jobs import ServerJob
 
 R = TypeVar("R", bound="EmbeddingResult | ListedResult")
 
@@ -157,12 +158,7 @@ class RunDesk(Generic[R]):
         if running:
             service = await self._office.service()
             seen = {job.name: await service.get(job.job) for job in running}
-            jobs = [
-                replace(job, succeeded=min(seen[job.name].succeeded, len(job)))
-                if job.name in seen
-                else job
-                for job in jobs
-            ]
+            jobs = [_with_count(job, seen.get(job.name)) for job in jobs]
         return status_of(run, jobs)
 
     async def wait(self, timeout: float) -> BatchStatus:  # noqa: ASYNC109 - its name to callers
@@ -297,6 +293,11 @@ class RunDesk(Generic[R]):
             numbers = {name: getattr(usage, name) or 0 for name in told}
             count(self._office.meters, {k: n for k, n in numbers.items() if n}, billed=usage.billed)
         return lost, why, numbers
+
+
+def _with_count(job: Job, seen: ServerJob | None) -> Job:
+    """Return a job with the count of the service's rows, where it was asked."""
+    return job if seen is None else replace(job, succeeded=min(seen.succeeded, len(job)))
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from gemini_embed.background import loop, process
@@ -57,31 +58,29 @@ class Batching(Connected, Metered):
         Raises:
             ConfigurationError: There is no cache in a file.
         """
-        return loop.run(self._statuses)
+        return loop.run(self._office().statuses)
 
     async def abatches(self) -> list[BatchStatus]:
         """Return how all runs stand; the async twin of `batches`."""
-        return await loop.arun(self._statuses)
-
-    async def _statuses(self) -> list[BatchStatus]:
-        load()
-        return await self._office().statuses()
+        return await loop.arun(self._office().statuses)
 
     def _begun(self, call: Call) -> RunDesk[Any]:
         """Return what works the run of a checked call; nothing is sent or written yet."""
-        with process.importing():
-            from gemini_embed.batch import planning  # noqa: PLC0415 - loads numpy
-            from gemini_embed.batch.places import Places  # noqa: PLC0415 - likewise
+        from gemini_embed.batch import planning  # noqa: PLC0415 - loads numpy
+        from gemini_embed.batch.places import Places  # noqa: PLC0415 - likewise
+
         inputs, ask, wanted, policy = call
         if inputs.doubts:
             inputs = inputs.doubts.decide(())  # those in doubt go online, where they are counted
         office = self._office()
         asked = planning.settings(ask, wanted, policy)
-        places = Places.of(inputs, planning.keys_of(inputs, ask))
+        contents = list(dict.fromkeys(inputs.contents))
+        places = Places.of(inputs, contents, planning.keys_of(contents, inputs.suspects, ask))
         planner = planning.Planner(
             office.cache,
             office.ledger,
             inputs=inputs,
+            contents=contents,
             ask=ask,
             asked=asked,
             options={name: getattr(self, name) for name in _SHAPING},
@@ -116,8 +115,8 @@ class Batching(Connected, Metered):
         Raises:
             ConfigurationError: It is of another service.
         """
-        with process.importing():
-            from gemini_embed.batch import planning  # noqa: PLC0415 - loads numpy
+        from gemini_embed.batch import planning  # noqa: PLC0415 - loads numpy
+
         asked = planning.settings(*call[1:])
         if wrong := [name for name, value in asked.items() if run.asked.get(name) != value]:
             shown = ", ".join(f"{name} {run.asked.get(name)!r}" for name in wrong)
@@ -140,6 +139,7 @@ class Batching(Connected, Metered):
         )
 
     def _office(self) -> Office:
+        _load()
         from gemini_embed.batch.desk import Office  # noqa: PLC0415 - loads numpy
         from gemini_embed.batch.ledger import Ledger  # noqa: PLC0415 - with sqlite3
 
@@ -179,3 +179,14 @@ class Batching(Connected, Metered):
 
         await self._ready_engine()
         return Batches(self._transport, self.timeout)
+
+
+@cache
+def _load() -> None:
+    """Import, once, what a run needs beside what every call does: numpy and sqlite3 among it."""
+    if process.has_greenlets():
+        load()  # what is imported may start processes, which gevent lets this thread only
+    with process.importing():
+        import gemini_embed.batch.desk  # noqa: PLC0415 - see above
+        import gemini_embed.batch.ledger  # noqa: PLC0415 - likewise
+        import gemini_embed.batch.planning  # noqa: F401, PLC0415 - likewise

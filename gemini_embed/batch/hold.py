@@ -47,19 +47,18 @@ class Hold:
     @property
     def spool(self) -> Path:
         """Where the spool lies."""
-        return self.site.spool(self.lease.run)
+        return self.site.cache.path.with_name(self.run.spool)
 
-    async def read(self) -> int | None:
-        """Read the run and its jobs; return what others have enqueued. None if it is no more."""
-        run, self.jobs, enqueued = await in_thread(self._read)
-        if run is None:
-            return None
-        self.run = run
-        return enqueued
+    async def read(self) -> bool:
+        """Read the run and its jobs; tell whether there is such a run."""
+        run, self.jobs = await in_thread(self._read)
+        if run is not None:
+            self.run = run
+        return run is not None
 
-    def _read(self) -> tuple[Run | None, list[Job], int]:
+    def _read(self) -> tuple[Run | None, list[Job]]:
         ledger, run = self.site.ledger, self.lease.run
-        return ledger.run(run), ledger.jobs(run), ledger.enqueued(run)
+        return ledger.run(run), ledger.jobs(run)
 
     async def write(self, *jobs: Job, seconds: float = 0.0) -> None:
         """Write jobs, and keep the lease: for so long, by the clock, and some time more.

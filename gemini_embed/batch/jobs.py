@@ -146,8 +146,9 @@ class Job:
     def of(cls, row: Mapping[str, Any]) -> Self:
         """Return what `as_row` made, by this version or a later one."""
         known: dict[str, Any] = {one.name: row[one.name] for one in fields(cls) if one.name in row}
-        known |= {name: tuple(known[name]) for name in ("failed", "late")}
-        return cls(**known | {"state": State(known["state"])})
+        known.update({name: tuple(known[name]) for name in ("failed", "late")})
+        known["state"] = State(known["state"])
+        return cls(**known)
 
 
 def new_name() -> str:
@@ -177,6 +178,7 @@ class Run:
         created: When, by the clock.
         asked: What its vectors depend on, by name: see `settings`.
         options: The embedder's options that `asked` comes from.
+        spool: The name of the file that holds its texts.
         texts: How many the caller has.
         rows: How many lie in the spool.
         cached: Different texts that the cache had.
@@ -191,6 +193,7 @@ class Run:
     created: float
     asked: Mapping[str, Any]
     options: Mapping[str, Any]
+    spool: str
     texts: int
     rows: int
     cached: int

@@ -79,8 +79,8 @@ class Ledger:
         """Who takes leases here: this process, after a fork as well, and who in it."""
         return f"{_me()} {self._token}"
 
-    def begin(self, run: Run, jobs: Iterable[Job], places: bytes) -> None:
-        """Write a new run down; nothing changes where there is one of its id."""
+    def begin(self, run: Run, jobs: Iterable[Job], places: bytes) -> bool:
+        """Write a new run down; tell whether it is new. Nothing changes where there is one."""
         with self._writing() as connection:
             row = run.id, json.dumps(run.as_row()), places
             made = connection.execute(
@@ -88,6 +88,7 @@ class Ledger:
             )
             if made.rowcount:
                 self._put(connection, run.id, jobs)
+            return bool(made.rowcount)
 
     def take(self, run: str, now: float, seconds: float) -> Lease | Held | None:
         """Take the lease of a run for so long; None where there is no such run."""
@@ -186,12 +187,6 @@ class Ledger:
         """Return where the vectors of a run belong."""
         ((places,),) = self._select("SELECT places FROM batch_runs WHERE id = ?", run)
         return bytes(places)
-
-    def enqueued(self, run: str) -> int:
-        """Return how many tokens other runs than this have enqueued."""
-        found = self._select("SELECT job FROM batch_jobs WHERE run <> ?", run)
-        others = [Job.of(json.loads(row)) for (row,) in found]
-        return sum(job.tokens for job in others if job.is_enqueued)
 
     @staticmethod
     def _put(connection: sqlite3.Connection, run: str, jobs: Iterable[Job]) -> None:

@@ -6,23 +6,23 @@ Performs no I/O.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
-
-from gemini_embed.calls.plan import places_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from gemini_embed.contents import Inputs
+    from gemini_embed.contents import Content, Inputs
 
 _KEY_BYTES = 20
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Places:
     """Where the vectors of a run belong, and where its rows lie in the spool.
 
@@ -45,19 +45,21 @@ class Places:
     offsets: NDArray[np.uint64]
 
     @classmethod
-    def of(cls, inputs: Inputs, keys: Sequence[str]) -> Self:
+    def of(cls, inputs: Inputs, contents: Sequence[Content], keys: bytes) -> Self:
         """Return the places of a call's contents, of which none is sent yet.
 
         Args:
             inputs: What is embedded.
-            keys: The key of each different content, in the order of `places_of`.
+            contents: Its different contents, in order.
+            keys: Their keys.
         """
-        number = {content: i for i, content in enumerate(places_of(inputs))}
+        number = {content: i for i, content in enumerate(contents)}
+        places = (number[content] for content in inputs.contents)
         return cls(
-            bytes.fromhex("".join(keys)),
-            np.array([number[content] for content in inputs.contents], np.uint32),
-            np.array(inputs.owners, np.uint32),
-            np.array(inputs.weights_of(number), np.float64),
+            keys,
+            np.fromiter(places, np.uint32, len(inputs.contents)),
+            np.fromiter(inputs.owners, np.uint32, len(inputs.owners)),
+            np.array(inputs.weights_of(contents), np.float64),
             np.empty(0, np.uint32),
             np.zeros(1, np.uint64),
         )
@@ -78,12 +80,18 @@ class Places:
         """Return where some rows begin and end in the spool."""
         return int(self.offsets[first]), int(self.offsets[last])
 
-    def positions(self) -> list[list[int]]:
-        """Return, for each content, the texts that its vector belongs to."""
-        found: list[list[int]] = [[] for _ in range(len(self))]
-        for content, owner in zip(self.contents.tolist(), self.owners.tolist(), strict=True):
-            found[content].append(owner)
-        return found
+    def positions(self, first: int, last: int) -> list[list[int]]:
+        """Return, for each of some contents, the texts that its vector belongs to."""
+        order = self._order
+        ends = np.searchsorted(self.contents, np.arange(first, last + 1), sorter=order)
+        owners = self.owners[order[ends[0] : ends[-1]]].tolist()
+        ends -= ends[0]
+        return [owners[a:b] for a, b in pairwise(ends.tolist())]
+
+    @cached_property
+    def _order(self) -> NDArray[np.intp]:
+        """The places in the order of the contents, and of the texts of each."""
+        return np.argsort(self.contents, kind="stable")
 
     @property
     def pieces(self) -> Mapping[int, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
+from functools import partial
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
@@ -17,27 +18,28 @@ from gemini_embed.batch.places import Places
 from gemini_embed.cache import cache_keys
 from gemini_embed.cache.guard import UnguardedCache
 from gemini_embed.cache.lookup import Lookup
-from gemini_embed.calls.plan import places_of
 from gemini_embed.contents import estimated
 from gemini_embed.counting import counted
 from gemini_embed.errors import BatchCancelledError, ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from gemini_embed.ask import Ask
     from gemini_embed.batch.jobs import Job
     from gemini_embed.batch.ledger import Ledger
     from gemini_embed.cache.sqlite import SQLiteCache
     from gemini_embed.calls.policy import CallPolicy
-    from gemini_embed.contents import Inputs
+    from gemini_embed.contents import Content, Inputs
     from gemini_embed.inputs import BatchFallback
     from gemini_embed.results import Wanted
 
 _BESIDE = 256
 """Bytes that a file needs for a vector beside its numbers, generously."""
 
-_COUNTED_AT_ONCE = 1000
+_AT_ONCE = 10_000
+"""Contents of which all that is needed for a while is in memory at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,15 +72,17 @@ def settings(ask: Ask, wanted: Wanted, policy: CallPolicy) -> dict[str, Any]:
     }
 
 
-def keys_of(inputs: Inputs, ask: Ask) -> list[str]:
-    """Return the key in the cache of each different content."""
-    return cache_keys(
-        places_of(inputs),
+def keys_of(contents: Sequence[Content], suspects: AbstractSet[Content], ask: Ask) -> bytes:
+    """Return the keys in the cache of contents, one after another; few are in memory as text."""
+    named = partial(
+        cache_keys,
         model=ask.model.name,
         dimension=ask.dimension,
         service=ask.service.name,
-        uncut=inputs.suspects,
+        uncut=suspects,
     )
+    slices = (contents[at : at + _AT_ONCE] for at in range(0, len(contents), _AT_ONCE))
+    return b"".join(bytes.fromhex("".join(named(some))) for some in slices)
 
 
 def id_of(places: Places, asked: dict[str, Any]) -> str:
@@ -95,6 +99,7 @@ class Planner:
         cache: The cache, whose file has the ledger.
         ledger: The ledger.
         inputs: What is embedded.
+        contents: Its different contents, in order.
         ask: What the service is asked for.
         asked: The same, as the ledger holds it: see `settings`.
         options: The embedder's options that it comes from.
@@ -110,6 +115,7 @@ class Planner:
         ledger: Ledger,
         *,
         inputs: Inputs,
+        contents: Sequence[Content],
         ask: Ask,
         asked: dict[str, Any],
         options: Mapping[str, Any],
@@ -121,7 +127,7 @@ class Planner:
         self._cache = cache
         self._ledger = ledger
         self._inputs = inputs
-        self._contents = list(places_of(inputs))
+        self._contents = contents
         self._ask = ask
         self._asked = asked
         self._options = options
@@ -146,7 +152,7 @@ class Planner:
                     "then submit it again",
                     run=run,
                 )
-            await in_thread(self._mend_spool, run)
+            await in_thread(self._mend_spool, there)
             return
         unknown = await self._unknown()
         if there is not None:
@@ -155,31 +161,35 @@ class Planner:
             await in_thread(self._ledger.forget, run)
         await in_thread(self._begin, run, unknown, now)
 
-    def _mend_spool(self, run: str) -> None:
+    def _mend_spool(self, run: Run) -> None:
         """Write the spool of a run that goes on again, where it is gone."""
-        path = spool.path_of(self._cache.path, run)
+        path = self._cache.path.with_name(run.spool)
         if not path.exists():
-            places = Places.read(self._ledger.places(run))
+            places = Places.read(self._ledger.places(run.id))
             spool.write(path, self._lines(places.rows.tolist()))
 
     async def _unknown(self) -> list[int]:
         """Return which contents the cache lacks; the others lie under their own keys then."""
-        cache = UnguardedCache(self._cache)
-        if not self._contents:
-            return []
-        lookup = Lookup(
-            cache, self._contents, self._ask, used=self._used, uncut=self._inputs.suspects
-        )
         unknown: list[int] = []
-        first = 0
+        for first in range(0, len(self._contents), _AT_ONCE):
+            unknown += [first + i for i in await self._unknown_among(first)]
+        return unknown
+
+    async def _unknown_among(self, first: int) -> list[int]:
+        """Return the same of some contents, counted from the first of them."""
+        contents = self._contents[first : first + _AT_ONCE]
+        cache, suspects = UnguardedCache(self._cache), self._inputs.suspects
+        lookup = Lookup(cache, contents, self._ask, used=self._used, uncut=suspects)
+        unknown = dict.fromkeys(range(len(contents)))
+        start = 0
         while not lookup.is_through:
             some, found, block = await lookup.find_next()
             if lookup.finds_elsewhere and found:
                 await lookup.store([some[i] for i in found], block)
-            known = set(found)
-            unknown += [first + i for i in range(len(some)) if i not in known]
-            first += len(some)
-        return unknown
+            for i in found:
+                del unknown[start + i]
+            start += len(some)
+        return list(unknown)
 
     def _begin(self, run: str, unknown: Sequence[int], now: float) -> None:
         """Write the spool, and then the run with its jobs."""
@@ -188,8 +198,8 @@ class Planner:
         sent = [place for place in unknown if self._contents[place] not in suspects]
         alone = [place for place in unknown if self._contents[place] in suspects]
         rows = [*sent, *alone]
-        path = spool.path_of(self._cache.path, run)
-        offsets = spool.write(path, self._lines(rows)) if rows else [0]
+        path = spool.new_path(self._cache.path, run)
+        offsets = spool.write(path, self._lines(rows))
         tokens = self._tokens(sent)
         sizes = [offsets[row + 1] - offsets[row] for row in range(len(sent))]
         parts = parts_of(tokens, sizes, most_tokens=self._limits.most_tokens)
@@ -201,6 +211,7 @@ class Planner:
             created=now,
             asked=self._asked,
             options=self._options,
+            spool=path.name,
             texts=self._inputs.texts,
             rows=len(rows),
             cached=len(self._contents) - len(rows),
@@ -211,7 +222,8 @@ class Planner:
         places = replace(
             self._places, rows=np.array(rows, np.uint32), offsets=np.array(offsets, np.uint64)
         )
-        self._ledger.begin(made, jobs, places.as_bytes())
+        if not self._ledger.begin(made, jobs, places.as_bytes()):
+            path.unlink()  # another process was first
 
     def _check_size(self, vectors: int) -> None:
         """Refuse what would push its own vectors out of the cache."""
@@ -230,8 +242,8 @@ class Planner:
     def _tokens(self, places: Sequence[int]) -> list[int]:
         """Return how many tokens some contents have, by the caller's count or the estimate."""
         found: list[int] = []
-        for start in range(0, len(places), _COUNTED_AT_ONCE):
-            some = places[start : start + _COUNTED_AT_ONCE]
+        for start in range(0, len(places), _AT_ONCE):
+            some = places[start : start + _AT_ONCE]
             texts = [self._contents[place].read for place in some]
             found += estimated(texts) if self._count is None else counted(texts, self._count)
         return found

@@ -45,14 +45,13 @@ async def result_of(
         BatchCancelledError: Likewise, because it was cancelled.
         OSError: The cache cannot be read.
     """
-    positions = places.positions()
     weights = places.weights.tolist()
     for first in range(0, len(places), _AT_ONCE):
         last = min(first + _AT_ONCE, len(places))
         read = await in_thread(_read, cache, places, first, last, run.asked["sent_dimension"])
-        found = [first + i for i in read.found]
-        some = [weights[i] for i in found] if weights else ()
-        sink.place([positions[i] for i in found], read.block, some)
+        positions = places.positions(first, last)
+        some = [weights[first + i] for i in read.found] if weights else ()
+        sink.place([positions[i] for i in read.found], read.block, some)
     if sink.missing:
         raise _incomplete(run, jobs, sink)
     return sink.result(usage)

@@ -5,11 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from gemini_embed.batch import spool
-
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-    from pathlib import Path
 
     from gemini_embed.batch.clock import Clock
     from gemini_embed.batch.jobs import Job, Run
@@ -92,7 +89,3 @@ class Site:
     seen: Callable[[Run, Sequence[Job]], None]
     collected: Callable[[Job], None]
     fast: bool = True
-
-    def spool(self, run: str) -> Path:
-        """Return where the spool of a run lies."""
-        return spool.path_of(self.cache.path, run)

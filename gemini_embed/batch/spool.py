@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import suppress
+from glob import escape
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from gemini_embed.contents import Content
 
@@ -20,32 +21,29 @@ if TYPE_CHECKING:
 _PRIVATE = 0o600
 
 
-def path_of(cache: Path, run: str) -> Path:
-    """Return where the spool of a run lies."""
-    return cache.with_name(f"{cache.name}.batch-{run}.jsonl")
+def new_path(cache: Path, run: str) -> Path:
+    """Return where a spool of a run is to lie; two processes that begin it have one each."""
+    return cache.with_name(f"{cache.name}.batch-{run}-{uuid4().hex[:8]}.jsonl")
 
 
 def write(path: Path, lines: Iterable[bytes]) -> list[int]:
-    """Write a spool, which is whole from the beginning; return where each line begins, and the end.
+    """Write a spool, and return where each line begins, and the end.
 
     Raises:
         OSError: It cannot be written; there is none then.
     """
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
     offsets = [0]
     try:
-        flags = os.O_CREAT | os.O_TRUNC | os.O_WRONLY
-        with os.fdopen(os.open(draft, flags, _PRIVATE), "wb") as file:
-            os.chmod(draft, _PRIVATE)  # noqa: PTH101 - one that a kill left may have another mode
+        # Only its owner may read it, from the first byte on.
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _PRIVATE)
+        with os.fdopen(descriptor, "wb") as file:
             for line in lines:
                 file.write(line)
                 offsets.append(offsets[-1] + len(line))
             file.flush()
             os.fsync(file.fileno())
-        draft.replace(path)
     except BaseException:
-        with suppress(OSError):
-            draft.unlink()
+        path.unlink(missing_ok=True)
         raise
     return offsets
 
@@ -101,8 +99,7 @@ def contents_at(path: Path, spans: Iterable[tuple[int, int]]) -> list[Content]:
         return found
 
 
-def delete(path: Path) -> None:
-    """Delete a spool, and what was left of it by a kill while it was written."""
-    for one in (path, *path.parent.glob(f"{path.name}.*")):
-        with suppress(FileNotFoundError):
-            one.unlink()
+def delete_all(cache: Path, run: str) -> None:
+    """Delete the spool of a run, and what others began that never went into the ledger."""
+    for path in cache.parent.glob(f"{escape(cache.name)}.batch-{run}-*.jsonl"):
+        path.unlink(missing_ok=True)

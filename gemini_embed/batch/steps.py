@@ -81,18 +81,11 @@ class Step(NamedTuple):
     at: float = 0.0
 
 
-def next_step(run: Run, jobs: Sequence[Job], now: float, *, enqueued: int = 0) -> Step:
-    """Return what a run does next.
-
-    Args:
-        run: The run.
-        jobs: Its jobs.
-        now: The time.
-        enqueued: Tokens that other runs have enqueued.
-    """
+def next_step(run: Run, jobs: Sequence[Job], now: float) -> Step:
+    """Return what a run with these jobs does next."""
     if run.is_done:
         return Step(Do.STOP)
-    seen = _Seen(run, now, _room(run, jobs, enqueued))
+    seen = _Seen(run, now, _room(run, jobs))
     wishes = [wish for job in jobs if (wish := _WISHES[job.state](job, seen)) is not None]
     if not wishes:
         return Step(Do.FINISH)
@@ -132,13 +125,15 @@ def looked_for(job: Job, shown: Sequence[ServerJob], now: float, settle: float) 
     return [adopted if best.state == "running" else replace(adopted, due=now)]
 
 
-def _room(run: Run, jobs: Sequence[Job], enqueued: int) -> float:
-    """Return how many tokens may still be enqueued; any number where none are."""
+def _room(run: Run, jobs: Sequence[Job]) -> float:
+    """Return how many tokens may still be enqueued; any number where none are.
+
+    What other runs have enqueued is not known: somebody may have left them. A 429 tells.
+    """
     under_way = [job.tokens for job in jobs if job.is_enqueued]
     if len(under_way) >= _MOST_JOBS:
         return 0
-    taken = sum(under_way) + enqueued
-    return run.most_tokens - taken if taken else math.inf
+    return run.most_tokens - sum(under_way) if under_way else math.inf
 
 
 def _when_there_is_room(do: Do, job: Job, seen: _Seen) -> Step:

@@ -5,6 +5,7 @@ Runs on the I/O thread; what blocks runs on others.
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -67,7 +68,7 @@ async def work(site: Site, run: str, *, until: float, is_patient: bool = True) -
                 if step.do is Do.ONLINE and not is_patient:
                     return
                 await _do(hold, step.do, step.job)
-        await in_thread(spool.delete, hold.spool)
+        await in_thread(spool.delete_all, site.cache.path, run)
     finally:
         with suppress(OSError):  # then it ends by itself
             await in_thread(site.ledger.give_back, lease)
@@ -78,7 +79,7 @@ async def _lease(site: Site, run: str, until: float) -> Lease | None:
     is_told = False
     while True:
         now = site.clock.now()
-        taken = await in_thread(site.ledger.take, run, now, site.clock.lasting(MARGIN))
+        taken = await _taken(site, run, now)
         if taken is None:
             raise BatchError(f"there is no batch run {run} in {site.cache.path}", run=run)
         if not isinstance(taken, Held):
@@ -91,13 +92,24 @@ async def _lease(site: Site, run: str, until: float) -> Lease | None:
         await site.clock.sleep(min(_ASKED_AGAIN, until - now))
 
 
+async def _taken(site: Site, run: str, now: float) -> Lease | Held | None:
+    """Take the lease of a run; who is cancelled meanwhile gives it back."""
+    taking = in_thread(site.ledger.take, run, now, site.clock.lasting(MARGIN))
+    try:
+        return await asyncio.shield(taking)
+    except asyncio.CancelledError:
+        await asyncio.wait([taking])
+        if isinstance(lease := taking.result(), Lease):
+            await in_thread(site.ledger.give_back, lease)
+        raise
+
+
 async def _next(hold: Hold) -> Step:
     """Return what is due."""
-    enqueued = await hold.read()
-    if enqueued is None:
+    if not await hold.read():
         return Step(Do.STOP)
     hold.site.seen(hold.run, hold.jobs)
-    return next_step(hold.run, hold.jobs, hold.now, enqueued=enqueued)
+    return next_step(hold.run, hold.jobs, hold.now)
 
 
 async def _sleep(hold: Hold, at: float, until: float) -> bool:

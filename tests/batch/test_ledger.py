@@ -27,6 +27,7 @@ def a_run(name: str = "r", **more: Any) -> Run:
         "created": NOW,
         "asked": {"model": "m"},
         "options": {"model": "m"},
+        "spool": "v.jsonl",
         "texts": 2,
         "rows": 2,
         "cached": 0,

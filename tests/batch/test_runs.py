@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -386,6 +388,55 @@ def test_a_run_can_be_cancelled(made: Callable[..., GeminiEmbedder], server: Sta
     assert 0 < len(caught.value.partial) < 120
     assert uploads(server) == []
     assert [job.state(CLOCK.now()) for job in server.jobs] == ["SUCCEEDED", "CANCELLED"]
+
+
+async def test_who_stops_waiting_lets_others_work(
+    made: Callable[..., GeminiEmbedder], server: Standin, tmp_path: Path
+) -> None:
+    """A cancelled task, or Ctrl-C, gives the run back at once."""
+    server.batch_seconds = 1_000
+    run = made().batch(TEXTS, role="document")
+    await run.asubmit()
+    for milliseconds in range(0, 40, 3):  # wherever that finds it
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(run.await_(), milliseconds / 1000)
+    (tmp_path / f"v.sqlite3.batch-{run.id}-00000000.jsonl").touch()  # as a kill may leave it
+
+    resumed = made().batch_resume(run.id)
+    await resumed.await_()
+
+    assert ((await resumed.aresult()).vectors == vectors(server, TEXTS)).all()
+    assert (len(server.jobs), spools(tmp_path)) == (1, [])
+
+
+def test_threads_that_submit_the_same_texts_make_one_run(
+    made: Callable[..., GeminiEmbedder], server: Standin, tmp_path: Path
+) -> None:
+    """One begins it, and the others find it."""
+
+    def embed(_: int) -> Any:
+        return made().embed(TEXTS, role="document", batch=True).vectors
+
+    with ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(embed, range(4)))
+
+    assert all((result == vectors(server, TEXTS)).all() for result in results)
+    assert (len(server.jobs), spools(tmp_path)) == (1, [])
+
+
+def test_a_job_that_somebody_deleted_goes_online(
+    made: Callable[..., GeminiEmbedder], server: Standin
+) -> None:
+    """What was paid for is lost, but no text."""
+    server.batch_seconds = 10**6
+    run = made().batch(TEXTS, role="document")
+    run.submit()
+    server.jobs[0].deleted = True
+
+    run.wait()
+
+    assert (run.result().vectors == vectors(server, TEXTS)).all()
+    assert embedded_online(server) == 120
 
 
 def test_clean_deletes_what_is_left(made: Callable[..., GeminiEmbedder], server: Standin) -> None:

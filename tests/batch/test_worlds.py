@@ -52,7 +52,7 @@ def assert_clean(machine: Machine) -> None:
     """Assert that nothing is left, and each text has its vector."""
     assert machine.vectors() == [vector(text) for text in TEXTS]
     assert machine.world.files == {}
-    assert not machine.site().spool(RUN).exists()
+    assert list(machine.file.path.parent.glob("*.jsonl")) == []
     assert all(job.is_over for job in jobs_of(machine))
     run = machine.site().ledger.run(RUN)
     assert run is not None

@@ -294,10 +294,11 @@ class Machine:
         contents = [Content.of(text) for text in texts]
         self.keys = cache_keys(contents, model="m", dimension=DIMENSION, service=None)
         rows = list(range(len(texts)))
-        path = spool.path_of(self.file.path, RUN)
+        path = spool.new_path(self.file.path, RUN)
         lines = [spool.line_of(k, c, None) for k, c in zip(self.keys, contents, strict=True)]
         offsets = spool.write(path, lines)
-        places = Places.of(Inputs.whole(contents), self.keys)
+        keys = bytes.fromhex("".join(self.keys))
+        places = Places.of(Inputs.whole(contents), contents, keys)
         places = Places(
             places.keys,
             places.contents,
@@ -314,6 +315,7 @@ class Machine:
             "created": world.now,
             "asked": asked,
             "options": {},
+            "spool": path.name,
             "texts": len(texts),
             "rows": len(texts),
             "cached": 0,
