@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from gemini_embed.batch.status import BatchStatus
     from gemini_embed.cache.sqlite import SQLiteCache
     from gemini_embed.calls.policy import CallPolicy
-    from gemini_embed.contents import Inputs
+    from gemini_embed.contents import Content, Inputs
     from gemini_embed.results import Wanted
 
     Call = tuple[Inputs, Ask, Wanted, CallPolicy]
@@ -74,8 +74,15 @@ class Batching(Connected, Metered):
             inputs = inputs.doubts.decide(())  # those in doubt go online, where they are counted
         office = self._office()
         asked = planning.settings(ask, wanted, policy)
-        contents = list(dict.fromkeys(inputs.contents))
-        places = Places.of(inputs, contents, planning.keys_of(contents, inputs.suspects, ask))
+        number: dict[Content, int] = {}
+        for content in inputs.contents:
+            number.setdefault(content, len(number))
+        if not all(isinstance(part, str) for content in number for part in content.parts):
+            raise ConfigurationError(
+                "the Batch API gets texts only from gemini-embed: embed media online (batch=False)"
+            )
+        contents = list(number)
+        places = Places.of(inputs, number, planning.keys_of(contents, inputs.suspects, ask))
         planner = planning.Planner(
             office.cache,
             office.ledger,

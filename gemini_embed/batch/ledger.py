@@ -133,6 +133,8 @@ class Ledger:
         """
         with self._held(lease) as connection:
             _change(connection, lease.run, is_done=True)
+        with self._cache.writing() as connection:  # its pages are not needed to read the result
+            connection.execute("PRAGMA shrink_memory")
 
     def cancel(self, run: str) -> None:
         """Note that a run is wanted no more: who works it, works to end it. It needs no lease."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from numpy.typing import NDArray
 
 MOST_ROWS = 50_000
 """Rows in a job. The service names no limit; so many are known to go well."""
@@ -19,7 +20,7 @@ MOST_TOKENS = 450_000
 
 
 def parts_of(
-    tokens: Sequence[int], sizes: Sequence[int], *, most_tokens: float = math.inf
+    tokens: NDArray[np.integer], sizes: NDArray[np.integer], *, most_tokens: int
 ) -> list[tuple[int, int]]:
     """Return the first row of each part, and the row after its last; each has a row at least.
 
@@ -28,13 +29,15 @@ def parts_of(
         sizes: The bytes of each.
         most_tokens: Of a part.
     """
+    limited = [(np.cumsum(tokens), most_tokens), (np.cumsum(sizes), MOST_BYTES)]
     parts: list[tuple[int, int]] = []
-    first = used = length = 0
-    for row, (count, size) in enumerate(zip(tokens, sizes, strict=True)):
-        fits = used + count <= most_tokens and length + size <= MOST_BYTES
-        if row > first and not (fits and row - first < MOST_ROWS):
-            parts.append((first, row))
-            first, used, length = row, 0, 0
-        used += count
-        length += size
-    return [*parts, (first, len(tokens))] if tokens else []
+    first = 0
+    while first < len(tokens):
+        last = min(first + MOST_ROWS, len(tokens))
+        for sums, most in limited:
+            before = int(sums[first - 1]) if first else 0
+            last = min(last, int(np.searchsorted(sums, before + most, side="right")))
+        last = max(last, first + 1)
+        parts.append((first, last))
+        first = last
+    return parts

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
@@ -45,21 +45,20 @@ class Places:
     offsets: NDArray[np.uint64]
 
     @classmethod
-    def of(cls, inputs: Inputs, contents: Sequence[Content], keys: bytes) -> Self:
+    def of(cls, inputs: Inputs, number: Mapping[Content, int], keys: bytes) -> Self:
         """Return the places of a call's contents, of which none is sent yet.
 
         Args:
             inputs: What is embedded.
-            contents: Its different contents, in order.
+            number: Its different contents, in order, numbered from 0.
             keys: Their keys.
         """
-        number = {content: i for i, content in enumerate(contents)}
         places = (number[content] for content in inputs.contents)
         return cls(
             keys,
             np.fromiter(places, np.uint32, len(inputs.contents)),
             np.fromiter(inputs.owners, np.uint32, len(inputs.owners)),
-            np.array(inputs.weights_of(contents), np.float64),
+            np.array(inputs.weights_of(number), np.float64),
             np.empty(0, np.uint32),
             np.zeros(1, np.uint64),
         )

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
+    from numpy.typing import NDArray
+
     from gemini_embed.ask import Ask
     from gemini_embed.batch.jobs import Job
     from gemini_embed.batch.ledger import Ledger
@@ -199,11 +201,12 @@ class Planner:
         alone = [place for place in unknown if self._contents[place] in suspects]
         rows = [*sent, *alone]
         path = spool.new_path(self._cache.path, run)
-        offsets = spool.write(path, self._lines(rows))
+        written = spool.write(path, self._lines(rows))
+        offsets = np.array(written, np.uint64)
         tokens = self._tokens(sent)
-        sizes = [offsets[row + 1] - offsets[row] for row in range(len(sent))]
+        sizes = np.diff(offsets[: len(sent) + 1]).astype(np.int64)
         parts = parts_of(tokens, sizes, most_tokens=self._limits.most_tokens)
-        jobs: list[Job] = [planned(a, b, sum(tokens[a:b])) for a, b in parts]
+        jobs: list[Job] = [planned(a, b, int(tokens[a:b].sum())) for a, b in parts]
         if alone:
             jobs.append(for_online(len(sent), len(rows)))
         made = Run(
@@ -219,9 +222,7 @@ class Planner:
             settle=self._limits.settle,
             most_tokens=self._limits.most_tokens,
         )
-        places = replace(
-            self._places, rows=np.array(rows, np.uint32), offsets=np.array(offsets, np.uint64)
-        )
+        places = replace(self._places, rows=np.array(rows, np.uint32), offsets=offsets)
         if not self._ledger.begin(made, jobs, places.as_bytes()):
             path.unlink()  # another process was first
 
@@ -239,11 +240,12 @@ class Planner:
         for place in places:
             yield spool.line_of(self._places.key(place), self._contents[place], dimension)
 
-    def _tokens(self, places: Sequence[int]) -> list[int]:
+    def _tokens(self, places: Sequence[int]) -> NDArray[np.int64]:
         """Return how many tokens some contents have, by the caller's count or the estimate."""
-        found: list[int] = []
+        found = np.zeros(len(places), np.int64)
         for start in range(0, len(places), _AT_ONCE):
             some = places[start : start + _AT_ONCE]
             texts = [self._contents[place].read for place in some]
-            found += estimated(texts) if self._count is None else counted(texts, self._count)
+            tokens = estimated(texts) if self._count is None else counted(texts, self._count)
+            found[start : start + len(some)] = tokens
         return found

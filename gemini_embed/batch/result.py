@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
-_AT_ONCE = 1000
+_AT_ONCE = 500
 """Vectors that are read in one go."""
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from array import array
 from glob import escape
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -26,13 +27,13 @@ def new_path(cache: Path, run: str) -> Path:
     return cache.with_name(f"{cache.name}.batch-{run}-{uuid4().hex[:8]}.jsonl")
 
 
-def write(path: Path, lines: Iterable[bytes]) -> list[int]:
+def write(path: Path, lines: Iterable[bytes]) -> array[int]:
     """Write a spool, and return where each line begins, and the end.
 
     Raises:
         OSError: It cannot be written; there is none then.
     """
-    offsets = [0]
+    offsets = array("Q", [0])
     try:
         # Only its owner may read it, from the first byte on.
         descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _PRIVATE)

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from gemini_embed.service.jobs import ServerJob
     from gemini_embed.service.transport import Transport
 
-PIECE = 2**23
-"""Bytes of a file that travel in one request, as the SDK sends them."""
+PIECE = 2**21
+"""Bytes of a file that travel in one request: it is in memory twice then."""
 
 UPLOAD_PATIENCE = 600.0
 """Seconds for one of these."""

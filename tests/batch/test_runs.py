@@ -25,6 +25,7 @@ from gemini_embed import (
 from gemini_embed.batch import doing
 from gemini_embed.batch.clock import Clock
 from gemini_embed.cache import SQLiteCache
+from gemini_embed.contents import Content
 from gemini_embed.service import batches
 from gemini_embed.standin import Standin
 from langchain_gemini_embed import GeminiEmbeddings
@@ -483,6 +484,16 @@ def test_it_needs_a_cache_in_a_file_and_the_gemini_api(
         made(cache=small).batch(TEXTS, role="document").submit()
 
 
+def test_media_are_refused_by_name(made: Callable[..., GeminiEmbedder]) -> None:
+    """Until they pass as rows: nothing is sent of what cannot be."""
+    embedder = made()
+    inputs, *how = embedder._checked(["a"], role="document")
+    other: Any = Content((b"not a text",), None, None, 0)  # type: ignore[arg-type] # as media are
+
+    with pytest.raises(ConfigurationError, match="texts only"):
+        embedder._begun((inputs._replace(contents=[other]), *how))  # type: ignore[arg-type] # likewise
+
+
 def test_a_run_of_another_service_is_refused(made: Callable[..., GeminiEmbedder]) -> None:
     """Its vectors would be others."""
     run = made().batch(["a"], role="document")
@@ -543,4 +554,4 @@ def test_every_way_to_the_service(
     commands = [one.headers.get("x-goog-upload-command") for one in server.log]
     assert commands.count("upload") > 10
     assert commands.count("upload, finalize") == 1
-    assert batches.PIECE == 2**23
+    assert batches.PIECE == 2**21

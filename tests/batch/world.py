@@ -298,7 +298,8 @@ class Machine:
         lines = [spool.line_of(k, c, None) for k, c in zip(self.keys, contents, strict=True)]
         offsets = spool.write(path, lines)
         keys = bytes.fromhex("".join(self.keys))
-        places = Places.of(Inputs.whole(contents), contents, keys)
+        number = {content: i for i, content in enumerate(contents)}
+        places = Places.of(Inputs.whole(contents), number, keys)
         places = Places(
             places.keys,
             places.contents,
