@@ -161,7 +161,7 @@ docs: ## build the documentation's site, in site/, and fail for a warning or a d
 site: $(READY)
 	@$(RUN)/python tools/build_docs.py
 
-test-mteb: ## run the tests with mteb itself, on small tasks, no key needed (1.2 GB of packages)
+test-mteb: ## run the tests with mteb itself, on small tasks, no key needed (1.8 GB of packages)
 	@$(MAKE) test VARIANT=mteb
 
 dist: $(READY) ## build what is released, and run all that the documentation shows with the wheel

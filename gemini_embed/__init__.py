@@ -37,7 +37,7 @@ from gemini_embed.fingerprint import FingerprintMismatchError, check_fingerprint
 from gemini_embed.observe.events import Progress, Retry
 from gemini_embed.pacing.quota import Quota
 from gemini_embed.prices import Price
-from gemini_embed.results import EmbeddingResult, Estimate
+from gemini_embed.results import EmbeddingResult, Estimate, StreamBlock
 from gemini_embed.usage import Usage
 from gemini_embed.version import __version__
 
@@ -75,6 +75,7 @@ __all__ = [
     "RequestError",
     "Retry",
     "ServiceUnavailableError",
+    "StreamBlock",
     "TextTooLongError",
     "Usage",
     "__version__",

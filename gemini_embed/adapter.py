@@ -330,6 +330,14 @@ class Adapted(Closing, Metered):
         return result.lists
 
     @property
+    def embedder(self) -> GeminiEmbedder:
+        """The core's embedder, with the same options, quota, cache and counts.
+
+        For what only the core has, as `embed_stream`.
+        """
+        return self._embedder
+
+    @property
     def _meter(self) -> Meter:  # type: ignore[override] # it is the embedder's
         return self._embedder._meter
 

@@ -142,9 +142,12 @@ class Configured(Options):
         titles: Sequence[str | None] | None,
         task: TaskType,
         long: LongTexts,
+        first: int,
     ) -> Inputs:
         """Return what is sent for each text, once all of them are checked."""
-        checked = check_texts(texts, on_blank=self.on_blank, on_surrogate=self.on_surrogate)
+        checked = check_texts(
+            texts, on_blank=self.on_blank, on_surrogate=self.on_surrogate, first=first
+        )
         named = check_titles(titles, len(checked), on_surrogate=self.on_surrogate)
         if task != TITLED and any(named):
             warn(f"titles are ignored: {task} takes none")
@@ -155,10 +158,10 @@ class Configured(Options):
         ]
 
         def piece(place: int, text: str) -> Content:
-            title = named[place]
+            title = named[place - first]
             return content_for(text, task=task, title=title, model=row, task_prefix=task_prefix)
 
-        return long.inputs(Draft(contents, checked, piece))
+        return long.inputs(Draft(contents, checked, piece, first))
 
     def __setattr__(self, name: str, value: object) -> None:
         # A half-changed embedder would send to one model and be taken for another.

@@ -164,8 +164,8 @@ class Inputs(NamedTuple):
 
     Attributes:
         contents: What is sent, in order.
-        owners: For each content, the place of its text in the caller's list. A text that was split
-            has several contents.
+        owners: For each content, the place of its text in the caller's list, or in the stream that
+            the list is a part of. A text that was split has several contents.
         weights: Of the contents that are pieces of such a text: how much each counts in its mean.
         suspects: Contents that may be too long for the model and must not be cut off.
         told_long: The places of texts that will be cut off, of which the caller was told.
@@ -180,14 +180,19 @@ class Inputs(NamedTuple):
     doubts: Doubts | None = None
 
     @classmethod
-    def whole(cls, contents: Sequence[Content]) -> Self:
-        """Return contents that each are a text of the caller's."""
-        return cls(contents, range(len(contents)))
+    def whole(cls, contents: Sequence[Content], first: int = 0) -> Self:
+        """Return contents that each are a text of the caller's, in places from `first` on."""
+        return cls(contents, range(first, first + len(contents)))
+
+    @property
+    def first(self) -> int:
+        """The place of the first text."""
+        return self.owners[0] if self.owners else 0
 
     @property
     def texts(self) -> int:
         """How many texts the caller has."""
-        return self.owners[-1] + 1 if self.owners else 0
+        return self.owners[-1] + 1 - self.first if self.owners else 0
 
     def weights_of(self, contents: Iterable[Content]) -> Sequence[float]:
         """Return how much each of some contents counts in a mean; nothing if none was split."""

@@ -28,6 +28,7 @@ from gemini_embed.redaction import forgetful
 from gemini_embed.results import Wanted
 from gemini_embed.service.access import access_of, account_of
 from gemini_embed.service.backend import sdk_version
+from gemini_embed.streams import Streaming
 from gemini_embed.tasks import Role, parse_task_type, task_for
 from gemini_embed.usage import Usage, warn_of_truncated
 
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from gemini_embed.results import EmbeddingResult, Estimate, ListedResult
 
 
-class GeminiEmbedder(Batching):
+class GeminiEmbedder(Batching, Streaming):
     """Embeds texts with Google's Gemini Embedding models.
 
     Building one needs no network, and no key yet. Any number of threads and event loops may use it
@@ -223,8 +224,9 @@ class GeminiEmbedder(Batching):
         rate_limiter: Callable[[], Awaitable[None]] | None = None,
         batch: bool | None = None,
         as_lists: bool = False,
+        first: int = 0,
     ) -> _Call:
-        """Check one call, and return it as the engine takes it.
+        """Check one call, whose places begin at `first`, and return it as the engine takes it.
 
         The names stand here again, so that Python refuses any other: a TypedDict does not.
         """
@@ -234,7 +236,7 @@ class GeminiEmbedder(Batching):
         check_dimension(self._row, output_dimensionality)
         task = task_for(role, purpose=self._purpose, literal=parse_task_type(task_type))
         long = LongTexts(self._row, self.on_long, role, self.count_tokens)
-        inputs = self._inputs(texts, titles, task, long)
+        inputs = self._inputs(texts, titles, task, long, first)
         given = output_dimensionality or self.output_dimensionality
         ask = Ask(
             model=self._row,
@@ -286,7 +288,7 @@ class GeminiEmbedder(Batching):
             load()
             from gemini_embed.calls.sink import sink_for  # noqa: PLC0415 - loads numpy
 
-            sink = sink_for(inputs.texts, wanted, ask.model, inputs.pieces)
+            sink = sink_for(inputs.texts, wanted, ask.model, inputs.pieces, inputs.first)
             if not inputs.texts:
                 return sink.result(Usage())
             engine = await self._engine_in_time(inputs, policy)

@@ -57,11 +57,14 @@ class GeminiEmbedError(Exception):
         indexes: Positions, in the caller's list, of the texts this is about.
         partial: What was finished before the error: position -> vector, a float32
             array of shape (dimension,). Empty before the first answer.
-        total: How many texts the call had; 0 where the error belongs to no call.
+        total: How many texts the call had, or a stream had read; 0 where the error belongs to
+            none.
         attempts: How often the request was sent; 0 where that is not what failed.
         one_by_one: Whether the service rejected each of these texts on its own. The summary is
             then about the first.
         deadline_passed: Whether the call ended because its `deadline` passed.
+        handed_over: How many texts a stream had handed over with their vectors, from its first on;
+            they are not in `partial`. 0 of a call that is no stream.
     """
 
     summary: str = field(kw_only=False)
@@ -71,6 +74,7 @@ class GeminiEmbedError(Exception):
     attempts: int = 0
     one_by_one: bool = False
     deadline_passed: bool = False
+    handed_over: int = 0
 
     def __post_init__(self) -> None:
         Exception.__init__(self, self._text())  # the next class may be the SDK's: see `sdk_errors`
@@ -107,7 +111,10 @@ class GeminiEmbedError(Exception):
     def _finished(self) -> str:
         if self.total <= 1:
             return ""
-        return f"; {len(self.partial)} of {self.total} texts were finished"
+        return f"; {self._count_finished()} of {self.total} texts were finished"
+
+    def _count_finished(self) -> int:
+        return self.handed_over + len(self.partial)
 
 
 def remade(error: GeminiEmbedError, error_class: type[E], **changes: Any) -> E:
@@ -240,7 +247,7 @@ class DailyQuotaError(QuotaExceededError):
 
     def _finished(self) -> str:
         finished = super()._finished()
-        return finished and f"{finished}, {self.total - len(self.partial)} are left"
+        return finished and f"{finished}, {self.total - self._count_finished()} are left"
 
 
 class ServiceUnavailableError(RequestError):

@@ -36,9 +36,13 @@ def as_list(texts: Iterable[str]) -> list[str]:
 
 
 def check_texts(
-    texts: Iterable[str], *, on_blank: OnBlank = "error", on_surrogate: OnSurrogate = "error"
+    texts: Iterable[str],
+    *,
+    on_blank: OnBlank = "error",
+    on_surrogate: OnSurrogate = "error",
+    first: int = 0,
 ) -> list[str]:
-    """Return the texts as a list, each fit to be embedded.
+    """Return the texts as a list, each fit to be embedded; errors count from `first` on.
 
     Raises:
         ConfigurationError: `texts` is one string, or not a list at all.
@@ -47,10 +51,10 @@ def check_texts(
             Unicode. Nothing was sent.
     """
     checked = as_list(texts)
-    for index, text in enumerate(checked):
+    for place, text in enumerate(checked):
         if not (type(text) is str and text.isascii() and not text.isspace() and text):
-            checked[index] = _checked(
-                text, "text", index, on_blank=on_blank, on_surrogate=on_surrogate
+            checked[place] = _checked(
+                text, "text", first + place, on_blank=on_blank, on_surrogate=on_surrogate
             )
     return checked
 

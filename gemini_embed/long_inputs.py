@@ -73,15 +73,26 @@ class Draft(NamedTuple):
         contents: What is sent for each text.
         texts: The texts themselves.
         piece: Returns what is sent for a piece of a text, by its place and the piece.
+        first: The place of the first text.
     """
 
     contents: Sequence[Content]
     texts: Sequence[str]
     piece: Callable[[int, str], Content]
+    first: int = 0
 
-    def whole(self, place: int) -> str:
-        """Return all that is read of a text, its prefix and title included."""
-        return self.contents[place].read
+    def content(self, place: int) -> Content:
+        """Return what would be sent for a text."""
+        return self.contents[place - self.first]
+
+    def text(self, place: int) -> str:
+        """Return a text."""
+        return self.texts[place - self.first]
+
+    @property
+    def inputs(self) -> Inputs:
+        """All of it, each text whole."""
+        return Inputs.whole(self.contents, self.first)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +126,10 @@ class LongTexts:
         Raises:
             TextTooLongError: A text is too long, and neither to be cut off nor to be split.
         """
-        suspects = self._suspects(draft.contents)
+        suspects = self._suspects(draft)
         if not suspects:
-            return Inputs.whole(draft.contents)
-        lengths = {place: self._length(draft.whole(place)) for place in suspects}
+            return draft.inputs
+        lengths = {place: self._length(draft.content(place).read) for place in suspects}
         doubtful = self._perhaps(lengths) if self.count_tokens == "api" else []
         if not doubtful:
             return self.settled(draft, lengths)
@@ -127,8 +138,8 @@ class LongTexts:
             exact = map(Length.exact, counts)
             return self.settled(draft, lengths | dict(zip(doubtful, exact, strict=False)))
 
-        contents = [draft.contents[place] for place in doubtful]
-        return Inputs.whole(draft.contents)._replace(doubts=Doubts(contents, doubtful, decide))
+        contents = [draft.content(place) for place in doubtful]
+        return draft.inputs._replace(doubts=Doubts(contents, doubtful, decide))
 
     def _length(self, text: str) -> Length:
         if isinstance(self.count_tokens, str):
@@ -143,7 +154,7 @@ class LongTexts:
         most = self.model.max_input_tokens
         return [place for place, one in lengths.items() if one.least <= most < one.most]
 
-    def _suspects(self, contents: Sequence[Content]) -> list[int]:
+    def _suspects(self, draft: Draft) -> list[int]:
         """Return the places of those that have more bytes than tokens are read.
 
         Most texts are short, and cost no more than one comparison.
@@ -152,7 +163,7 @@ class LongTexts:
         letters = most // _MOST_BYTES_OF_A_LETTER
         return [
             place
-            for place, content in enumerate(contents)
+            for place, content in enumerate(draft.contents, draft.first)
             if content.letters > letters and not _fits(content, most)
         ]
 
@@ -165,7 +176,7 @@ class LongTexts:
         most = self.model.max_input_tokens
         surely = [place for place, length in lengths.items() if length.least > most]
         perhaps = self._perhaps(lengths)
-        inputs = Inputs.whole(draft.contents)
+        inputs = draft.inputs
         if self.on_long == "truncate":
             self._warn(surely, perhaps)
             return inputs._replace(told_long=frozenset(surely))
@@ -173,13 +184,13 @@ class LongTexts:
             return self._split(draft, {*surely, *perhaps})
         if surely:
             raise self._error(surely, {place: lengths[place].likely for place in surely})
-        return inputs._replace(suspects=frozenset(draft.contents[place] for place in perhaps))
+        return inputs._replace(suspects=frozenset(map(draft.content, perhaps)))
 
     def _split(self, draft: Draft, places: Collection[int]) -> Inputs:
         contents: list[Content] = []
         owners: list[int] = []
         weights: dict[Content, float] = {}
-        for place, content in enumerate(draft.contents):
+        for place, content in enumerate(draft.contents, draft.first):
             if place in places:
                 pieces = self._pieces(draft, place)
                 sent = [draft.piece(place, piece) for piece in pieces]
@@ -207,7 +218,7 @@ class LongTexts:
                 reason="too long",
                 limit=most,
             )
-        return split(draft.texts[place], most - beside, count=self._most)
+        return split(draft.text(place), most - beside, count=self._most)
 
     def _error(self, places: Sequence[int], tokens: Mapping[int, int]) -> TextTooLongError:
         """Return the error for texts that are too long; the first is spoken of."""

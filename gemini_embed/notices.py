@@ -69,14 +69,13 @@ class Notices:
 
 
 @contextmanager
-def carried() -> Generator[Notices]:
-    """Yield what keeps the warnings of a call, and issue them when it is over.
+def told(notices: Notices) -> Generator[None]:
+    """Issue what was kept of a call when it is over.
 
     Where Python makes errors of warnings, an error of the call itself goes first.
     """
-    notices = Notices()
     try:
-        yield notices
+        yield
     except BaseException:
         with suppress(Warning):
             notices.tell()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from gemini_embed.usage import Usage  # noqa: TC001 - where earlier pickles find it
 
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from numpy import float32
     from numpy.typing import NDArray
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,23 @@ class EmbeddingResult:
         usage: What it cost.
     """
 
+    vectors: NDArray[float32]
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
+class StreamBlock(Generic[T]):
+    """Some texts of a stream, one after the other, with their vectors.
+
+    Attributes:
+        start: The place of the first in the stream, from 0.
+        items: The texts, as they were given.
+        vectors: float32 array of shape (number of texts, dimension), row i for text i of these.
+        usage: What they cost.
+    """
+
+    start: int
+    items: list[T]
     vectors: NDArray[float32]
     usage: Usage
 

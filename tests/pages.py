@@ -66,6 +66,7 @@ def run(
     *,
     url: str | None = None,
     python: Sequence[str] = (sys.executable,),
+    seconds: float = 120,
 ) -> subprocess.CompletedProcess[str]:
     """Run a program, with a key and the service at `url` in the environment if there is one."""
     if re.search("batch(_documents)?=True", program):
@@ -77,6 +78,6 @@ def run(
         cwd=folder,
         env={**os.environ, **service},
         text=True,
-        timeout=120,
+        timeout=seconds,
         check=False,
     )

@@ -100,7 +100,7 @@ LLAMAINDEX = [
 def test_every_option_of_the_official_classes_is_in_the_table() -> None:
     """Whoever comes over finds each name they use, and what becomes of it."""
     page = (DOCS / "coming-over.md").read_text(encoding="utf-8")
-    langchain, llamaindex = page.split("\n## ")[1:]
+    langchain, llamaindex = page.split("\n## From ")[1:]
 
     assert [name for name in LANGCHAIN if f"`{name}`" not in langchain] == []
     assert [name for name in LLAMAINDEX if f"`{name}`" not in llamaindex] == []

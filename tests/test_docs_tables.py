@@ -7,7 +7,7 @@ from dataclasses import fields, is_dataclass
 from typing import get_args
 
 import pytest
-from pages import DOCS
+from pages import DOCS, ROOT
 
 import gemini_embed
 from gemini_embed import GeminiEmbedError
@@ -92,3 +92,21 @@ def test_the_table_of_tasks_says_what_is_sent(task: TaskType, role: Role, column
     said = re.findall(r"`(\w+)`", row[column]) or ["TASK_TYPE_UNSPECIFIED"]
 
     assert said == [task_for(role, purpose=task, literal=None)]
+
+
+@pytest.mark.parametrize("package", ["google-genai", "langchain-core", "llama-index-core"])
+def test_the_versions_that_are_tested_are_the_pinned_ones(package: str) -> None:
+    """The table of what is tested follows the pins, and names each version once."""
+    page = (DOCS / "versions.md").read_text(encoding="utf-8")
+    pins = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    heads, *lanes = (
+        [cell.strip() for cell in line.split("|")]
+        for line in page.splitlines()
+        if line.startswith(("| `make` |", "| `test"))
+    )
+    column = heads.index(package)
+
+    assert f"{package}=={lanes[0][column]}" in pins
+    (allowed,) = (line for line in page.splitlines() if line.startswith(f"| {package} |"))
+    used = {version for lane in lanes for version in re.findall(r"\d[\d.]+", lane[column])}
+    assert {*re.findall(r"\d+\.\d+\.\d+", allowed)} == used

@@ -15,11 +15,11 @@ import contextlib
 import sys
 import time
 from functools import partial
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
 from gemini_embed.background import process, threads
 from gemini_embed.errors import ConfigurationError, GeminiEmbedError
-from gemini_embed.notices import Notices, carried
+from gemini_embed.notices import Notices, told
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
@@ -159,9 +159,49 @@ def is_io_thread() -> bool:
     return _running_loop() is io_loop()
 
 
-def begin(function: Callable[..., Coroutine[Any, Any, object]], *args: Any) -> None:
-    """Begin to run a coroutine function on the I/O thread, and do not wait for it."""
-    _begin(function, args, Notices())
+class Begun(Generic[T]):
+    """What runs on the I/O thread, for whoever waits for its outcome."""
+
+    def __init__(self, future: Future[Callable[[], T]], notices: Notices) -> None:
+        self._future = future
+        self._notices = notices
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended."""
+        return self._future.done()
+
+    def cancel(self) -> None:
+        """End it, if it has not ended; do not wait for that."""
+        self._future.cancel()
+
+    def result(self) -> T:
+        """Wait for it; return its value, or raise its error. What it warned of is issued here."""
+        with told(self._notices):
+            try:
+                outcome = process.result_of(self._future)
+            except BaseException:
+                self._future.cancel()
+                raise
+            return outcome()
+
+    async def aresult(self) -> T:
+        """Await it; the async twin of `result`, for any loop of asyncio."""
+        with told(self._notices):
+            outcome = await asyncio.wrap_future(self._future)
+            return outcome()
+
+
+def begin(function: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> Begun[T]:
+    """Begin to run a coroutine function on the I/O thread, and do not wait for it.
+
+    It sees the caller's context variables.
+    """
+    notices, loop = Notices(), io_loop()
+    with _lock:  # the I/O thread cannot stop meanwhile, and leave the coroutine behind
+        _check_going_on()
+        outcome = _outcome(function, args, notices)
+        return Begun(asyncio.run_coroutine_threadsafe(outcome, loop), notices)
 
 
 def run(function: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T:
@@ -169,19 +209,17 @@ def run(function: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T:
 
     Ctrl-C in the waiting thread cancels the coroutine. It sees the caller's context variables.
     """
+    check_can_wait()
+    return begin(function, *args).result()
+
+
+def check_can_wait() -> None:
+    """Refuse to wait on the I/O thread for what runs there."""
     if is_io_thread():
         raise RuntimeError(
             "a sync call from gemini-embed's own I/O thread would wait for itself; "
             "use the async method"
         )
-    with carried() as notices:
-        future = _begin(function, args, notices)
-        try:
-            outcome = process.result_of(future)
-        except BaseException:
-            future.cancel()
-            raise
-        return outcome()
 
 
 async def arun(function: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T:
@@ -192,26 +230,23 @@ async def arun(function: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T
     Raises:
         ConfigurationError: No event loop of asyncio runs here.
     """
-    loop = _running_loop()
-    if loop is None:
+    check_can_await()
+    if is_io_thread():
+        return await function(*args)
+    return await begin(function, *args).aresult()
+
+
+def check_can_await() -> None:
+    """Refuse to await anything where no event loop of asyncio runs.
+
+    Raises:
+        ConfigurationError: None runs here.
+    """
+    if _running_loop() is None:
         raise ConfigurationError(
             "async methods need an event loop of asyncio, and none runs here; trio runs the sync "
             "method on a thread: await trio.to_thread.run_sync(...)"
         )
-    if loop is io_loop():
-        return await function(*args)
-    with carried() as notices:
-        outcome = await asyncio.wrap_future(_begin(function, args, notices))
-        return outcome()
-
-
-def _begin(
-    function: Callable[..., Coroutine[Any, Any, T]], args: tuple[Any, ...], notices: Notices
-) -> Future[Callable[[], T]]:
-    loop = io_loop()
-    with _lock:  # the I/O thread cannot stop meanwhile, and leave the coroutine behind
-        _check_going_on()
-        return asyncio.run_coroutine_threadsafe(_outcome(function, args, notices), loop)
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:

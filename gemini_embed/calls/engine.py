@@ -7,8 +7,9 @@ Runs on the I/O thread only. What it decides is decided in `plan`, `quota`, `fai
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
 from gemini_embed.calls.call import Call
@@ -122,7 +123,11 @@ class Engine:
             cache=self._cache,
         )
         async with self.in_use():
-            await self._embed(call)
+            if policy.together is None:
+                await self._embed(call)
+            else:
+                with policy.together.joined(partial(self._stop, call)):
+                    await self._embed(call)
             return sink.result(call.watch.usage)
 
     @asynccontextmanager
@@ -207,11 +212,19 @@ class Engine:
             task = asyncio.current_task()
             if isinstance(error, asyncio.CancelledError) and task and task.cancelling():
                 raise
-            call.stop(ours(error))
-            self._gate.dismiss(call.outbox)
-            self._gate.wake()
+            self._stop(call, ours(error))
+
+    def _stop(self, call: Call, error: BaseException) -> None:
+        call.stop(error)
+        self._gate.dismiss(call.outbox)
+        self._gate.wake()
 
     async def _work(self, call: Call) -> None:
+        together = call.policy.together
+        async with nullcontext() if together is None else together.turn:
+            await self._send_all(call)
+
+    async def _send_all(self, call: Call) -> None:
         urgent = call.policy.role == "query"
         while await call.outbox.has_more():
             with call.watch.waiting("waited_for_quota", self._gate.held):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from gemini_embed.calls.together import Together
     from gemini_embed.counting import Count
     from gemini_embed.pacing.day import OnDailyQuota
     from gemini_embed.tasks import Role
@@ -32,6 +33,7 @@ class CallPolicy:
         show_progress: Whether a progress bar is drawn.
         count: Counts the tokens of a text where they are limited; they are estimated without.
         batch: Whether it goes through the Batch API.
+        together: The calls that it belongs together with, if any.
     """
 
     role: Role
@@ -45,6 +47,7 @@ class CallPolicy:
     show_progress: bool = False
     count: Count | None = None
     batch: bool = False
+    together: Together | None = None
 
     def begun(self, now: float) -> CallPolicy:
         """Return what is left of it: the deadline counts from when the call was made."""

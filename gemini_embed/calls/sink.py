@@ -44,15 +44,22 @@ class Sink(ABC, Generic[R_co]):
         wanted: What the caller wants of each vector.
         model: The one that makes them.
         pieces: For each place whose text was split, in how many pieces.
+        first: The first place.
 
     Attributes:
         dimension: How many numbers of each vector the caller gets.
     """
 
     def __init__(
-        self, count: int, wanted: Wanted, model: Model, pieces: Mapping[int, int] = _NO_PIECES
+        self,
+        count: int,
+        wanted: Wanted,
+        model: Model,
+        pieces: Mapping[int, int] = _NO_PIECES,
+        first: int = 0,
     ) -> None:
         self.dimension = wanted.dimension
+        self._first = first
         self._normalize = wanted.normalize
         self._model = model
         self._means = Means(pieces, normalize=wanted.normalize_means) if pieces else None
@@ -70,7 +77,7 @@ class Sink(ABC, Generic[R_co]):
     @property
     def missing(self) -> tuple[int, ...]:
         """The places that have none."""
-        return tuple(np.flatnonzero(~self._done).tolist())
+        return tuple((self._first + np.flatnonzero(~self._done)).tolist())
 
     def place(
         self,
@@ -89,7 +96,7 @@ class Sink(ABC, Generic[R_co]):
         if self._means is not None:
             positions, block = self._means.take(positions, block, weights)
         counts = [len(places) for places in positions]
-        indexes = np.fromiter(chain.from_iterable(positions), np.intp, sum(counts))
+        indexes = np.fromiter(chain.from_iterable(positions), np.intp, sum(counts)) - self._first
         rows = block if counts.count(1) == len(counts) else block.repeat(counts, 0)
         self._put(indexes, rows)
         self._done[indexes] = True
@@ -102,7 +109,7 @@ class Sink(ABC, Generic[R_co]):
 
     def partial(self) -> dict[int, NDArray[np.float32]]:
         """Return what is there, by its place."""
-        return {place: self._get(place) for place in np.flatnonzero(self._done).tolist()}
+        return {self._first + row: self._get(row) for row in np.flatnonzero(self._done).tolist()}
 
     @abstractmethod
     def result(self, usage: Usage) -> R_co:
@@ -112,16 +119,21 @@ class Sink(ABC, Generic[R_co]):
     def _put(self, indexes: NDArray[np.intp], rows: NDArray[np.float32]) -> None: ...
 
     @abstractmethod
-    def _get(self, place: int) -> NDArray[np.float32]: ...
+    def _get(self, row: int) -> NDArray[np.float32]: ...
 
 
 class ArraySink(Sink[EmbeddingResult]):
     """One array."""
 
     def __init__(
-        self, count: int, wanted: Wanted, model: Model, pieces: Mapping[int, int] = _NO_PIECES
+        self,
+        count: int,
+        wanted: Wanted,
+        model: Model,
+        pieces: Mapping[int, int] = _NO_PIECES,
+        first: int = 0,
     ) -> None:
-        super().__init__(count, wanted, model, pieces)
+        super().__init__(count, wanted, model, pieces, first)
         self._vectors = np.zeros((count, wanted.dimension), np.float32)
 
     def result(self, usage: Usage) -> EmbeddingResult:
@@ -131,8 +143,8 @@ class ArraySink(Sink[EmbeddingResult]):
     def _put(self, indexes: NDArray[np.intp], rows: NDArray[np.float32]) -> None:
         self._vectors[indexes] = rows
 
-    def _get(self, place: int) -> NDArray[np.float32]:
-        vector: NDArray[np.float32] = self._vectors[place]
+    def _get(self, row: int) -> NDArray[np.float32]:
+        vector: NDArray[np.float32] = self._vectors[row]
         return vector
 
 
@@ -140,9 +152,14 @@ class ListSink(Sink[ListedResult]):
     """Lists of plain floats, made as vectors come, so that nobody waits for all at the end."""
 
     def __init__(
-        self, count: int, wanted: Wanted, model: Model, pieces: Mapping[int, int] = _NO_PIECES
+        self,
+        count: int,
+        wanted: Wanted,
+        model: Model,
+        pieces: Mapping[int, int] = _NO_PIECES,
+        first: int = 0,
     ) -> None:
-        super().__init__(count, wanted, model, pieces)
+        super().__init__(count, wanted, model, pieces, first)
         self._lists: list[list[float]] = [[] for _ in range(count)]
 
     def result(self, usage: Usage) -> ListedResult:
@@ -159,12 +176,16 @@ class ListSink(Sink[ListedResult]):
             if end < len(rows):
                 give_way()
 
-    def _get(self, place: int) -> NDArray[np.float32]:
-        return np.array(self._lists[place], np.float32)
+    def _get(self, row: int) -> NDArray[np.float32]:
+        return np.array(self._lists[row], np.float32)
 
 
 def sink_for(
-    count: int, wanted: Wanted, model: Model, pieces: Mapping[int, int] = _NO_PIECES
+    count: int,
+    wanted: Wanted,
+    model: Model,
+    pieces: Mapping[int, int] = _NO_PIECES,
+    first: int = 0,
 ) -> Sink[EmbeddingResult | ListedResult]:
     """Return what takes `count` vectors in the form that the caller wants."""
-    return (ListSink if wanted.as_lists else ArraySink)(count, wanted, model, pieces)
+    return (ListSink if wanted.as_lists else ArraySink)(count, wanted, model, pieces, first)

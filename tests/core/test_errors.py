@@ -47,6 +47,7 @@ FIELDS: dict[str, Any] = {
     "attempts": 3,
     "one_by_one": True,
     "deadline_passed": True,
+    "handed_over": 7,
     "index": 4,
     "reason": "BLANK",
     "status": 429,

@@ -14,7 +14,7 @@ from langchain_core.runnables import RunnableLambda
 
 from gemini_embed import ConfigurationError, GeminiEmbedder, notices
 from gemini_embed.background.loop import arun, run
-from gemini_embed.notices import carried, warn
+from gemini_embed.notices import Notices, told, warn
 from langchain_gemini_embed import GeminiEmbeddings
 from llamaindex_gemini_embed import GeminiEmbedding
 
@@ -136,7 +136,8 @@ def test_a_warning_made_an_error_does_not_hide_the_error_of_a_call(
 
 def test_a_warning_after_the_call_is_not_lost() -> None:
     """What a thread that outlives its call has to say is said at once."""
-    with carried() as kept:
+    kept = Notices()
+    with told(kept):
         kept.collect_here()
         context = contextvars.copy_context()
     notices._notices.set(None)
