@@ -300,11 +300,11 @@ class Adapted(Closing, Metered):
 
     @property
     @forgetful
-    def _embedder(self) -> GeminiEmbedder:
-        """The embedder of the core for the fields as they are now: they may be assigned any time.
+    def embedder(self) -> GeminiEmbedder:
+        """The core's embedder, for what only the core has, as `embed_stream`.
 
-        A new one counts on in the meter of the last one, and uses its quota as
-        `dataclasses.replace` would have it.
+        It has the options, quota, cache and counts of this object as they are now. After a field
+        was assigned it is a new one, which counts on.
         """
         last, options = self._core, self._options
         if last is not None and last._given == options:
@@ -317,6 +317,8 @@ class Adapted(Closing, Metered):
         self._core = made
         return made
 
+    _embedder = embedder
+
     def _lists(self, texts: Iterable[str], **call: Unpack[CallOptions]) -> list[list[float]]:
         """Embed texts, and return plain floats, made while other answers are on their way."""
         core = self._embedder
@@ -328,14 +330,6 @@ class Adapted(Closing, Metered):
         core = self._embedder
         result: ListedResult = await core._arun(core._checked(texts, as_lists=True, **call))
         return result.lists
-
-    @property
-    def embedder(self) -> GeminiEmbedder:
-        """The core's embedder, with the same options, quota, cache and counts.
-
-        For what only the core has, as `embed_stream`.
-        """
-        return self._embedder
 
     @property
     def _meter(self) -> Meter:  # type: ignore[override] # it is the embedder's
