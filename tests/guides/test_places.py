@@ -7,9 +7,11 @@ from textwrap import dedent
 from typing import TYPE_CHECKING
 
 import pytest
+from llama_index.core.embeddings import resolve_embed_model
 from pages import ROOT, blocks, run
 
 from gemini_embed.standin import Standin
+from llamaindex_gemini_embed import GeminiEmbedding
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,6 +54,13 @@ def test_a_function_gets_the_questions_of_langgraph_too(tmp_path: Path) -> None:
 def test_init_embeddings_takes_names_of_its_own_list_only(tmp_path: Path) -> None:
     """Why the page says that a string cannot stand for our class."""
     assert said(tmp_path, "langchain")[1] == "Provider 'gemini_embed' is not supported."
+
+
+def test_llamaindex_takes_the_object_as_it_is() -> None:
+    """`resolve_embed_model`, which `Settings` and indexes ask, returns the same object."""
+    model = GeminiEmbedding(api_key="any")
+
+    assert resolve_embed_model(model) is model
 
 
 def test_chroma_itself_finds_by_our_vectors(tmp_path: Path) -> None:
