@@ -34,6 +34,7 @@ from gemini_embed.errors import (
     TextTooLongError,
 )
 from gemini_embed.fingerprint import FingerprintMismatchError, check_fingerprint
+from gemini_embed.media import Media, fused
 from gemini_embed.observe.events import Progress, Retry
 from gemini_embed.pacing.quota import Quota
 from gemini_embed.prices import Price
@@ -65,6 +66,7 @@ __all__ = [
     "HookError",
     "InternalError",
     "InvalidInputError",
+    "Media",
     "ModelNotFoundError",
     "ModelRetiredError",
     "NoVectorError",
@@ -80,6 +82,7 @@ __all__ = [
     "Usage",
     "__version__",
     "check_fingerprint",
+    "fused",
     "truncate",
 ]
 

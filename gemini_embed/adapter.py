@@ -7,38 +7,28 @@ closing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping  # noqa: TC003 - pydantic reads the annotations
 from copy import copy
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypedDict
-
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, SecretStr
-from pydantic.json_schema import SkipJsonSchema  # noqa: TC002 - likewise
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from gemini_embed.closing import Closing
-from gemini_embed.counting import CountTokens  # noqa: TC001 - likewise
 from gemini_embed.embedder import GeminiEmbedder
 from gemini_embed.errors import ConfigurationError
 from gemini_embed.fingerprint import HasFingerprint
-from gemini_embed.inputs import BatchFallback, OnBlank, OnLong, OnSurrogate, as_list
-from gemini_embed.models import NEWEST, TEXTS_PER_REQUEST, Normalize
-from gemini_embed.observe.events import Progress, Retry  # noqa: TC001 - likewise
+from gemini_embed.inputs import as_list
+from gemini_embed.media import Item, Media
+from gemini_embed.models import NEWEST, TEXTS_PER_REQUEST
 from gemini_embed.observe.meter import Metered
+from gemini_embed.option_fields import OptionArgs, OptionFields, Secret
 from gemini_embed.options import OPTIONS, CallOptions, check_picklable, meant_by_first_release
 from gemini_embed.options.checks import number, refuse_unknown, whole
-from gemini_embed.pacing.day import OnDailyQuota  # noqa: TC001 - likewise
-from gemini_embed.pacing.quota import Quota  # noqa: TC001 - likewise
-from gemini_embed.prices import Price  # noqa: TC001 - likewise
-from gemini_embed.redaction import ShownUrl, forgetful, shown_url
+from gemini_embed.redaction import forgetful, shown_url
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Mapping
     from typing import Self, Unpack
 
     from gemini_embed.observe.meter import Meter
-    from gemini_embed.options import AnyCache, AnyClient, AnyCredentials
     from gemini_embed.results import ListedResult
-else:  # the core checks them; pydantic would need the SDK and google-auth to do so
-    AnyCache = AnyClient = AnyCredentials = Any
 
 __all__ = [
     "NEWEST",
@@ -46,6 +36,8 @@ __all__ = [
     "Adapted",
     "CallOptions",
     "HasFingerprint",
+    "Item",
+    "Media",
     "OptionArgs",
     "OptionFields",
     "Secret",
@@ -59,116 +51,11 @@ __all__ = [
     "whole",
 ]
 
-Secret = Annotated[
-    str | SecretStr,
-    AfterValidator(lambda given: SecretStr(given) if isinstance(given, str) else given),
-]
-"""For a pydantic field: a secret that may be given in clear, and is never held or shown so."""
 
+class AdapterCall(CallOptions, total=False):
+    """The options of one call: without `takes_media`, what is no text is refused."""
 
-class OptionFields(BaseModel):
-    """The core's options as fields: `gemini_embed.options.Options` says what each means.
-
-    It comes last among the bases of an adapter: type checkers then still know the constructor's
-    names. `model`, `api_key` and `batch_size` are the adapter's own: frameworks rename them.
-    """
-
-    behaves_like: str | None = None
-    vertexai: bool | None = None
-    project: str | None = None
-    location: str | None = None
-    credentials: AnyCredentials = Field(default=None, exclude=True)
-    task_type: str | None = None
-    output_dimensionality: int | None = None
-    normalize: Normalize = "auto"
-    task_prefix: bool = True
-    on_blank: OnBlank = "error"
-    on_surrogate: OnSurrogate = "error"
-    on_long: OnLong = "truncate"
-    max_concurrency: int = 8
-    timeout: float | None = 60.0
-    deadline: float | None = None
-    max_retries: int | None = None
-    max_wait: float | None = 300.0
-    on_daily_quota: OnDailyQuota = "error"
-    retry_min_seconds: float = 1.0
-    retry_max_seconds: float = 60.0
-    retry_exponential_base: float = 2.0
-    on_retry: SkipJsonSchema[Callable[[Retry], None] | None] = Field(default=None, exclude=True)
-    on_progress: SkipJsonSchema[Callable[[Progress], None] | None] = Field(
-        default=None, exclude=True
-    )
-    quota: SkipJsonSchema[Quota | None] = Field(default=None, exclude=True)
-    requests_per_minute: int | None = None
-    tokens_per_minute: int | None = None
-    requests_per_day: int | None = None
-    prices: Mapping[str, Price] | None = Field(default=None, exclude=True)
-    count_tokens: SkipJsonSchema[CountTokens] = Field(default="estimate", exclude_if=callable)
-    cache: AnyCache = Field(default=None, exclude=True)
-    cache_full_dimension: bool = False
-    batch_documents: bool = Field(default=False, exclude=True)  # as the cache, which it needs
-    batch_tokens: int = 450_000
-    batch_settle: float = 600.0
-    batch_fallback: BatchFallback = "online"
-    base_url: ShownUrl | None = None
-    service_name: str | None = None
-    api_version: str | None = None
-    additional_headers: Mapping[str, Secret] | None = Field(default=None, exclude=True)
-    client_args: Mapping[str, Any] | None = Field(default=None, exclude=True)
-    fast_decode: bool = True
-    client: AnyClient = Field(default=None, exclude=True)
-
-    model_config = ConfigDict(
-        extra="forbid",
-        protected_namespaces=(),
-        arbitrary_types_allowed=True,
-        hide_input_in_errors=True,
-    )
-
-    _core: GeminiEmbedder | None = PrivateAttr(default=None)
-
-
-class OptionArgs(TypedDict, total=False):
-    """The core's options as keywords, for a constructor that has the others as parameters."""
-
-    behaves_like: str | None
-    vertexai: bool | None
-    project: str | None
-    location: str | None
-    credentials: AnyCredentials
-    task_type: str | None
-    output_dimensionality: int | None
-    normalize: Normalize
-    task_prefix: bool
-    on_blank: OnBlank
-    on_surrogate: OnSurrogate
-    on_long: OnLong
-    max_concurrency: int
-    deadline: float | None
-    max_retries: int | None
-    max_wait: float | None
-    on_daily_quota: OnDailyQuota
-    on_retry: Callable[[Retry], None] | None
-    on_progress: Callable[[Progress], None] | None
-    quota: Quota | None
-    requests_per_minute: int | None
-    tokens_per_minute: int | None
-    requests_per_day: int | None
-    prices: Mapping[str, Price] | None
-    count_tokens: CountTokens
-    cache: AnyCache
-    cache_full_dimension: bool
-    batch_documents: bool
-    batch_tokens: int
-    batch_settle: float
-    batch_fallback: BatchFallback
-    base_url: str | None
-    service_name: str | None
-    api_version: str | None
-    additional_headers: Mapping[str, str | SecretStr] | None
-    client_args: Mapping[str, Any] | None
-    fast_decode: bool
-    client: AnyClient
+    takes_media: bool
 
 
 def other_name(field: str) -> property:
@@ -319,16 +206,18 @@ class Adapted(Closing, Metered):
 
     _embedder = embedder
 
-    def _lists(self, texts: Iterable[str], **call: Unpack[CallOptions]) -> list[list[float]]:
-        """Embed texts, and return plain floats, made while other answers are on their way."""
+    def _lists(self, items: Iterable[Item], **call: Unpack[AdapterCall]) -> list[list[float]]:
+        """Embed items, and return plain floats, made while other answers are on their way."""
         core = self._embedder
-        result: ListedResult = core._run(core._checked(texts, as_lists=True, **call))
+        result: ListedResult = core._run(core._checked(items, as_lists=True, **call))
         return result.lists
 
-    async def _alists(self, texts: Iterable[str], **call: Unpack[CallOptions]) -> list[list[float]]:
-        """Embed texts; the async twin of `_lists`."""
+    async def _alists(
+        self, items: Iterable[Item], **call: Unpack[AdapterCall]
+    ) -> list[list[float]]:
+        """Embed items; the async twin of `_lists`."""
         core = self._embedder
-        result: ListedResult = await core._arun(core._checked(texts, as_lists=True, **call))
+        result: ListedResult = await core._arun(core._checked(items, as_lists=True, **call))
         return result.lists
 
     @property

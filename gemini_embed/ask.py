@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from gemini_embed.media_facts import Modality
     from gemini_embed.models import BackendName, Model, Route
 
 
@@ -71,6 +72,12 @@ class Ask:
     route: Route
     output_dimensionality: int | None
     may_cut: bool = True
+
+    @property
+    def media_per_request(self) -> dict[Modality, int]:
+        """How many media of each kind the service takes in one request."""
+        facts = self.model.on(self.backend.name).media or {}
+        return {kind: taken.most for kind, taken in facts.items()}
 
     @property
     def dimension(self) -> int:

@@ -6,15 +6,17 @@ Sends nothing.
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from gemini_embed.ask import Backend
+from gemini_embed.contents import Inputs, Unseen
 from gemini_embed.credentials import find_key
 from gemini_embed.errors import ConfigurationError
 from gemini_embed.fingerprint import fingerprint
-from gemini_embed.inputs import check_texts, check_titles
+from gemini_embed.inputs import check_part, check_texts, check_titles
 from gemini_embed.long_inputs import Draft
+from gemini_embed.media.composition import Composition, rules_of
 from gemini_embed.model_names import find_model
 from gemini_embed.models import check_dimension, must_normalize, warn_of_status
 from gemini_embed.notices import warn
@@ -30,12 +32,14 @@ from gemini_embed.service_address import (
 from gemini_embed.tasks import TITLED, content_for, parse_task_type
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from gemini_embed.ask import Service
     from gemini_embed.cache.guard import GuardedCache
-    from gemini_embed.contents import Content, Inputs, TaskType
+    from gemini_embed.contents import Content, TaskType
     from gemini_embed.long_inputs import LongTexts
+    from gemini_embed.media import Fused, Item
+    from gemini_embed.media.composition import Looks
     from gemini_embed.service_address import ServiceAddress
 
 
@@ -138,15 +142,25 @@ class Configured(Options):
 
     def _inputs(
         self,
-        texts: Iterable[str],
+        items: Iterable[Item],
         titles: Sequence[str | None] | None,
         task: TaskType,
         long: LongTexts,
         first: int,
+        *,
+        takes_media: bool,
     ) -> Inputs:
-        """Return what is sent for each text, once all of them are checked."""
+        """Return what is sent for each item, once all of them are checked.
+
+        Their places begin at `first`; at 0 where media are taken.
+        """
+        others: dict[int, Fused] = {}
         checked = check_texts(
-            texts, on_blank=self.on_blank, on_surrogate=self.on_surrogate, first=first
+            items,
+            on_blank=self.on_blank,
+            on_surrogate=self.on_surrogate,
+            first=first,
+            others=others if takes_media else None,
         )
         named = check_titles(titles, len(checked), on_surrogate=self.on_surrogate)
         if task != TITLED and any(named):
@@ -161,7 +175,28 @@ class Configured(Options):
             title = named[place - first]
             return content_for(text, task=task, title=title, model=row, task_prefix=task_prefix)
 
-        return long.inputs(Draft(contents, checked, piece, first))
+        draft = Draft(contents, checked, piece, first)
+        return self._unseen(draft, others, long) if others else long.inputs(draft)
+
+    def _unseen(self, draft: Draft, others: Mapping[int, Fused], long: LongTexts) -> Inputs:
+        """Return what is sent once the media in some of the items are looked at."""
+        rules = rules_of(self._row, self._backend.name, others)
+        fused = Composition(
+            others,
+            rules,
+            partial(check_part, on_blank=self.on_blank, on_surrogate=self.on_surrogate),
+            caption=draft.piece if self.caption_prefix else None,
+            text=draft.piece,
+        )
+
+        def settle(looks: Looks) -> Inputs:
+            made = fused.contents(looks)
+            contents = [made.get(place, one) for place, one in enumerate(draft.contents)]
+            inputs = long.of_media(made, long.inputs(draft._replace(contents=contents)))
+            unkept = [] if self.cache_uris else fused.at_uris
+            return inputs._replace(have_media=True, unkept=frozenset(unkept))
+
+        return Inputs.whole(draft.contents)._replace(unseen=Unseen(fused.look, settle))
 
     def __setattr__(self, name: str, value: object) -> None:
         # A half-changed embedder would send to one model and be taken for another.
@@ -201,6 +236,7 @@ class Configured(Options):
             else whole or must_normalize(self.normalize, model=self._row, dimension=dimension),
             is_split=is_split,
             service=service,
+            captions=self.caption_prefix,
         )
 
     def __repr__(self) -> str:

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from json.encoder import encode_basestring
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -25,7 +25,7 @@ TaskType = Literal[
 ]
 """Google's own values. `TASK_TYPE_UNSPECIFIED` tells the model nothing: no field, no prefix."""
 
-_BYTES_BESIDE = 256
+BYTES_BESIDE = 256
 """What a body holds for each content beside it: names of fields, the model, task and dimension."""
 
 _MOST_BYTES_OF_A_LETTER = 6
@@ -50,13 +50,14 @@ class Content(NamedTuple):
     A tuple, because there is one for each text, and it is hashed and compared several times.
 
     Attributes:
-        parts: Its texts; the service makes one vector of all.
+        parts: Its texts; the service makes one vector of all. Of what has media: see
+            `media.contents`.
         task_type: What it is embedded for, where a field of the request says so.
         title: Of a document, where a field of the request has it.
         letters: How many all of this has; a body has more bytes.
     """
 
-    parts: tuple[str, ...]
+    parts: tuple[Any, ...]
     task_type: TaskType | None
     title: str | None
     letters: int
@@ -80,17 +81,22 @@ class Content(NamedTuple):
     @property
     def most_bytes(self) -> int:
         """How many bytes it can have in a body, whatever its letters are."""
-        return _BYTES_BESIDE + _MOST_BYTES_OF_A_LETTER * self.letters
+        return BYTES_BESIDE + _MOST_BYTES_OF_A_LETTER * self.letters
 
     @property
     def most_tokens(self) -> int:
         """How many tokens it can have, whatever its letters are."""
         return _TOKENS_BESIDE + _MOST_TOKENS_OF_A_LETTER * self.letters
 
+    @property
+    def most_of_media(self) -> int:
+        """How many tokens its media have at most."""
+        return 0
+
     def count_bytes(self) -> int:
         """Return about how many bytes it has in a body; hardly fewer than it has."""
         texts = (*self.parts, self.title) if self.title else self.parts
-        return _BYTES_BESIDE + sum(map(_json_bytes, texts))
+        return BYTES_BESIDE + sum(map(json_bytes, texts))
 
     def key_bytes(self) -> bytes:
         """Return what of a key tells it from another content with the same task and title."""
@@ -123,7 +129,7 @@ class Tally:
         self.note(new, estimated([content.read for content in new]))
 
     def note(self, contents: Sequence[Content], counts: Sequence[int]) -> None:
-        """Be told how many tokens each of some contents has."""
+        """Be told how many tokens the text of each of some contents has."""
         self._known.update(zip(contents, counts, strict=True))
 
     def roughly(self, contents: Sequence[Content]) -> int:
@@ -154,7 +160,8 @@ class Tally:
         return sum(map(self._known.__getitem__, contents))
 
 
-def _json_bytes(text: str) -> int:
+def json_bytes(text: str) -> int:
+    """Return how many bytes a text has in a body."""
     written = encode_basestring(text)
     return len(written) if written.isascii() else len(written.encode())
 
@@ -170,6 +177,9 @@ class Inputs(NamedTuple):
         suspects: Contents that may be too long for the model and must not be cut off.
         told_long: The places of texts that will be cut off, of which the caller was told.
         doubts: Texts that must be counted before it is known what is sent.
+        unseen: Media that must be looked at before it is known what is sent.
+        have_media: Whether any of the contents has media, or several parts.
+        unkept: Contents that no cache keeps or has.
     """
 
     contents: Sequence[Content]
@@ -178,6 +188,9 @@ class Inputs(NamedTuple):
     suspects: AbstractSet[Content] = frozenset()
     told_long: AbstractSet[int] = frozenset()
     doubts: Doubts | None = None
+    unseen: Unseen | None = None
+    have_media: bool = False
+    unkept: AbstractSet[Content] = frozenset()
 
     @classmethod
     def whole(cls, contents: Sequence[Content], first: int = 0) -> Self:
@@ -219,6 +232,18 @@ class Doubts(NamedTuple):
     decide: Callable[[Sequence[int]], Inputs]
 
 
+class Unseen(NamedTuple):
+    """Items with media, until their files have been looked at.
+
+    Attributes:
+        look: Looks at the files; to be called where reading may take a while.
+        settle: Returns what the call sends, by what was seen.
+    """
+
+    look: Callable[[], Any]
+    settle: Callable[[Any], Inputs]
+
+
 @dataclass(slots=True, eq=False)
 class Refused:
     """A request that was refused, until each of its contents has an answer of its own.
@@ -248,6 +273,9 @@ class Batch:
         within: The refused request that it is a part of, if any.
         tally: Counts the tokens of its contents.
         is_bare: Whether it goes without the wish that nothing be cut off: with it, it was refused.
+        has_media: Whether it may hold media.
+        is_stored: Whether its media go by way of the Files API: within a request they were too
+            large.
     """
 
     contents: tuple[Content, ...]
@@ -256,6 +284,8 @@ class Batch:
     within: Refused | None = None
     tally: Tally = field(default_factory=Tally, repr=False, compare=False)
     is_bare: bool = False
+    has_media: bool = False
+    is_stored: bool = False
 
     def __len__(self) -> int:
         """Return how many contents it has."""
@@ -304,7 +334,12 @@ class Batch:
 
         bounds = count_most([content.read for content in self.contents])
         fourths = [1 + content.letters // 4 for content in self.contents]
-        return sum(map(max, bounds, fourths))
+        return sum(map(max, bounds, fourths)) + self.most_of_media
+
+    @property
+    def most_of_media(self) -> int:
+        """How many tokens its media have at most."""
+        return sum(content.most_of_media for content in self.contents)
 
     @property
     def most_tokens(self) -> int:

@@ -11,12 +11,13 @@ from urllib.parse import urlsplit
 
 from gemini_embed.ask import Ask
 from gemini_embed.background import loop, process
+from gemini_embed.background.threads import in_thread
 from gemini_embed.batch.embedding import Batching
 from gemini_embed.batch.run import BatchRun
 from gemini_embed.calls.forecast import beginning, forecast
 from gemini_embed.calls.policy import MAX_RETRIES, CallPolicy
 from gemini_embed.connected import load
-from gemini_embed.errors import GeminiEmbedError, ServiceUnavailableError
+from gemini_embed.errors import ConfigurationError, GeminiEmbedError, ServiceUnavailableError
 from gemini_embed.long_inputs import LongTexts
 from gemini_embed.models import TEXTS_PER_REQUEST, check_dimension, must_normalize, route_of
 from gemini_embed.observe.meter import Meter, meters_of
@@ -38,7 +39,8 @@ if TYPE_CHECKING:
 
     from gemini_embed.batch.jobs import Run
     from gemini_embed.calls.engine import Engine
-    from gemini_embed.contents import Inputs
+    from gemini_embed.contents import Inputs, Unseen
+    from gemini_embed.media import Item
     from gemini_embed.options import CallOptions
     from gemini_embed.pacing.quota import Quota
     from gemini_embed.results import EmbeddingResult, Estimate, ListedResult
@@ -68,7 +70,7 @@ class GeminiEmbedder(Batching, Streaming):
 
     def embed(
         self,
-        texts: Iterable[str],
+        items: Iterable[Item],
         *,
         role: Role,
         task_type: str | None = None,
@@ -79,12 +81,15 @@ class GeminiEmbedder(Batching, Streaming):
         rate_limiter: Callable[[], Awaitable[None]] | None = None,
         batch: bool | None = None,
     ) -> EmbeddingResult:
-        """Embed texts, as many requests at once as `max_concurrency` allows.
+        """Embed texts and media, as many requests at once as `max_concurrency` allows.
 
-        Nothing is sent before every text is checked. An empty list sends nothing.
+        Nothing is sent before every item is checked. An empty list sends nothing.
 
         Args:
-            texts: The texts; each gets its own vector.
+            items: What gets a vector each: a text; a `Media`, or what becomes one (bytes, a picture
+                of Pillow, a `google.genai.types.Part`); or a list or tuple of several of these, one
+                of them a medium at least, which is fused into one vector. A path in a string is a
+                text.
             role: Whether they are `"query"` or `"document"`.
             task_type: For this call, taken literally, whatever the role.
             titles: One per text, or None for a text without; for RETRIEVAL_DOCUMENT only,
@@ -97,17 +102,17 @@ class GeminiEmbedder(Batching, Streaming):
                 Default: for documents, as the option `batch_documents` says.
 
         Returns:
-            Vectors as a float32 array of shape (number of texts, dimension), in order.
+            Vectors as a float32 array of shape (number of items, dimension), in order.
 
         Raises:
             ConfigurationError: No key, or an option of this call that cannot work.
-            InvalidInputError: A text that cannot be embedded; says which and why.
+            InvalidInputError: A text or a medium that cannot be embedded; says which and why.
             RequestError: The service refused or could not be reached.
             BadResponseError: The service's answers were not the vectors asked for.
             BatchError: With `batch`: the run is not over by the `deadline`, or is not worked here.
         """
         call = self._checked(
-            texts,
+            items,
             role=role,
             task_type=task_type,
             titles=titles,
@@ -116,13 +121,17 @@ class GeminiEmbedder(Batching, Streaming):
             show_progress=show_progress,
             rate_limiter=rate_limiter,
             batch=batch,
+            takes_media=True,
         )
         result: EmbeddingResult = self._run(call)
         return result
 
-    async def aembed(self, texts: Iterable[str], **call: Unpack[CallOptions]) -> EmbeddingResult:
-        """Embed texts; the async twin of `embed`, for any event loop. Cancelling stops it."""
-        result: EmbeddingResult = await self._arun(self._checked(texts, **call))
+    async def aembed(self, items: Iterable[Item], **call: Unpack[CallOptions]) -> EmbeddingResult:
+        """Embed texts and media; the async twin of `embed`, for any event loop.
+
+        Cancelling stops it.
+        """
+        result: EmbeddingResult = await self._arun(self._checked(items, takes_media=True, **call))
         return result
 
     def batch(self, texts: Iterable[str], **call: Unpack[CallOptions]) -> BatchRun[EmbeddingResult]:
@@ -161,7 +170,7 @@ class GeminiEmbedder(Batching, Streaming):
         role, dimension = run.asked["role"], run.asked["dimension"]
         return self._checked((), role=role, output_dimensionality=dimension)
 
-    def estimate(self, texts: Iterable[str], **call: Unpack[CallOptions]) -> Estimate:
+    def estimate(self, items: Iterable[Item], **call: Unpack[CallOptions]) -> Estimate:
         """Return what `embed` would take for the same arguments: requests, tokens, money, time.
 
         It sends nothing and needs no key. What the cache has is looked up, and the quota is that of
@@ -171,7 +180,9 @@ class GeminiEmbedder(Batching, Streaming):
             ConfigurationError: An option of this call that cannot work.
             InvalidInputError: A text that cannot be embedded; says which and why.
         """
-        inputs, ask, wanted, policy = self._checked(texts, **call)
+        inputs, ask, wanted, policy = self._checked(items, takes_media=True, **call)
+        if inputs.unseen:
+            inputs = inputs.unseen.settle(inputs.unseen.look())
         if inputs.doubts:
             inputs = inputs.doubts.decide(())
         access = access_of(self, self._backend, self._elsewhere)
@@ -195,6 +206,8 @@ class GeminiEmbedder(Batching, Streaming):
         if call[3].batch:
             return loop.run(self._begun(call).through, call[3].deadline)
         with traced(lambda: self._operation(call)) as traces:
+            if unseen := call[0].unseen:
+                call = unseen.settle(unseen.look()), *call[1:]
             if doubts := call[0].doubts:
                 call = doubts.decide(loop.run(self._count, call)), *call[1:]
             result = loop.run(self._embed, call, traces)
@@ -205,6 +218,8 @@ class GeminiEmbedder(Batching, Streaming):
         if call[3].batch:
             return await loop.arun(self._begun(call).through, call[3].deadline)
         with traced(lambda: self._operation(call)) as traces:
+            if unseen := call[0].unseen:
+                call = unseen.settle(await loop.arun(_looked, unseen)), *call[1:]
             if doubts := call[0].doubts:
                 call = doubts.decide(await loop.arun(self._count, call)), *call[1:]
             result = await loop.arun(self._embed, call, traces)
@@ -213,7 +228,7 @@ class GeminiEmbedder(Batching, Streaming):
 
     def _checked(
         self,
-        texts: Iterable[str],
+        items: Iterable[Item],
         *,
         role: Role,
         task_type: str | None = None,
@@ -225,6 +240,7 @@ class GeminiEmbedder(Batching, Streaming):
         batch: bool | None = None,
         as_lists: bool = False,
         first: int = 0,
+        takes_media: bool = False,
     ) -> _Call:
         """Check one call, whose places begin at `first`, and return it as the engine takes it.
 
@@ -236,7 +252,10 @@ class GeminiEmbedder(Batching, Streaming):
         check_dimension(self._row, output_dimensionality)
         task = task_for(role, purpose=self._purpose, literal=parse_task_type(task_type))
         long = LongTexts(self._row, self.on_long, role, self.count_tokens)
-        inputs = self._inputs(texts, titles, task, long, first)
+        inputs = self._inputs(items, titles, task, long, first, takes_media=takes_media)
+        by_batch = self.batch_documents and role == "document" if batch is None else batch
+        if by_batch and inputs.unseen:
+            raise ConfigurationError("a run of the Batch API takes texts alone: set batch=False")
         given = output_dimensionality or self.output_dimensionality
         ask = Ask(
             model=self._row,
@@ -264,7 +283,7 @@ class GeminiEmbedder(Batching, Streaming):
             rate_limiter=rate_limiter,
             show_progress=show_progress,
             count=None if isinstance(self.count_tokens, str) else self.count_tokens,
-            batch=self.batch_documents and role == "document" if batch is None else batch,
+            batch=by_batch,
         )
         return inputs, ask, wanted, policy
 
@@ -342,6 +361,11 @@ class GeminiEmbedder(Batching, Streaming):
         check_picklable(self.client)
         options = {field.name: getattr(self, field.name) for field in fields(self)}
         return _restored, (type(self), options)
+
+
+async def _looked(unseen: Unseen) -> Any:
+    """Look at files where nobody waits for a disk but this call."""
+    return await in_thread(unseen.look)
 
 
 _whole = optional(whole(1))

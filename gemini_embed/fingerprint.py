@@ -2,9 +2,9 @@
 
 Five parts, separated by dots: model, dimension, purpose, how the task reaches the model, length.
 For example `gemini-embedding-2.768.retrieval.prefix.unit`; behind the last stands `-split` where
-long texts are split. Vectors of one index, and the queries
-asked of it, must agree in all of them. Only letters, digits, `_`, `.` and `-` occur, so that it can
-name a collection, a folder or a cache namespace.
+long texts are split, and behind the fourth `-captions` where texts beside media have a prefix, too.
+Vectors of one index, and the queries asked of it, must agree in all of them. Only letters, digits,
+`_`, `.` and `-` occur, so that it can name a collection, a folder or a cache namespace.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ _RETRIEVAL = {None, "RETRIEVAL_QUERY", "RETRIEVAL_DOCUMENT"}
 
 _SERVICE_MARK = "-at-"
 _SPLIT_MARK = "-split"
+_CAPTION_MARK = "-captions"
 
 _ADVICE = {
     "service": "its vectors are others; where it is the same service at another address, set "
@@ -35,6 +36,7 @@ _ADVICE = {
     "task_prefix": "set task_prefix to match",
     "normalize": "set normalize to match",
     "long texts": "set on_long to match",
+    "captions": "set caption_prefix to match",
 }
 
 
@@ -68,12 +70,14 @@ def fingerprint(
     normalized: bool,
     is_split: bool,
     service: str | None,
+    captions: bool = False,
 ) -> str:
     """Return the fingerprint of an embedder's settings.
 
     `normalized` says whether vectors have length 1, whoever normalises them, and `is_split` whether
     those of long texts are means. `service` names a service other than Google's, whose vectors are
-    others; the fingerprint holds its hash.
+    others; the fingerprint holds its hash. `captions` says whether texts beside media have a
+    prefix.
     """
     name = model.name
     if service is not None:
@@ -82,10 +86,16 @@ def fingerprint(
         model=name,
         dimension=str(dimension),
         task_type="retrieval" if purpose in _RETRIEVAL else str(purpose).lower(),
-        task_prefix="field" if model.task == "field" else "prefix" if task_prefix else "bare",
+        task_prefix=_task_prefix(model, task_prefix=task_prefix, captions=captions),
         normalize=("unit" if normalized else "asis") + (_SPLIT_MARK if is_split else ""),
     )
     return ".".join(re.sub(r"[^a-zA-Z0-9_-]", "_", part) for part in parts)
+
+
+def _task_prefix(model: Model, *, task_prefix: bool, captions: bool) -> str:
+    if model.task == "field" or not task_prefix:
+        return "field" if model.task == "field" else "bare"
+    return "prefix" + (_CAPTION_MARK if captions else "")
 
 
 def check_fingerprint(stored: str | None, embedder: HasFingerprint) -> None:
@@ -125,11 +135,15 @@ def _parts_of(fingerprint: str) -> dict[str, str]:
     if not _HASH.fullmatch(service) or not model:
         model, service = named["model"], "Google"
     normalize = named["normalize"].removesuffix(_SPLIT_MARK)
+    task_prefix = named["task_prefix"].removesuffix(_CAPTION_MARK)
+    captions = "bare" if task_prefix == named["task_prefix"] else "prefix"
     long_texts = "whole" if normalize == named["normalize"] else "split"
     return {
         **named,
         "model": model,
         "service": service,
         "normalize": normalize,
+        "task_prefix": task_prefix,
+        "captions": captions,
         "long texts": long_texts,
     }

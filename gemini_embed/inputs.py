@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from gemini_embed.errors import ConfigurationError, InvalidInputError
+from gemini_embed.media.given import parts_of
+
+if TYPE_CHECKING:
+    from gemini_embed.media.value import Fused
 
 OnBlank = Literal["error", "placeholder"]
 OnLong = Literal["truncate", "error", "split"]
@@ -21,7 +25,7 @@ _HALF = re.compile("[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc
 """Half of a surrogate pair: no Unicode, and nothing that UTF-8 can hold."""
 
 
-def as_list(texts: Iterable[str]) -> list[str]:
+def as_list(texts: Iterable[Any]) -> list[Any]:
     """Return texts as a list: of a generator, a set, the values of a dict.
 
     Raises:
@@ -36,13 +40,22 @@ def as_list(texts: Iterable[str]) -> list[str]:
 
 
 def check_texts(
-    texts: Iterable[str],
+    texts: Iterable[Any],
     *,
     on_blank: OnBlank = "error",
     on_surrogate: OnSurrogate = "error",
     first: int = 0,
+    others: dict[int, Fused] | None = None,
 ) -> list[str]:
     """Return the texts as a list, each fit to be embedded; errors count from `first` on.
+
+    Args:
+        texts: The texts.
+        on_blank: What to do with an empty or white-space text.
+        on_surrogate: What to do with half of a surrogate pair.
+        first: The place of the first in the caller's list.
+        others: Takes, by their place, the parts of items that are no texts, in whose places are
+            empty texts then; without it, they are refused.
 
     Raises:
         ConfigurationError: `texts` is one string, or not a list at all.
@@ -52,11 +65,24 @@ def check_texts(
     """
     checked = as_list(texts)
     for place, text in enumerate(checked):
-        if not (type(text) is str and text.isascii() and not text.isspace() and text):
+        if type(text) is str and text.isascii() and not text.isspace() and text:
+            continue
+        if others is not None and not isinstance(text, str):
+            others[place], checked[place] = parts_of(text, first + place), ""
+        else:
             checked[place] = _checked(
                 text, "text", first + place, on_blank=on_blank, on_surrogate=on_surrogate
             )
     return checked
+
+
+def check_part(text: str, index: int, *, on_blank: OnBlank, on_surrogate: OnSurrogate) -> str:
+    """Return a text of an item of several parts, fit to be sent.
+
+    Raises:
+        InvalidInputError: It is blank, or not valid Unicode.
+    """
+    return _checked(text, "a text of item", index, on_blank=on_blank, on_surrogate=on_surrogate)
 
 
 def check_titles(

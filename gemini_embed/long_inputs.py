@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from gemini_embed.contents import Doubts, Inputs
 from gemini_embed.counting import counted
 from gemini_embed.errors import TextTooLongError
+from gemini_embed.media.contents import MediaContent
 from gemini_embed.notices import listed, warn
 from gemini_embed.splitting import split
 
@@ -141,6 +142,22 @@ class LongTexts:
         contents = [draft.content(place) for place in doubtful]
         return draft.inputs._replace(doubts=Doubts(contents, doubtful, decide))
 
+    def of_media(self, contents: Mapping[int, MediaContent], inputs: Inputs) -> Inputs:
+        """Return what is sent, once items with media are held against what the model reads.
+
+        Raises:
+            TextTooLongError: One is too long, and not to be cut off.
+        """
+        tokens = {
+            place: sum(one.tokens for one in content.media) + self._length(content.text).likely
+            for place, content in contents.items()
+        }
+        surely = [place for place, count in tokens.items() if count > self.model.max_input_tokens]
+        if surely and self.on_long == "error":
+            raise self._error(surely, tokens)
+        self._warn(surely, ())
+        return inputs._replace(told_long=inputs.told_long | set(surely))
+
     def _length(self, text: str) -> Length:
         if isinstance(self.count_tokens, str):
             return Length.estimated(text, self.model.max_input_tokens)
@@ -250,7 +267,9 @@ class LongTexts:
 
 
 def _fits(content: Content, most: int) -> bool:
-    """Tell whether a content has no more bytes, and so no more tokens."""
+    """Tell whether a content has no more bytes, and so no more tokens; of media see `of_media`."""
+    if isinstance(content, MediaContent):
+        return True
     if content.letters > most:
         return False
     text = content.read

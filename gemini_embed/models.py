@@ -13,11 +13,13 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Literal
 
 from gemini_embed.errors import ConfigurationError
+from gemini_embed.media_facts import ON_GEMINI, ON_VERTEX
 from gemini_embed.notices import warn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from gemini_embed.media_facts import MediaFacts
 
 BackendName = Literal["gemini", "vertex"]
 """Google's two services: the Gemini API and Vertex AI."""
@@ -77,6 +79,7 @@ class Serving:
         routes: The version of the SDK from which on it takes a route -> that route.
         location: On Vertex AI, the location where none is given.
         only_in: On Vertex AI, the only locations that serve the model; empty where many do.
+        media: What it takes beside text; None for nothing.
     """
 
     status: Status
@@ -84,6 +87,7 @@ class Serving:
     routes: Mapping[tuple[int, int], Route] = field(default_factory=lambda: {(2, 0): BATCH})
     location: str = "us-central1"
     only_in: tuple[str, ...] = ()
+    media: MediaFacts | None = None
 
     @property
     def is_on(self) -> bool:
@@ -145,12 +149,13 @@ _TWO = Model(
     task="prefix",
     normalized="always",
     nested=True,
-    gemini=Serving("available"),
+    gemini=Serving("available", media=ON_GEMINI),
     vertex=Serving(
         "available",
         routes={(2, 0): ONE_BY_ONE, (3, 4): BATCH},
         location="global",
         only_in=("global", "us", "eu"),
+        media=ON_VERTEX,
     ),
 )
 
@@ -161,7 +166,7 @@ MODELS: dict[str, Model] = {
         replace(
             _TWO,
             name="gemini-embedding-2-preview",
-            gemini=Serving("retired", "2026-08-10"),
+            gemini=Serving("retired", "2026-08-10", media=ON_GEMINI),
             vertex=replace(_TWO.vertex, status="preview"),
             successor=NEWEST,
         ),
@@ -270,7 +275,8 @@ def route_of(model: Model, backend: BackendName, *, sdk_version: tuple[int, int]
     return routes[max(known)] if known else ONE_BY_ONE
 
 
-_NAMES: dict[BackendName, str] = {"gemini": "the Gemini API", "vertex": "Vertex AI"}
+NAMES: dict[BackendName, str] = {"gemini": "the Gemini API", "vertex": "Vertex AI"}
+"""What each service is called."""
 
 
 def is_over(model: Model, backend: BackendName, *, today: date | None = None) -> bool:
@@ -293,14 +299,14 @@ def warn_of_status(model: Model, backend: BackendName, *, today: date | None = N
         warn(f"{model.name} is {served_by(model)}; requests will fail")
     elif (left := serving.days_left(today)) <= _NOTICE:
         verb = "shuts" if left >= 0 else "was to shut"  # Google has moved such a day before
-        warn(f"Google {verb} {model.name} down on {_NAMES[backend]} on {end}. {moving}")
+        warn(f"Google {verb} {model.name} down on {NAMES[backend]} on {end}. {moving}")
 
 
 def served_by(model: Model) -> str:
     """Return, in words, which service serves a model that the other one does not."""
-    for backend, name in _NAMES.items():
+    for backend, name in NAMES.items():
         if model.on(backend).is_on:
-            other = _NAMES["vertex" if backend == "gemini" else "gemini"]
+            other = NAMES["vertex" if backend == "gemini" else "gemini"]
             return f"served by {name}, not by {other}"
     return "not served any more" + (f"; move to {model.successor}" if model.successor else "")
 

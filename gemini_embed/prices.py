@@ -29,7 +29,7 @@ class Price:
 
     Attributes:
         text: Of texts.
-        image: Of images.
+        image: Of images, and of the pages of a PDF, which are read as images.
         audio: Of sound.
         video: Of films.
         batch: What the Batch API asks, as a share of all these.
@@ -46,10 +46,17 @@ class Price:
 
         Args:
             tokens: How many.
-            modality: What they are of, in Google's words: `TEXT`, `IMAGE`, `AUDIO`, `VIDEO`.
+            modality: What they are of, in Google's words: `TEXT`, `IMAGE`, `DOCUMENT`,
+                `AUDIO`, `VIDEO`.
             batch: Whether the Batch API is asked.
         """
-        known = {"TEXT": self.text, "IMAGE": self.image, "AUDIO": self.audio, "VIDEO": self.video}
+        known = {
+            "TEXT": self.text,
+            "IMAGE": self.image,
+            "DOCUMENT": self.image,
+            "AUDIO": self.audio,
+            "VIDEO": self.video,
+        }
         price, share = known.get(modality), self.batch if batch else Decimal(1)
         return None if price is None or share is None else tokens * price * share / _MILLION
 
@@ -96,3 +103,14 @@ def price_of(
 ) -> Price | None:
     """Return the price of a model, None where it is not known; `prices` go before the table."""
     return (prices or {}).get(model) or PRICES[backend].get(model)
+
+
+def cost_of(
+    price: Price | None, tokens: Mapping[str, int], *, batch: bool = False
+) -> Decimal | None:
+    """Return what tokens of several kinds cost; None where the price of any is not known."""
+    if price is None:
+        return None
+    costs = [price.cost(number, kind, batch=batch) for kind, number in tokens.items() if number]
+    known = [cost for cost in costs if cost is not None]
+    return sum(known, Decimal(0)) if len(known) == len(costs) else None

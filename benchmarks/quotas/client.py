@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from gemini_embed.calls.engine import Sender
+    from gemini_embed.calls.senders import Sender
     from gemini_embed.observe.events import Retry
     from gemini_embed.tasks import Role
 

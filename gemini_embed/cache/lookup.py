@@ -21,17 +21,20 @@ from gemini_embed.cache.values import Opened, opened, sealed
 from gemini_embed.vectors import as_served
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from collections.abc import Set as AbstractSet
 
     from numpy.typing import NDArray
 
     from gemini_embed.ask import Ask
     from gemini_embed.cache.guard import GuardedCache
-    from gemini_embed.contents import Content
+    from gemini_embed.contents import Content, Inputs
 
 _LOOKED_UP_AT_ONCE = 1000
 """Texts looked up in one go, and again while these are put in place: some megabytes of vectors."""
+
+_FILES_AT_ONCE = 16
+"""The same where files are read: the first are sent while the next are hashed."""
 
 _BRIEF = 0.005
 """Seconds for which the I/O loop may stand still while an answer is stored."""
@@ -71,6 +74,8 @@ class Lookup:
         *,
         used: int,
         uncut: AbstractSet[Content] = frozenset(),
+        unkept: AbstractSet[Content] = frozenset(),
+        have_media: bool = False,
     ) -> None:
         """Begin to look things up.
 
@@ -80,6 +85,8 @@ class Lookup:
             ask: What the service is asked for.
             used: How many numbers of each vector the caller gets.
             uncut: Those for which a vector will not do that may be of a part of them.
+            unkept: Those that are neither looked up nor stored.
+            have_media: Whether any has media, whose files are read for their hashes.
         """
         self._cache = cache
         self._model = ask.model
@@ -87,14 +94,15 @@ class Lookup:
         self._dimension = ask.dimension
         self._used = used
         self._uncut = uncut
+        self._unkept = unkept
         self._readable = self._writable = True
         self._quick = False  # the last time
         self._storing = 0
         self._damaged = 0
         self._keys: dict[Content, str] = {}  # hashed once
+        at_once = _FILES_AT_ONCE if have_media else _LOOKED_UP_AT_ONCE
         self._pieces = deque(
-            contents[start : start + _LOOKED_UP_AT_ONCE]
-            for start in range(0, len(contents), _LOOKED_UP_AT_ONCE)
+            contents[start : start + at_once] for start in range(0, len(contents), at_once)
         )
         self._looked_up = in_thread(self._find, self._pieces[0])
 
@@ -175,6 +183,9 @@ class Lookup:
         outcome.result()
 
     def _store(self, contents: Sequence[Content], block: NDArray[np.float32]) -> None:
+        if self._unkept:
+            rows = [row for row, one in enumerate(contents) if one not in self._unkept]
+            contents, block = [contents[row] for row in rows], block[rows]
         keys = [self._keys[content] for content in contents]
         self._cache.set_many(list(zip(keys, sealed(keys, block), strict=True)))
 
@@ -182,8 +193,9 @@ class Lookup:
         found: list[int] = []
         damaged: set[int] = set()
         blocks: list[NDArray[np.float32]] = []
+        unkept = [i for i, one in enumerate(contents) if self._unkept and one in self._unkept]
         for name in self._names:
-            known = set(found)
+            known = {*found, *unkept}
             rest = [i for i in range(len(contents)) if i not in known]
             if not rest:
                 break
@@ -200,6 +212,8 @@ class Lookup:
             damaged |= {rest[i] for i in spoilt}
             blocks.append(block)
         self._damaged += len(damaged.difference(found))
+        if not blocks:
+            return [], np.empty((0, self._dimension), "f4")
         return found, blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
 
     def _look_up(self, contents: Sequence[Content], name: _Name) -> Opened:
@@ -220,6 +234,26 @@ class Lookup:
             self._store(contents, block)
         except CacheFailure:
             self._writable = False
+
+
+def lookup_of(
+    inputs: Inputs, cache: GuardedCache | None, contents: Iterable[Content], ask: Ask, used: int
+) -> Lookup | None:
+    """Begin to look up a call's contents, of whose vectors so many numbers are used.
+
+    None where there is no cache.
+    """
+    if cache is None:
+        return None
+    return Lookup(
+        cache,
+        list(contents),
+        ask,
+        used=used,
+        uncut=inputs.suspects,
+        unkept=inputs.unkept,
+        have_media=inputs.have_media,
+    )
 
 
 def _names_of(ask: Ask) -> list[_Name]:

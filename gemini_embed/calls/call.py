@@ -9,7 +9,7 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from gemini_embed.cache.lookup import Lookup
+from gemini_embed.cache.lookup import lookup_of
 from gemini_embed.calls.failures import all_rejected, with_batch, with_outcome
 from gemini_embed.calls.inquiry import Blame
 from gemini_embed.calls.outbox import Outbox
@@ -18,6 +18,7 @@ from gemini_embed.calls.uncut import Uncut
 from gemini_embed.calls.waits import Waits
 from gemini_embed.contents import Tally
 from gemini_embed.errors import InternalError, ServiceUnavailableError
+from gemini_embed.media.contents import MediaTally
 from gemini_embed.observe.events import Ended, Progress
 from gemini_embed.pacing.known import seconds_for
 
@@ -65,7 +66,7 @@ class Call:
             quota=quota,
             on_wait=self.waits.for_quota,
             on_spent_day=self.waits.for_day,
-            tally=Tally(),
+            tally=MediaTally() if inputs.have_media else Tally(),
             alone=inputs.suspects,
         )
         self.uncut = Uncut(ask, inputs.suspects)
@@ -75,11 +76,7 @@ class Call:
         self._inputs = inputs
         self._places = places_of(inputs)
         self._rejected: list[GeminiEmbedError] = []
-        self._lookup = None
-        if cache is not None:
-            self._lookup = Lookup(
-                cache, list(self._places), ask, used=sink.dimension, uncut=inputs.suspects
-            )
+        self._lookup = lookup_of(inputs, cache, self._places, ask, sink.dimension)
 
     def __len__(self) -> int:
         """Return how many texts there are, repeated ones counted once."""

@@ -52,7 +52,8 @@ class Diagnosis:
 
     def accept(self, batch: Batch) -> None:
         """Note that a request went well, and what this shows of others that were refused."""
-        self._limits.accept(len(batch), batch.letters)
+        size = batch.count_bytes() if batch.has_media else batch.letters
+        self._limits.accept(len(batch), size)
         too_many = self._inquiry.accept(batch)
         if too_many is not None and not self._had_too_many_tokens:
             self._limits.refuse_texts(too_many)

@@ -10,10 +10,17 @@ import asyncio
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from gemini_embed.calls.call import Call
-from gemini_embed.calls.failures import Verdict, exceeds, is_hopeless, ours, verdict
+from gemini_embed.calls.failures import (
+    Verdict,
+    exceeds,
+    is_hopeless,
+    is_too_large_within,
+    ours,
+    verdict,
+)
 from gemini_embed.calls.sink import ListSink
 from gemini_embed.contents import Inputs
 from gemini_embed.errors import (
@@ -23,6 +30,7 @@ from gemini_embed.errors import (
     RequestError,
     described,
 )
+from gemini_embed.media.contents import UnreadableError
 from gemini_embed.models import COUNT
 from gemini_embed.observe.logs import logs
 from gemini_embed.observe.progress import ProgressBar
@@ -40,6 +48,7 @@ if TYPE_CHECKING:
     from gemini_embed.ask import Ask
     from gemini_embed.cache.guard import GuardedCache
     from gemini_embed.calls.policy import CallPolicy
+    from gemini_embed.calls.senders import MediaSender, Sender
     from gemini_embed.calls.sink import Sink
     from gemini_embed.contents import Batch, Content
     from gemini_embed.observe.meter import Meter
@@ -49,23 +58,13 @@ if TYPE_CHECKING:
     from gemini_embed.pacing.gate import Pass
     from gemini_embed.prices import Price
     from gemini_embed.service.answer import Answer
+    from gemini_embed.service.freight import Load
 
 
 R = TypeVar("R")
 
 _BEGINNING = 1
 """Tokens that `countTokens` says more than an embedding has: where a text begins."""
-
-
-class Sender(Protocol):
-    """What sends one batch, once: `transport.Transport`."""
-
-    async def send(self, batch: Batch, ask: Ask) -> Answer:
-        """Return the answer, or raise one of our errors."""
-        ...
-
-    async def aclose(self) -> None:
-        """Close the connections."""
 
 
 class Engine:
@@ -232,12 +231,33 @@ class Engine:
             if admitted is None:
                 continue
             try:
-                await self._try(admitted, call)
+                if admitted.batch.has_media:
+                    await self._try_with_media(admitted, call)
+                else:
+                    await self._try(admitted, call)
             finally:
                 if not admitted.handed_back:
                     self._gate.failed(admitted)
 
-    async def _try(self, admitted: Pass, call: Call) -> None:
+    async def _try_with_media(self, admitted: Pass, call: Call) -> None:
+        """Send one batch once, when its media are read; go on without one that cannot be."""
+        batch = admitted.batch
+        try:
+            load = await cast("MediaSender", self._transport).load(batch, call.ask)
+        except UnreadableError as unreadable:
+            self._gate.unsent(admitted)
+            one = batch.only([unreadable.row])
+            call.reject(one, unreadable.error)
+            if rest := batch.rows_without(one):
+                call.outbox.put_back(batch.only(rest))
+        except GeminiEmbedError as error:
+            self._gate.unsent(admitted)
+            await self._recover(batch, call.ask, error, call, passed=call.outbox.passed)
+        else:
+            with load:
+                await self._try(admitted, call, load)
+
+    async def _try(self, admitted: Pass, call: Call, load: Load | None = None) -> None:
         """Send one batch once, and do what its outcome asks for."""
         batch = admitted.batch
         if call.policy.rate_limiter is not None:
@@ -248,7 +268,7 @@ class Engine:
             return
         passed, asked = call.outbox.passed, call.uncut.asked(batch)
         try:
-            answer = await self._send(batch, asked, call)
+            answer = await self._send(batch, asked, call, load)
             served, rows = answer.served(batch)
             block = checked(
                 rows,
@@ -285,11 +305,11 @@ class Engine:
         except Exception as error:
             raise HookError(f"rate_limiter raised {described(error)}") from error
 
-    async def _send(self, batch: Batch, asked: Ask, call: Call) -> Answer:
+    async def _send(self, batch: Batch, asked: Ask, call: Call, load: Load | None = None) -> Answer:
         call.watch.sent(batch)
         sent_at = self.loop.time()
         try:
-            answer = await self._transport.send(batch, asked)
+            answer = await (load or self._transport).send(batch, asked)
         except BaseException as error:
             call.watch.failed(batch, error, seconds=self.loop.time() - sent_at)
             raise
@@ -351,6 +371,8 @@ class Engine:
                 call.waits.note_retry(batch, error, wait, quota=False)
                 await call.waits.pause(wait)
                 call.outbox.put_back(replace(batch, attempts=attempt))
+            case Verdict.ASK if is_too_large_within(batch, ask, error):
+                call.outbox.put_back(replace(batch, is_stored=True))
             case Verdict.ASK if call.uncut.is_in_doubt(batch, ask, error):
                 call.outbox.put_back(replace(batch, is_bare=True))
             case Verdict.ASK:

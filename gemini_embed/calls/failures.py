@@ -21,7 +21,7 @@ from gemini_embed.errors import (
     ServiceUnavailableError,
     described,
 )
-from gemini_embed.service.refusals import model_not_served
+from gemini_embed.service.refusals import is_too_large, model_not_served
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,6 +68,13 @@ def verdict(error: GeminiEmbedError) -> Verdict:
     if found is None and isinstance(error, RequestError) and error.reason != _OF_THE_SERVICE:
         return Verdict.ASK if error.status in _OF_WHAT_IT_HOLDS else Verdict.STOP
     return found or Verdict.STOP
+
+
+def is_too_large_within(batch: Batch, ask: Ask, error: GeminiEmbedError) -> bool:
+    """Tell whether an item's media may go well by way of the Files API: they were too large."""
+    may_be_stored = batch.has_media and not batch.is_stored and ask.backend.name == "gemini"
+    is_alone = may_be_stored and len(batch) == 1 and batch.most_of_media > 0
+    return is_alone and isinstance(error, RequestError) and is_too_large(error)
 
 
 def _can_pass(error: QuotaExceededError) -> bool:

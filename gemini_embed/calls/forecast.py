@@ -18,8 +18,10 @@ from gemini_embed.calls.outbox import Outbox
 from gemini_embed.calls.plan import places_of
 from gemini_embed.contents import Tally
 from gemini_embed.counting import counted
+from gemini_embed.media.contents import MediaTally, by_kind
 from gemini_embed.pacing.gate import Admitted, admit
 from gemini_embed.pacing.known import as_known
+from gemini_embed.prices import cost_of
 from gemini_embed.results import Estimate
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
     from gemini_embed.ask import Ask
     from gemini_embed.cache.guard import GuardedCache
+    from gemini_embed.cache.lookup import Lookup
     from gemini_embed.calls.policy import CallPolicy
     from gemini_embed.contents import Content, Inputs
     from gemini_embed.pacing.counting import Book
@@ -50,6 +53,7 @@ class Beginning(NamedTuple):
     Attributes:
         contents: All contents, repeated ones counted once.
         alone: Those that travel alone.
+        have_media: Whether any of them has media.
         unknown: Those that the cache does not have, in order.
         quota: What is known of the quota.
         now: The clock.
@@ -59,6 +63,7 @@ class Beginning(NamedTuple):
 
     contents: Sequence[Content]
     alone: AbstractSet[Content]
+    have_media: bool
     unknown: Sequence[Content]
     quota: Quota
     now: float
@@ -86,10 +91,15 @@ async def beginning(
         account: Whose texts of a day are counted together in the cache's file.
     """
     contents, alone = list(places_of(inputs)), inputs.suspects
-    unknown = contents if cache is None else await _unknown(contents, ask, used, cache, alone)
+    unknown = contents
+    if cache is not None and contents:
+        from gemini_embed.cache.lookup import lookup_of  # noqa: PLC0415 - loads numpy
+
+        unknown = await _unknown(lookup_of(inputs, cache, contents, ask, used))
     today, a_day = await _day_of(quota.daily, None if cache is None else cache.day_book(account))
     now = asyncio.get_running_loop().time()
-    return Beginning(contents, alone, unknown, as_known(quota, now), now, today, a_day)
+    known = as_known(quota, now)
+    return Beginning(contents, alone, inputs.have_media, unknown, known, now, today, a_day)
 
 
 async def _day_of(daily: DailyLimit, book: Book | None) -> tuple[float, float]:
@@ -105,17 +115,8 @@ async def _day_of(daily: DailyLimit, book: Book | None) -> tuple[float, float]:
     return entry.left(daily.told, today, now), entry.limit(daily.told, today.number)
 
 
-async def _unknown(
-    contents: Sequence[Content],
-    ask: Ask,
-    used: int,
-    cache: GuardedCache,
-    uncut: AbstractSet[Content],
-) -> list[Content]:
-    from gemini_embed.cache.lookup import Lookup  # noqa: PLC0415 - loads numpy
-
+async def _unknown(lookup: Lookup | None) -> list[Content]:
     unknown: list[Content] = []
-    lookup = Lookup(cache, contents, ask, used=used, uncut=uncut) if contents else None
     while lookup is not None and not lookup.is_through:
         piece, found, _ = await lookup.find_next()
         known = set(found)
@@ -127,12 +128,13 @@ def forecast(
     begin: Beginning, ask: Ask, policy: CallPolicy, price: Price | None, *, texts: int, width: int
 ) -> Estimate:
     """Return what a call takes for so many texts, with at most `width` requests at once."""
-    tally = Tally()
+    tally = MediaTally() if begin.have_media else Tally()
     if policy.count is not None:
         texts_read = [content.read for content in begin.unknown]
         tally.note(begin.unknown, counted(texts_read, policy.count))
     rehearsal = _Rehearsal(begin, ask, policy, tally, width)
     tokens = tally.sum(begin.unknown)
+    kinds = by_kind(begin.unknown, tokens) if begin.have_media else {"TEXT": tokens}
     return Estimate(
         texts=texts,
         unique=len(begin.contents),
@@ -141,8 +143,8 @@ def forecast(
         requests=rehearsal.requests,
         tokens=tokens,
         tokens_at_most=_at_most(begin.unknown, tokens, policy),
-        cost=price.cost(tokens) if price else None,
-        batch_cost=price.cost(tokens, batch=True) if price else None,
+        cost=cost_of(price, kinds),
+        batch_cost=cost_of(price, kinds, batch=True),
         seconds=rehearsal.seconds,
         days=None if begin.a_day == math.inf else rehearsal.days,
     )
@@ -150,11 +152,12 @@ def forecast(
 
 def _at_most(contents: Sequence[Content], tokens: int, policy: CallPolicy) -> int:
     """Return how many tokens there are at most: those that were counted, or a bound."""
+    of_media = sum(content.most_of_media for content in contents)
     if policy.count is not None:
-        return tokens
+        return max(tokens, of_media)
     from gemini_embed.token_counts import count_most  # noqa: PLC0415 - loads numpy
 
-    return sum(count_most([content.read for content in contents]))
+    return of_media + sum(count_most([content.read for content in contents]))
 
 
 class _Rehearsal:

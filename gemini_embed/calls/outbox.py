@@ -10,6 +10,7 @@ from gemini_embed.background.threads import in_thread
 from gemini_embed.calls.diagnosis import Diagnosis
 from gemini_embed.calls.plan import Bounds, Plan
 from gemini_embed.counting import counted
+from gemini_embed.media.contents import MediaTally
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -35,7 +36,7 @@ class Outbox:
         quota: The quota of the gate.
         on_wait: Called with the seconds that the next request waits for the quota.
         on_spent_day: Called with the seconds until the day's quota resets, when it is used up.
-        tally: Counts tokens, where they are limited.
+        tally: Counts tokens, where they are limited; of contents with media, a `MediaTally`.
         alone: Contents that travel alone.
     """
 
@@ -55,7 +56,8 @@ class Outbox:
         self._on_wait = on_wait
         self._on_spent_day = on_spent_day
         self._tally = tally
-        self._plan = Plan(tally, alone=alone)
+        media = ask.media_per_request if isinstance(tally, MediaTally) else None
+        self._plan = Plan(tally, alone=alone, media=media)
         self._diagnosis = Diagnosis(ask, self._plan, batch_size=batch_size)
         self._is_whole = False
         self._is_closed = False

@@ -12,12 +12,14 @@ from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from gemini_embed.contents import Batch, Tally
+from gemini_embed.media.contents import Kinds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
     from gemini_embed.contents import Content, Inputs
+    from gemini_embed.media_facts import Modality
 
 
 class Bounds(NamedTuple):
@@ -37,9 +39,10 @@ class Bounds(NamedTuple):
 class _Filling:
     """A request that is being filled: asked, one by one, whether one more content fits."""
 
-    def __init__(self, bounds: Bounds, tally: Tally) -> None:
+    def __init__(self, bounds: Bounds, tally: Tally, kinds: Kinds | None = None) -> None:
         self.contents: list[Content] = []
         self._bounds = bounds
+        self._kinds = kinds
         self._tally = tally if bounds.tokens < math.inf else None
         self._tokens = 0
         self._size = 0
@@ -51,10 +54,15 @@ class _Filling:
         tokens = self._tokens + self._tally(content) if self._tally else 0
         size = self._size_with(content)
         if self.contents and not (
-            len(self.contents) < bounds.texts and tokens <= bounds.tokens and size <= bounds.size
+            len(self.contents) < bounds.texts
+            and tokens <= bounds.tokens
+            and size <= bounds.size
+            and (self._kinds is None or self._kinds.takes(content))
         ):
             return False
         self.contents.append(content)
+        if self._kinds is not None:
+            self._kinds.add(content)
         self._tokens, self._size = tokens, size
         return True
 
@@ -83,15 +91,21 @@ class Plan:
     Args:
         tally: Counts their tokens, where tokens are limited.
         alone: Those that travel alone.
+        media: How many media of each kind a request may have, where any of them has media.
 
     Attributes:
         is_held: Whether nothing may be sent now but parts of what was refused.
     """
 
     def __init__(
-        self, tally: Tally | None = None, *, alone: AbstractSet[Content] = frozenset()
+        self,
+        tally: Tally | None = None,
+        *,
+        alone: AbstractSet[Content] = frozenset(),
+        media: Mapping[Modality, int] | None = None,
     ) -> None:
         self.is_held = False
+        self._media = media
         self._tally = tally or Tally()
         self._alone = alone
         self._places: dict[Content, Sequence[int]] = {}
@@ -162,7 +176,7 @@ class Plan:
             return self._cut(batches.popleft(), bounds)
         if not self._waiting or self.is_held:
             return None
-        filling = _Filling(bounds, self._tally)
+        filling = self._filling(bounds)
         if bounds.tokens < math.inf:
             most = min(bounds.texts, len(self._waiting))
             self._tally.learn(islice(self._waiting, int(most)))
@@ -176,10 +190,15 @@ class Plan:
 
     def _batch(self, contents: Sequence[Content]) -> Batch:
         places = tuple(tuple(self._places[content]) for content in contents)
-        return Batch(tuple(contents), places, tally=self._tally)
+        has_media = self._media is not None
+        return Batch(tuple(contents), places, tally=self._tally, has_media=has_media)
+
+    def _filling(self, bounds: Bounds) -> _Filling:
+        kinds = None if self._media is None else Kinds(self._media)
+        return _Filling(bounds, self._tally, kinds)
 
     def _cut(self, batch: Batch, bounds: Bounds) -> Batch:
-        filling = _Filling(bounds, self._tally)
+        filling = self._filling(bounds)
         if all(map(filling.takes, batch.contents)):
             return batch
         batch, rest = batch.split(len(filling.contents))

@@ -9,13 +9,12 @@ from __future__ import annotations
 import io
 import re
 import struct
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from typing import BinaryIO
 
-Modality = Literal["image", "audio", "video", "document"]
-"""A kind of media; a document is a PDF."""
+    from gemini_embed.media_facts import Modality
 
 HEAD = 4096
 """Bytes that are enough to tell a format: a PDF may begin within the first 1024."""

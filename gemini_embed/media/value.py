@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 from gemini_embed.errors import InvalidInputError
 from gemini_embed.media.files import digest_of, look_at
-from gemini_embed.media.formats import HEAD, Modality, modality_of, named, of_suffix, sniffed
+from gemini_embed.media.formats import HEAD, modality_of, named, of_suffix, sniffed
 
 if TYPE_CHECKING:
     from os import PathLike
+
+    from gemini_embed.media_facts import Modality
 
 _FILES_API = re.compile(
     r"(https://[\w.-]+\.googleapis\.com/v\w+/)?files/[a-z0-9][a-z0-9-]*", re.IGNORECASE

@@ -10,6 +10,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Protocol
 
 from gemini_embed.errors import BadResponseError, HookError, ServiceUnavailableError, described
+from gemini_embed.media.contents import by_kind
 from gemini_embed.observe.events import (
     Answered,
     Event,
@@ -119,7 +120,10 @@ class Watch:
             read = numbers["prompt_tokens"] = tokens
         cut = {index for row in truncated for index in batch.positions[row]} - self._truncated
         self._truncated |= cut
-        billed = self._billed(read, by_modality)
+        kinds = by_modality
+        if batch.has_media and not kinds:
+            kinds = by_kind(batch.contents, read)
+        billed = self._billed(read, kinds)
         count(self._meters, numbers, truncated=cut, by_modality=by_modality, billed=billed)
         self.tell(Answered, len(batch), batch.attempts + 1, seconds, tokens)
 

@@ -141,6 +141,9 @@ class Options:
     """Whether the models that read the task from the text (gemini-embedding-2) get Google's
     prefix. False sends texts bare, to match an index built without."""
 
+    caption_prefix: bool = field(default=False, metadata=_is(checks.flag))
+    """Whether a text beside media, in one item, gets the prefix that a text alone has."""
+
     on_blank: OnBlank = field(default="error", metadata=_is(checks.one_of(*get_args(OnBlank))))
     """What to do with an empty or white-space text: `"error"`, or `"placeholder"` to embed the
     text `(blank)` instead."""
@@ -161,6 +164,10 @@ class Options:
 
     max_concurrency: int = field(default=8, metadata=_is(whole(1)))
     """Requests under way at once, over all callers of this embedder."""
+
+    media_in_flight: int = field(default=32 * 2**20, metadata=_is(whole(1)))
+    """Bytes of media on their way at once, as they are in their files, over all requests of this
+    embedder: so much memory they take. What is larger goes alone."""
 
     timeout: float | None = field(default=60.0, metadata=_is(optional(checks.seconds)))
     """Seconds one attempt may take as a whole; None for no limit."""
@@ -231,6 +238,9 @@ class Options:
     cache: AnyCache = field(default=None, metadata=_is(optional(checks.path_or(_cache))))
     """Where vectors are kept and looked up: True for a per-user file, a path for a file of that
     name, or an object with `get_many` and `set_many`. Default: nowhere."""
+
+    cache_uris: bool = field(default=False, metadata=_is(checks.flag))
+    """Whether the cache keeps vectors of what lies at a URI, where it may change unseen."""
 
     cache_full_dimension: bool = field(default=False, metadata=_is(checks.flag))
     """Ask for and keep the model's full dimension, and cut vectors to `output_dimensionality`

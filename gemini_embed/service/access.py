@@ -48,6 +48,7 @@ class Access:
         client_args: Options of the HTTP client, in httpx's words.
         client: A ready SDK client, used as it is.
         fast_decode: Whether to read answers' numbers with pysimdjson, where it is installed.
+        media_in_flight: How many bytes of media may be on their way at once.
     """
 
     backend: Backend
@@ -61,6 +62,7 @@ class Access:
     client_args: Mapping[str, Any] | None = field(default=None, repr=False)
     client: genai.Client | None = field(default=None, repr=False)
     fast_decode: bool = True
+    media_in_flight: int = 2**25
 
     def secrets(self) -> Iterator[str]:
         """Yield every secret in it, and in the addresses of the proxies on the way."""
@@ -137,6 +139,7 @@ def access_of(options: Options, backend: Backend, elsewhere: ServiceAddress | No
         client_args=options.client_args,
         client=options.client,
         fast_decode=options.fast_decode,
+        media_in_flight=options.media_in_flight,
     )
 
 

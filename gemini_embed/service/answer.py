@@ -48,6 +48,8 @@ class Answer(NamedTuple):
         """Return which rows are of contents that the service cut off, or may have."""
         if self.truncated or not self.some_truncated:
             return [row for row in self.truncated if row < len(batch)]
+        if len(batch) == 1 and batch.has_media:
+            return [0]
         # It tells of the batch only. A token is a byte or more, so short texts were not cut.
         return [
             row for row, text in enumerate(batch.texts) if len(text.encode()) > max_input_tokens

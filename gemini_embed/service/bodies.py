@@ -35,15 +35,35 @@ def is_ours(contents: Sequence[Content], ask: Ask) -> bool:
     return len(contents) > 1 and ask.model.name in MODELS
 
 
-def body_of(contents: Iterable[Content], ask: Ask) -> dict[str, Any]:
-    """Return what differs from text to text: the SDK adds what a body holds beside it."""
-    name, entry, written = _ENTRIES[ask.backend.name, ask.route.method]
+def body_of(
+    contents: Iterable[Content], ask: Ask, written: Callable[[Content], Any] | None = None
+) -> dict[str, Any]:
+    """Return what differs from text to text: the SDK adds what a body holds beside it.
+
+    `written` writes a content with media.
+    """
+    name, entry, of_text = _ENTRIES[ask.backend.name, ask.route.method]
+    written = written or of_text
 
     @cache  # most contents of a batch differ in their text alone
     def like(task_type: TaskType | None, title: str | None) -> dict[str, Any]:
         return _without_none(entry(Content.of("", task_type, title), ask))
 
     return {name: [{**like(c.task_type, c.title), "content": written(c)} for c in contents]}
+
+
+def media_body_of(
+    contents: Sequence[Content], ask: Ask, written: Callable[[Content], Any]
+) -> dict[str, Any]:
+    """Return the same for contents with media; of one on Vertex AI, where the SDK writes it."""
+    if ask.backend.name == "vertex" and len(contents) == 1:
+        return {"content": written(contents[0])}
+    return body_of(contents, ask, written)
+
+
+def stand_in(contents: Sequence[Content]) -> list[dict[str, Any]]:
+    """Return what the SDK is shown in the place of contents with media: as many, of text."""
+    return [{"parts": [{"text": "-"}]} for _ in contents]
 
 
 def as_json(content: Content) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from gemini_embed.errors import BadResponseError
 from gemini_embed.service.bodies import as_utf8
 from gemini_embed.service.bounded import ACCEPTED, MOST_BESIDES, Body
 from gemini_embed.service.json_vectors import NO_REPORT, Row, TokenReport, split_answer
+from gemini_embed.service.pieces import InTurn, Pieces
 from gemini_embed.service.redirects import KEEPING, REDIRECTS, check_redirect
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class Reading:
         fast: Whether its numbers may be read with pysimdjson.
         has_vectors: Whether vectors are to be taken out of it.
         is_bare: Whether request and answer, unless it is an error, pass as they are.
+        words: What stands for bytes in the body of its request.
         answered: Whether anything came back.
         rows: The answer's vectors; none where a caller's own client read it. Take them out after
             use: a cancelled timer may keep this object alive for a while.
@@ -65,6 +67,7 @@ class Reading:
     fast: bool
     has_vectors: bool = True
     is_bare: bool = False
+    words: Mapping[bytes, bytes] | None = None
     answered: bool = False
     rows: list[list[Row]] = field(default_factory=list)
     report: TokenReport = NO_REPORT
@@ -74,9 +77,15 @@ _reading: ContextVar[Reading] = ContextVar("reading")
 
 
 @contextmanager
-def reading(most: int, *, fast: bool, has_vectors: bool = True) -> Generator[Reading]:
+def reading(
+    most: int,
+    *,
+    fast: bool,
+    has_vectors: bool = True,
+    words: Mapping[bytes, bytes] | None = None,
+) -> Generator[Reading]:
     """Yield a record that the hooks fill in as answers come."""
-    one = Reading(most, fast, has_vectors)
+    one = Reading(most, fast, has_vectors, words=words)
     token = _reading.set(one)
     try:
         yield one
@@ -178,7 +187,11 @@ async def _on_request(request: Any) -> None:
     if not is_the_sdks(request):
         return
     body = await request.aread()
-    if not _reading.get().is_bare and (shorter := as_utf8(body)) is not body:
+    if words := _reading.get().words:
+        pieces = Pieces(as_utf8(body), words)
+        request.stream = type(request)(request.method, request.url, content=InTurn(pieces)).stream
+        request.headers["content-length"] = str(pieces.size)
+    elif not _reading.get().is_bare and (shorter := as_utf8(body)) is not body:
         request.stream = type(request)(request.method, request.url, content=shorter).stream
         request.headers["content-length"] = str(len(shorter))
     request.extensions = {**request.extensions, "trace": _NoAnswerAhead()}
@@ -256,9 +269,26 @@ if aiohttp is not None:
                     return connection
                 connection.close()
 
+    class _InPieces(aiohttp.Payload):
+        _value: Pieces
+        _autoclose = True
+
+        def __init__(self, pieces: Pieces) -> None:
+            super().__init__(pieces, content_type="application/json")
+            self._size = pieces.size
+
+        def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+            return b"".join(self._value).decode(encoding, errors)
+
+        async def write(self, writer: Any) -> None:
+            for piece in self._value:
+                await writer.write(piece)
+
     class _Request(aiohttp.ClientRequest):
         def update_body_from_data(self, body: Any, *more: Any, **options: Any) -> None:
-            if isinstance(body, bytes):
+            if isinstance(body, bytes) and (words := _reading.get().words):
+                body = _InPieces(Pieces(as_utf8(body), words))
+            elif isinstance(body, bytes):
                 body = body if _reading.get().is_bare else as_utf8(body)
                 if len(body) > _SENT_AT_ONCE:
                     body = io.BytesIO(body)

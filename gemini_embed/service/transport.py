@@ -25,23 +25,27 @@ from gemini_embed.errors import (
 from gemini_embed.observe.tracing import quiet
 from gemini_embed.redaction import Secrets, of_sdk_client, shown_url
 from gemini_embed.service.answer import Answer
-from gemini_embed.service.bodies import as_json, body_of, is_ours
-from gemini_embed.service.bounded import most_bytes
+from gemini_embed.service.bodies import as_json, body_of, is_ours, media_body_of, stand_in
+from gemini_embed.service.bounded import MOST_BESIDES, most_bytes
 from gemini_embed.service.connection import connect, meets_tls
 from gemini_embed.service.fast_decode import reading
 from gemini_embed.service.faults import broke_off, hopeless, unsendable, wrong_scheme
+from gemini_embed.service.freight import Freight
 from gemini_embed.service.json_vectors import TokenReport
 from gemini_embed.service.refusals import refusal
 from gemini_embed.service.sdk_errors import as_sdk_error
+from gemini_embed.service.uploads import Uploads
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from gemini_embed.ask import Ask
     from gemini_embed.contents import Batch
+    from gemini_embed.media.contents import Medium
     from gemini_embed.service.access import Access
     from gemini_embed.service.connection import Connection
     from gemini_embed.service.fast_decode import Reading
+    from gemini_embed.service.freight import Load
     from gemini_embed.service.json_vectors import Row
 
 R = TypeVar("R")
@@ -59,6 +63,9 @@ class Transport:
         self._access = access
         self._connection = connect(access, identity)
         self._client = self._connection.client
+        in_pieces = self._connection.intercepts
+        self._freight = Freight(access.media_in_flight, in_pieces=in_pieces)
+        self._uploads = Uploads()
         self._answered = access.client is not None
         if access.client is None:
             _open.add(self._connection)
@@ -81,8 +88,20 @@ class Transport:
         """Whether the connection is ours; a caller's own client is left alone."""
         return self._connection.intercepts
 
-    async def send(self, batch: Batch, ask: Ask) -> Answer:
-        """Send one batch, once.
+    async def load(self, batch: Batch, ask: Ask) -> Load:
+        """Return the media of a batch, ready to be sent: see `freight`."""
+        return await self._freight.load(batch, ask, self._uri_of, self.send)
+
+    async def _uri_of(self, medium: Medium) -> str:
+        return await self._uploads.uri_of(medium, self._client, self._about_files)
+
+    async def _about_files(self, request: Callable[[], Awaitable[R]], more: float = 0.0) -> R:
+        """Make a request about files, which may take some seconds more than another."""
+        response, _ = await self._answer(request, MOST_BESIDES, has_vectors=False, more=more)
+        return response
+
+    async def send(self, batch: Batch, ask: Ask, load: Load | None = None) -> Answer:
+        """Send one batch, once; `load` has its media.
 
         Raises:
             RequestError: The service refused, or could not be reached in time.
@@ -99,11 +118,14 @@ class Transport:
         shown = batch.contents
         if ask.backend.name == "vertex" and not ask.may_cut:
             config["auto_truncate"] = False
-        if is_ours(batch.contents, ask):
+        if load is not None:
+            written = media_body_of(batch.contents, ask, load.as_json)
+            config["http_options"] = {"extra_body": self._extra | written}
+        elif is_ours(batch.contents, ask):
             config["http_options"] = {"extra_body": self._extra | body_of(batch.contents, ask)}
             if self._access.client is None:
                 shown = batch.contents[:2]  # the SDK only has to see that there are several
-        contents: Any = [as_json(content) for content in shown]
+        contents: Any = stand_in(shown) if load is not None else [as_json(one) for one in shown]
         rows: Sequence[Sequence[float] | Row]
         request = partial(
             self._client.aio.models.embed_content,
@@ -111,7 +133,10 @@ class Transport:
             contents=contents,
             config={key: value for key, value in config.items() if value is not None},  # type: ignore[arg-type] # the SDK takes any mapping of these
         )
-        response, read = await self._answer(request, most_bytes(len(batch), ask.dimension))
+        most = most_bytes(len(batch), ask.dimension)
+        response, read = await self._answer(
+            request, most, words=None if load is None else load.words.bytes_of
+        )
         embeddings = response.embeddings or ()
         rows = read.rows.pop() if read.rows else [one.values for one in embeddings]
         statistics = [embedding.statistics for embedding in embeddings]
@@ -138,13 +163,25 @@ class Transport:
         return Answer([[response.total_tokens]], None)
 
     async def _answer(
-        self, request: Callable[[], Awaitable[R]], most: int, *, has_vectors: bool = True
+        self,
+        request: Callable[[], Awaitable[R]],
+        most: int,
+        *,
+        has_vectors: bool = True,
+        words: Mapping[bytes, bytes] | None = None,
+        more: float = 0.0,
     ) -> tuple[R, Reading]:
-        """Make one request through the SDK, whose answer may have so many bytes."""
+        """Make one request through the SDK, whose answer may have so many bytes.
+
+        `words` stand for bytes in its body; it may take `more` seconds than others.
+        """
+        timeout = self._access.timeout
         try:
-            reads = reading(most, fast=self._access.fast_decode, has_vectors=has_vectors)
+            reads = reading(
+                most, fast=self._access.fast_decode, has_vectors=has_vectors, words=words
+            )
             with quiet(), reads as read:
-                async with asyncio.timeout(self._access.timeout):
+                async with asyncio.timeout(None if timeout is None else timeout + more):
                     return await request(), read
         except Exception as error:  # noqa: BLE001 - whatever it is, it becomes one of ours
             answered = read.answered or not self._connection.intercepts
@@ -205,7 +242,8 @@ class Transport:
         return None
 
     async def aclose(self) -> None:
-        """Close the SDK client's connections, unless the client is the caller's own."""
+        """Delete what was stored; close connections, unless the client is the caller's own."""
+        await self._uploads.delete_all(self._client, self._about_files)
         if self._access.client is None:
             await _close(self._connection)
 

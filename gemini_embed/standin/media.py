@@ -22,7 +22,7 @@ from gemini_embed.token_counts import likely_tokens
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from gemini_embed.media.formats import Modality
+    from gemini_embed.media_facts import Modality
 
 
 IMAGE_TOKENS = PAGE_TOKENS = 258

@@ -488,7 +488,7 @@ def test_media_are_refused_by_name(made: Callable[..., GeminiEmbedder]) -> None:
     """Until they pass as rows: nothing is sent of what cannot be."""
     embedder = made()
     inputs, *how = embedder._checked(["a"], role="document")
-    other: Any = Content((b"not a text",), None, None, 0)  # type: ignore[arg-type] # as media are
+    other: Any = Content((b"not a text",), None, None, 0)
 
     with pytest.raises(ConfigurationError, match="texts only"):
         embedder._begun((inputs._replace(contents=[other]), *how))  # type: ignore[arg-type] # likewise

@@ -1,0 +1,144 @@
+"""Media that are too large for a request: stored with the Files API, once for each content.
+
+Runs on the I/O thread. Google keeps a file for 48 hours; what was stored here is deleted when its
+embedder is closed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import ExitStack, suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from gemini_embed.background.threads import in_thread
+from gemini_embed.errors import (
+    BadResponseError,
+    GeminiEmbedError,
+    InvalidInputError,
+    QuotaExceededError,
+    ServiceUnavailableError,
+)
+from gemini_embed.media.files import check_unchanged, digest_of_file, opened
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from typing import BinaryIO
+
+    from gemini_embed.media.contents import Medium
+
+    Answering = Callable[..., Awaitable[Any]]
+
+_LIFE = 47 * 3600.0
+"""Seconds for which a file is used again: Google keeps it an hour longer."""
+
+_SLOWEST = 2**18
+"""Bytes a second that an upload has at least, or it is given up."""
+
+_LOOKED_EVERY = 1.0
+_LOOKED = 600
+"""How often a file is looked at while the service prepares it, and the seconds in between."""
+
+_TO_DELETE = 10.0
+"""Seconds that a deletion may take: somebody waits for the end."""
+
+
+class Stored(NamedTuple):
+    """A file with the service.
+
+    Attributes:
+        name: Its name, by which it is deleted.
+        uri: Where it lies.
+        until: When it is not used any more, by the clock of the loop.
+    """
+
+    name: str
+    uri: str
+    until: float
+
+
+class Uploads:
+    """The files of one embedder, by the hash of what is in them and their format."""
+
+    def __init__(self) -> None:
+        self._stored: dict[tuple[str, str], Stored] = {}
+        self._locks: dict[tuple[str, str], asyncio.Lock] = {}
+
+    async def uri_of(self, medium: Medium, client: Any, answered: Answering) -> str:
+        """Return where a medium lies with the service, once it does.
+
+        Args:
+            medium: The medium.
+            client: The SDK's client.
+            answered: Makes one request through it, and returns what it returns.
+
+        Raises:
+            InvalidInputError: It cannot be read, or the service can make nothing of it.
+            GeminiEmbedError: It could not be stored.
+        """
+        with ExitStack() as stack:
+            file: BinaryIO = await in_thread(stack.enter_context, opened(_source(medium)))
+            check_unchanged(file, medium.media.path or "", medium.stamp)
+            digest = await in_thread(digest_of_file, file)
+            check_unchanged(file, medium.media.path or "", medium.stamp)
+            key = digest, medium.mime_type
+            async with self._locks.setdefault(key, asyncio.Lock()):
+                stored = self._stored.get(key)
+                if stored is None or stored.until < asyncio.get_running_loop().time():
+                    stored = await _store(file, medium, client, answered)
+                    self._stored[key] = stored
+                    check_unchanged(file, medium.media.path or "", medium.stamp)
+            return stored.uri
+
+    async def delete_all(self, client: Any, answered: Answering) -> None:
+        """Delete all of them, as far as that can be done: Google deletes them soon anyway."""
+        files, self._stored = list(self._stored.values()), {}
+        deletions = (_deleted(one.name, client, answered) for one in files)
+        await asyncio.gather(*deletions)
+
+
+def _source(medium: Medium) -> bytes | str:
+    source = medium.media.source
+    assert source is not None  # noqa: S101 - what has a URI lies with the service already
+    return source
+
+
+async def _store(file: BinaryIO, medium: Medium, client: Any, answered: Answering) -> Stored:
+    """Upload a file, and wait until the service has prepared it."""
+    now, size = asyncio.get_running_loop().time(), medium.size or 0
+    config = {"mime_type": medium.mime_type}
+    upload = partial(client.aio.files.upload, file=file, config=config)
+    try:
+        made = await answered(upload, size / _SLOWEST)
+        for _ in range(_LOOKED):
+            if _state(made) != "PROCESSING":
+                break
+            await asyncio.sleep(_LOOKED_EVERY)
+            made = await answered(partial(client.aio.files.get, name=made.name))
+    except QuotaExceededError as error:  # of files: those of embeddings need not wait for it
+        raise ServiceUnavailableError(
+            error.summary,
+            status=error.status,
+            reason=error.reason,
+            message=error.message,
+            retry_after=error.retry_after,
+        ) from error
+    if _state(made) == "FAILED":
+        raise InvalidInputError(
+            "the service could not read the file that was uploaded", reason="not taken"
+        )
+    if not made.uri or not made.name or _state(made) == "PROCESSING":
+        raise BadResponseError("the Files API did not say where it stored a file")
+    return Stored(made.name, made.uri, now + _LIFE)
+
+
+def _state(file: Any) -> str:
+    """Return the state of a file; a service that does not say has it ready."""
+    state = getattr(file, "state", None)
+    return str(getattr(state, "value", state))
+
+
+async def _deleted(name: str, client: Any, answered: Answering) -> None:
+    with suppress(GeminiEmbedError, TimeoutError):
+        async with asyncio.timeout(_TO_DELETE):
+            await answered(partial(client.aio.files.delete, name=name))
