@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -64,3 +65,22 @@ def test_texts_lie_in_a_private_file_until_the_end(server: Standin, tmp_path: Pa
         run.wait()
         assert list(tmp_path.glob("*.batch-*")) == []
         assert input_files(server) == []
+
+
+def test_two_threads_that_wait_for_one_run(server: Standin, tmp_path: Path) -> None:
+    """Both get all vectors, and no text is paid for twice."""
+    started = threading.Barrier(2)
+
+    def work() -> ge.EmbeddingResult:
+        with embedder(server, tmp_path) as mine:
+            run = mine.batch(TEXTS, role="document")
+            started.wait()
+            run.wait()
+            return run.result()
+
+    with ThreadPoolExecutor(2) as pool:
+        results = [one.result() for one in [pool.submit(work) for _ in range(2)]]
+    for result in results:
+        assert result.vectors == pytest.approx(right(server, TEXTS))
+    assert set(server.paid().values()) == {1}
+    assert len(server.jobs) == 3
