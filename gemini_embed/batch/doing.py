@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from gemini_embed.contents import Content
     from gemini_embed.service.jobs import ServerJob
 
+_DOWNLOADS = 3
+"""Of results that lack rows, or that cannot be read in part, before the rest goes without."""
+
 _ONLINE_AT_ONCE = 1000
 """Texts that are embedded online in one call: so many are in memory."""
 
@@ -184,6 +187,9 @@ async def collect(hold: Hold, job: Job) -> None:
         if error.status != HTTPStatus.NOT_FOUND:
             raise
         collector.error = "the results are gone"
+    else:
+        if not collector.is_whole and job.failures < _DOWNLOADS - 1:
+            raise BadResponseError("the results of a batch job came only in part")
     if collector.strange:
         logger.warning("%s rows of a batch job belong to none of its texts", collector.strange)
     after = outcomes.collected(

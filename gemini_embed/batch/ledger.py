@@ -153,6 +153,12 @@ class Ledger:
             names = [(job.name,) for job in jobs if not job.is_awaited]
             connection.executemany("DELETE FROM batch_jobs WHERE name = ?", names)
 
+    def forget_old(self, before: float) -> None:
+        """Forget runs that are over, and began before a time."""
+        for run in self.runs():
+            if run.is_done and run.created < before:
+                self.forget(run.id)
+
     def awaited(self) -> list[Job]:
         """Return the jobs of all runs that were given up, and have not shown up since."""
         found = self._select("SELECT job FROM batch_jobs")

@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 _BESIDE = 256
 """Bytes that a file needs for a vector beside its numbers, generously."""
 
+_KEPT = 14 * 86_400.0
+"""Seconds for which a run that is over stays in the ledger, from its beginning on."""
+
 _AT_ONCE = 10_000
 """Contents of which all that is needed for a while is in memory at once."""
 
@@ -146,6 +149,7 @@ class Planner:
             BatchCancelledError: It was cancelled, and is not over yet.
             OSError: The cache's file, or the spool, cannot be used.
         """
+        await in_thread(self._ledger.forget_old, now - _KEPT)
         there = await in_thread(self._ledger.run, run)
         if there is not None and not there.is_done:
             if there.is_cancelled:

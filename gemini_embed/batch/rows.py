@@ -52,6 +52,7 @@ class Collector:
         prompt_tokens: As reported of the rows that have a vector.
         unreported: How many of those came without a report.
         strange: How many rows there were that nobody asked for, or that cannot be read.
+        unreadable: How many of these cannot be read.
         error: Why the first row that has no vector has none.
     """
 
@@ -61,14 +62,20 @@ class Collector:
         self._used = used
         self._store = store
         self._kept = np.zeros(len(keys), np.bool_)
+        self._came = np.zeros(len(keys), np.bool_)
         self._seen: dict[str, int] = {}  # a hash of the first vector of each
-        self.prompt_tokens = self.unreported = self.strange = 0
+        self.prompt_tokens = self.unreported = self.strange = self.unreadable = 0
         self.error = ""
 
     @property
     def kept(self) -> int:
         """How many rows have their vector."""
         return int(np.count_nonzero(self._kept))
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every line could be read, and each row came, with a vector or an error."""
+        return bool(self._came.all()) and not self.unreadable
 
     @property
     def missing(self) -> tuple[int, ...]:
@@ -87,10 +94,13 @@ class Collector:
 
     def _is_known(self, row: RowAnswer) -> bool:
         """Tell whether a row has a vector of a text that was sent."""
-        if row.key not in self._places:
+        place = self._places.get(row.key or "")
+        if place is None:
             self.strange += 1
+            self.unreadable += row.key is None
             self._note(row.error or "it is of a text that was not sent")
             return False
+        self._came[place] = True
         if row.values is None:
             self._note(row.error)
         return row.values is not None

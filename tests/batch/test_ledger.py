@@ -170,6 +170,22 @@ def test_a_run_that_is_over_can_be_forgotten_but_for_what_may_show_up(cache: SQL
     assert ledger.awaited() == []
 
 
+def test_runs_that_are_long_over_are_forgotten(cache: SQLiteCache) -> None:
+    """Nobody has to clean up; one that is not over stays."""
+    ledger = Ledger(cache)
+    for name, created in (("old", NOW - 10), ("open", NOW - 10), ("new", NOW)):
+        ledger.begin(a_run(name, created=created), [planned(0, 1, 1)], b"")
+    for name in ("old", "new"):
+        lease = ledger.take(name, NOW, 60)
+        assert isinstance(lease, Lease)
+        ledger.close(lease)
+
+    ledger.forget_old(NOW - 5)
+
+    assert [run.id for run in ledger.runs()] == ["open", "new"]
+    assert ledger.jobs("old") == []
+
+
 def test_a_row_of_a_later_version_is_read(cache: SQLiteCache) -> None:
     """What is not known is left out."""
     job = planned(0, 1, 1)

@@ -32,7 +32,7 @@ from langchain_gemini_embed import GeminiEmbeddings
 from llamaindex_gemini_embed import GeminiEmbedding
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
     from pathlib import Path
 
     from gemini_embed import BatchStatus
@@ -256,6 +256,31 @@ def test_rows_without_a_vector_go_online(
     assert result.usage.requests == 2
     tokens = result.usage.prompt_tokens or 0
     assert tokens * Decimal("0.10") / 10**6 < (result.usage.cost() or 0)
+
+
+def test_results_that_came_in_part_are_fetched_again(
+    made: Callable[..., GeminiEmbedder], server: Standin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A broken download costs nothing but another one."""
+    whole, downloads = batches.Batches.lines, list[str]()
+
+    async def lines(self: Any, file: str, longest: int) -> AsyncIterator[bytes]:
+        downloads.append(file)
+        cut = {1: 50, 2: 100}.get(len(downloads), 1000)
+        number = 0
+        async for line in whole(self, file, longest):
+            number += 1
+            if number == cut:
+                yield line[:20]
+                return
+            yield line
+
+    monkeypatch.setattr(batches.Batches, "lines", lines)
+    run = made().batch(TEXTS, role="document")
+    run.wait()
+
+    assert (run.result().vectors == vectors(server, TEXTS)).all()
+    assert (len(downloads), embedded_online(server)) == (3, 0)
 
 
 def test_rows_without_a_vector_are_an_error_if_that_is_wanted(
