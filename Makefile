@@ -82,7 +82,7 @@ SDK_3 := $(shell sed -n 's/^google-genai==//p' constraints.txt)
 SHOWN := ^(google-genai|langchain-core|llama-index-core)==
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo examples test test-matrix test-sdk-3-first test-peers test-lowest \
+.PHONY: help setup demo demo-media examples test test-matrix test-sdk-3-first test-peers test-lowest \
 	test-lowest-frameworks test-without-aiohttp test-python3.12 test-python3.13 test-python3.14 \
 	test-stores test-mteb docs site dist lint typecheck format bench bench-pair mteb run-mteb soak fuzz \
 	kills record clean
@@ -111,6 +111,9 @@ examples: $(READY) ## show what people build with it, with both frameworks: five
 
 demo: $(READY) ## find passages of Python's documentation with both frameworks, no key needed
 	@$(RUN)/python examples/demo.py
+
+demo-media: $(READY) ## find pictures and PDF pages by sentences with both frameworks, no key needed
+	@$(RUN)/python -m examples.pictures
 
 test: $(READY) ## run all tests, and see how much of the core they run: no network, no key
 	@echo "$(VENV):" $$($(UV) pip freeze --quiet --python $(RUN)/python | grep -E '$(SHOWN)')
@@ -215,4 +218,4 @@ record: $(READY) ## record the cassettes again: from Google with a key set, else
 	@$(RUN)/python -m pytest tests/recorded --record-mode=rewrite
 
 clean: ## remove what the other targets made
-	@rm -rf dist site .cache .coverage .venv .venv-* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf demo-media dist site .cache .coverage .venv .venv-* .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -15,13 +15,16 @@ from gemini_embed.embedder import GeminiEmbedder
 from gemini_embed.errors import ConfigurationError
 from gemini_embed.fingerprint import HasFingerprint
 from gemini_embed.inputs import as_list
-from gemini_embed.media import Item, Media
+from gemini_embed.media import Fused, Item, Media
+from gemini_embed.media.given import parts_of
+from gemini_embed.media.strings import media_from
 from gemini_embed.models import NEWEST, TEXTS_PER_REQUEST
 from gemini_embed.observe.meter import Metered
 from gemini_embed.option_fields import OptionArgs, OptionFields, Secret
 from gemini_embed.options import OPTIONS, CallOptions, check_picklable, meant_by_first_release
 from gemini_embed.options.checks import number, refuse_unknown, whole
 from gemini_embed.redaction import forgetful, shown_url
+from gemini_embed.tasks import Role
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -35,17 +38,21 @@ __all__ = [
     "TEXTS_PER_REQUEST",
     "Adapted",
     "CallOptions",
+    "Fused",
     "HasFingerprint",
     "Item",
     "Media",
     "OptionArgs",
     "OptionFields",
+    "Role",
     "Secret",
     "Spelling",
     "as_list",
     "forgetful",
+    "media_from",
     "number",
     "other_name",
+    "parts_of",
     "refuse_unknown",
     "shown_url",
     "whole",

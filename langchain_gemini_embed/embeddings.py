@@ -16,7 +16,9 @@ from gemini_embed.adapter import (
     Adapted,
     OptionFields,
     Secret,
+    as_list,
     forgetful,
+    media_from,
     other_name,
     refuse_unknown,
     shown_url,
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from gemini_embed import Estimate
+    from gemini_embed.adapter import Item, Role
 
 
 class DocumentOptions(TypedDict, total=False):
@@ -163,8 +166,48 @@ class GeminiEmbeddings(Adapted, Serializable, Embeddings, OptionFields):
         """Return one vector per text, in order; the async twin of `embed_documents`."""
         return await self._alists(texts, role="document", show_progress=self.show_progress, **call)
 
-    def estimate(self, texts: list[str], **call: Unpack[DocumentOptions]) -> Estimate:
-        """Return what `embed_documents` would take for the same arguments, and send nothing."""
+    def embed_image(
+        self, uris: list[str], *, output_dimensionality: int | None = None
+    ) -> list[list[float]]:
+        """Return one vector per picture, in order: Chroma and LanceDB look for this method.
+
+        Args:
+            uris: Paths, or `data:` or `gs://` URIs. Other media are taken as well.
+            output_dimensionality: For this call.
+
+        Raises:
+            InvalidInputError: Says which cannot be read, or is no medium that the service takes.
+        """
+        items = [media_from(uri, index) for index, uri in enumerate(as_list(uris))]
+        return self.embed_media(items, output_dimensionality=output_dimensionality)
+
+    def embed_media(
+        self, items: Sequence[Item], *, role: Role = "document", **call: Unpack[DocumentOptions]
+    ) -> list[list[float]]:
+        """Return one vector per item, in order.
+
+        Args:
+            items: Texts, `gemini_embed.Media` and what else `gemini_embed.GeminiEmbedder.embed`
+                takes; a list that holds a medium is one item, and has one vector.
+            role: Whether the texts among them are `"document"` or `"query"`.
+            **call: The options of `embed_documents`; titles are of texts alone.
+
+        Raises:
+            InvalidInputError: Says which item cannot be embedded, and why.
+            GeminiEmbedError: What the service did wrong; `error.partial` holds what is done.
+        """
+        shown = self.show_progress
+        return self._lists(items, takes_media=True, role=role, show_progress=shown, **call)
+
+    async def aembed_media(
+        self, items: Sequence[Item], *, role: Role = "document", **call: Unpack[DocumentOptions]
+    ) -> list[list[float]]:
+        """Return one vector per item, in order; the async twin of `embed_media`."""
+        shown = self.show_progress
+        return await self._alists(items, takes_media=True, role=role, show_progress=shown, **call)
+
+    def estimate(self, texts: Sequence[Item], **call: Unpack[DocumentOptions]) -> Estimate:
+        """Return what embedding texts or media would take, and send nothing."""
         return self._embedder.estimate(texts, role="document", **call)
 
     def embed_query(

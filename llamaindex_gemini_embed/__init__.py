@@ -4,6 +4,7 @@ try:
     from llamaindex_gemini_embed.embedding import GeminiEmbedding
     from llamaindex_gemini_embed.fingerprints import load_fingerprint, save_fingerprint
     from llamaindex_gemini_embed.kvstore import KVStoreCache
+    from llamaindex_gemini_embed.media_nodes import MediaHashes
 except ModuleNotFoundError as error:
     if not (error.name or "").startswith("llama_index"):
         raise
@@ -12,4 +13,4 @@ except ModuleNotFoundError as error:
         name=error.name,
     ) from error
 
-__all__ = ["GeminiEmbedding", "KVStoreCache", "load_fingerprint", "save_fingerprint"]
+__all__ = ["GeminiEmbedding", "KVStoreCache", "MediaHashes", "load_fingerprint", "save_fingerprint"]

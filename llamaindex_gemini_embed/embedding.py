@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from llama_index.core.base.embeddings.base import BaseEmbedding
 from pydantic import Field, SerializationInfo, SerializerFunctionWrapHandler, model_serializer
 
-from gemini_embed import ConfigurationError, Estimate
+from gemini_embed import ConfigurationError
 from gemini_embed.adapter import (
     NEWEST,
     TEXTS_PER_REQUEST,
@@ -20,7 +19,8 @@ from gemini_embed.adapter import (
 )
 from llamaindex_gemini_embed.dumps import in_order
 from llamaindex_gemini_embed.limiters import before_each, before_repeats
-from llamaindex_gemini_embed.nodes import texts_of, titles_of
+from llamaindex_gemini_embed.multimodal import EmbedsMedia
+from llamaindex_gemini_embed.nodes import titles_of
 from llamaindex_gemini_embed.observers import observed
 from llamaindex_gemini_embed.spellings import APART, REFUSED, SPELLINGS, held_in
 
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from llama_index.core.callbacks import CallbackManager
-    from llama_index.core.schema import BaseNode
     from pydantic import SecretStr
 
     from llamaindex_gemini_embed.limiters import BeforeRequest
@@ -39,8 +38,8 @@ if TYPE_CHECKING:
 _NOT_GIVEN: Any = object()  # for `timeout`, where None has a meaning of its own
 
 
-class GeminiEmbedding(Adapted, BaseEmbedding, OptionFields):
-    """Google's Gemini Embedding models as a LlamaIndex `BaseEmbedding`.
+class GeminiEmbedding(Adapted, EmbedsMedia, OptionFields):
+    """Google's Gemini Embedding models as a LlamaIndex `MultiModalEmbedding`.
 
     The positional options are those of `llama_index.embeddings.google_genai`, in its order;
     the keyword-only ones are those of `gemini_embed.GeminiEmbedder`, with the same defaults. And
@@ -48,6 +47,9 @@ class GeminiEmbedding(Adapted, BaseEmbedding, OptionFields):
     queries from documents, models and dimensions apart. The whole list of texts goes to the core
     in one call, which keeps up to `max_concurrency` requests of up to `embed_batch_size` texts
     under way, sync or async.
+
+    Pictures, sounds, films and PDFs are embedded by the image methods, by
+    `get_media_embedding_batch`, and where the model is called with nodes that hold them.
 
     Example:
         ```python
@@ -217,32 +219,20 @@ class GeminiEmbedding(Adapted, BaseEmbedding, OptionFields):
             embeddings.extend(await self._alists(texts, **call))
         return embeddings
 
-    def estimate(self, texts: Sequence[str | BaseNode], titles: Titles = None) -> Estimate:
-        """Return what embedding texts or nodes would take, and send nothing."""
-        titles = self._titles(texts) if titles is None else titles
-        return self._embedder.estimate(texts_of(texts), role="document", titles=titles)
-
-    def __call__(self, nodes: Sequence[BaseNode], **kwargs: Any) -> Sequence[BaseNode]:
-        """Embed nodes, each with its own title where `title_metadata_key` names it."""
-        return super().__call__(nodes, **{"titles": self._titles(nodes), **kwargs})
-
-    async def acall(self, nodes: Sequence[BaseNode], **kwargs: Any) -> Sequence[BaseNode]:
-        """Embed nodes; the async twin of calling the model."""
-        return await super().acall(nodes, **{"titles": self._titles(nodes), **kwargs})
-
-    def _titles(self, texts: Sequence[str | BaseNode]) -> Titles:
-        return titles_of(texts, self.title_metadata_key, (self.embedding_config or {}).get("title"))
+    def _titles(self, documents: Sequence[object]) -> Titles:
+        title = (self.embedding_config or {}).get("title")
+        return titles_of(documents, self.title_metadata_key, title)
 
     def _call(
         self,
-        texts: Sequence[str],
+        items: Sequence[object],
         titles: Titles = None,
         *,
         before: BeforeRequest | None,
         show_progress: bool = False,
     ) -> CallOptions:
         """Return the options of a call for documents; the configured title is every text's."""
-        titles = self._titles(texts) if titles is None else titles
+        titles = self._titles(items) if titles is None else titles
         return CallOptions(
             role="document", titles=titles, rate_limiter=before, show_progress=show_progress
         )

@@ -224,7 +224,7 @@ class App:
     def _charge(self, target: Target, wanted: Sequence[WantedVector], now: float) -> None:
         quota = self._quotas.setdefault(target.resource, ModelQuota(self._limits))
         today = day_at(self._clock()).number
-        counts = [] if self._limits.tokens is None else counts_of(wanted, target.service)
+        counts = [] if self._limits.tokens is None else counts_of(wanted)
         tokens = sum(count.tokens for count in counts)
         over = quota.take(len(wanted), tokens, now, today)
         if over is None:

@@ -181,7 +181,7 @@ class Results:
 
 def _read(wanted: WantedVector) -> int:
     """Return the tokens that the model reads of a content."""
-    return counts_of([wanted], "gemini")[0].read
+    return counts_of([wanted])[0].read
 
 
 def _vector(row: Row, wanted: WantedVector, values: bytes) -> bytes:

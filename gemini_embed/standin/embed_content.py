@@ -201,7 +201,7 @@ def vector_of(target: Target, model: Model, request: EmbedRequest, fetch: Fetch)
         )
     wanted = WantedVector.of(model, content, request.task_type, request.title, request.dimension)
     if not request.auto_truncate:
-        (count,) = counts_of([wanted], target.service)
+        (count,) = counts_of([wanted])
         if count.too_long:
             raise vertex_errors.too_many_tokens(count.tokens, count.most)
     return wanted

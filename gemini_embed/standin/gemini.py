@@ -61,7 +61,7 @@ def count_tokens(target: Target, body: Any, fetch: Fetch) -> bytes:
         raise google_errors.invalid_fields("CountTokensRequest.contents: contents is not specified")
     resolved = partial(parts.resolved, model=model, service="gemini", fetch=fetch)
     wanted = [WantedVector.of(model, resolved(*one), None, None, 1) for one in contents]
-    counts = [one._replace(most=sys.maxsize) for one in counts_of(wanted, "gemini")]
+    counts = [one._replace(most=sys.maxsize) for one in counts_of(wanted)]
     counts.append(one_token())
     count = sum(one.read for one in counts)
     return protojson.printed({"totalTokens": count, "promptTokensDetails": details_of(counts)})
@@ -71,7 +71,7 @@ def answer(target: Target, wanted: Sequence[WantedVector], arrays: Sequence[byte
     """Return the answer to `batchEmbedContents` or `embedContent`; `arrays` are JSON already."""
     members = embed_content.embeddings(target, arrays)
     if wanted[0].model.task == "prefix":  # the answers of older models have no usage
-        counts = counts_of(wanted, "gemini")
+        counts = counts_of(wanted)
         usage = {
             "promptTokenCount": sum(one.read for one in counts),
             "promptTokenDetails": details_of(counts),

@@ -1,67 +1,37 @@
 """Pictures, pages, sounds and films: what they are, what they count, which the services refuse.
 
-Performs no I/O. Limits and counts are those that Google documents, in November 2026. Recorded
-answers show pictures only: how the tokens of other kinds are told, and every refusal, is presumed.
+Performs no I/O. Recorded answers show pictures only: how the tokens of other kinds are told, and
+every refusal, is presumed.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
+import math
 import re
 import struct
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from gemini_embed.media.formats import HEAD, modality_of, seconds_of, sniffed
+from gemini_embed.media.formats import HEAD, modality_of, named, seconds_of, sniffed
+from gemini_embed.media_facts import KINDS, ON_VERTEX
 from gemini_embed.standin.optional_imports import extra_needed
 from gemini_embed.token_counts import likely_tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
-    from gemini_embed.media_facts import Modality
+    from gemini_embed.media_facts import MediaFacts, Modality
 
 
-IMAGE_TOKENS = PAGE_TOKENS = 258
-FRAME_TOKENS = 66
-AUDIO_TOKENS = 25
-"""A second."""
 TIMESTAMP_TOKENS = 10
 """A second, where the sound of a film is listened to."""
 
-MOST_PAGES = 6
-MOST_SECONDS: Mapping[Modality, float] = {"audio": 180, "video": 120}
-MOST_FRAMES = {"gemini": 32, "vertex": 120}
-"""Of a film: the Gemini API looks at as many, spread over it; Vertex AI refuses more."""
-
-MOST: Mapping[Modality, int] = {"image": 6, "document": 1, "audio": 1, "video": 1}
-"""Of a kind in one request; Google does not say whether in a batch or in one of its contents."""
-
 _MP3_BYTES = 16_000
 """A second: an MP3 says nowhere how long it is."""
-
-_BOTH: Mapping[str, Modality] = {
-    "image/png": "image",
-    "image/jpeg": "image",
-    "application/pdf": "document",
-    "audio/mp3": "audio",
-    "audio/mpeg": "audio",
-    "audio/wav": "audio",
-    "video/mp4": "video",
-    "video/mpeg": "video",
-    "video/mov": "video",
-    "video/quicktime": "video",
-}
-_MORE_IMAGES = ("webp", "bmp", "heic", "heif", "avif")
-
-FORMATS: Mapping[str, Mapping[str, Modality]] = {
-    "gemini": _BOTH,
-    "vertex": {**_BOTH, **{f"image/{name}": "image" for name in _MORE_IMAGES}},
-}
-"""What each service takes, and which kind it is."""
 
 _PAGE = re.compile(rb"/Type\s*/Page\b")
 
@@ -97,6 +67,7 @@ class Medium:
         data: Its bytes.
         clip: The part that is meant.
         options: What is asked for beside.
+        facts: What the service takes, and what it counts.
         has_values: Whether it gets a vector. A film under a name that is no film's got 200 and an
             embedding without values.
     """
@@ -105,18 +76,20 @@ class Medium:
     data: bytes
     clip: Clip = _WHOLE
     options: MediaOptions = NO_OPTIONS
+    facts: MediaFacts = field(default_factory=lambda: ON_VERTEX, repr=False)
     has_values: bool = True
 
     @classmethod
     def declared(
-        cls, data: bytes, mime_type: str, service: str, clip: Clip, options: MediaOptions
+        cls, data: bytes, mime_type: str, facts: MediaFacts, clip: Clip, options: MediaOptions
     ) -> Self | None:
         """Return what a service makes of bytes under a name; None where it takes no such thing."""
-        kind = FORMATS[service].get(mime_type)
-        may_be_film = kind in {None, "audio"} and mime_type.startswith(("audio/", "video/"))
+        name, kind = named(mime_type), modality_of(mime_type)
+        is_taken = kind is not None and kind in facts and name in facts[kind].formats
+        may_be_film = kind == "audio" or (kind == "video" and not is_taken)
         if may_be_film and kind_of(data) == "video":
-            return cls("video", data, clip, options, has_values=False)
-        return None if kind is None else cls(kind, data, clip, options)
+            return cls("video", data, clip, options, facts, has_values=False)
+        return cls(kind, data, clip, options, facts) if kind is not None and is_taken else None
 
     @classmethod
     def sniffed(cls, data: bytes) -> Self:
@@ -153,42 +126,44 @@ class Medium:
         return self.clip.seconds(whole)
 
     @property
-    def frames(self) -> int:
-        """How many pictures of a film are meant."""
-        return max(1, round(self.seconds * (self.clip.fps or 1.0)))
-
-    def tokens(self, service: str) -> Counter[str]:
-        """Return how many tokens of each kind a service counts."""
+    def units(self) -> float:
+        """How many pages, frames or seconds of sound are meant; a picture is one."""
         match self.kind:
             case "image":
-                return Counter({"IMAGE": IMAGE_TOKENS})
+                return 1
             case "document":
-                counts = Counter({"DOCUMENT": PAGE_TOKENS * pages_of(self.data)})
-                if self.options.ocr:
-                    counts["TEXT"] = likely_tokens(self.words)
-                return counts
+                return pages_of(self.data)
             case "audio":
-                return Counter({"AUDIO": round(AUDIO_TOKENS * self.seconds)})
+                return self.seconds
             case "video":
-                frames = min(self.frames, MOST_FRAMES[service])
-                counts = Counter({"VIDEO": FRAME_TOKENS * frames})
-                if self.options.sound:
-                    counts["VIDEO"] += round(TIMESTAMP_TOKENS * self.seconds)
-                    counts["AUDIO"] += round(AUDIO_TOKENS * self.seconds)
-                return counts
+                return max(1, round(self.seconds * (self.clip.fps or 1.0)))
 
-    def complaint(self, service: str) -> str | None:
-        """Return why a service does not take it, if it does not."""
+    @property
+    def tokens(self) -> Counter[str]:
+        """How many tokens of each kind the service counts."""
+        taken = self.facts[self.kind]
+        counts = Counter[str](
+            {KINDS[self.kind]: round(taken.tokens * min(self.units, taken.units))}
+        )
+        if self.options.ocr and self.kind == "document":
+            counts["TEXT"] = likely_tokens(self.words)
+        if self.options.sound and self.kind == "video":
+            counts["VIDEO"] += round(TIMESTAMP_TOKENS * self.seconds)
+            counts["AUDIO"] = round(self.facts["audio"].tokens * self.seconds)
+        return counts
+
+    @property
+    def complaint(self) -> str | None:
+        """Why the service does not take it, if it does not."""
+        taken, units = self.facts[self.kind], self.units
         if kind_of(self.data) != self.kind:
             return f"Unable to process input {self.kind}."
-        match self.kind:
-            case "document" if not 1 <= (pages := pages_of(self.data)) <= MOST_PAGES:
-                return f"The document has {pages or 'no'} pages; 1 to {MOST_PAGES} are supported."
-            case "video" if service == "vertex" and self.frames > MOST_FRAMES[service]:
-                return f"The video has {self.frames} frames; at most {MOST_FRAMES[service]}."
-            case "audio" | "video" if self.seconds > (most := MOST_SECONDS[self.kind]):
-                if self.kind == "audio" or service == "gemini":
-                    return f"The {self.kind} is {self.seconds:.0f} seconds long; at most {most}."
+        if self.kind == "document" and not 1 <= units <= taken.units:
+            return f"The document has {units or 'no'} pages; 1 to {taken.units} are supported."
+        if taken.every_frame and units > taken.units:
+            return f"The video has {units} frames; at most {taken.units}."
+        if taken.seconds < math.inf and self.seconds > taken.seconds:
+            return f"The {self.kind} is {self.seconds:.0f} seconds long; at most {taken.seconds}."
         return None
 
 

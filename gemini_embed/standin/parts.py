@@ -9,14 +9,16 @@ import base64
 import binascii
 import json
 import re
+from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gemini_embed.standin import google_errors, protojson
-from gemini_embed.standin.media import MOST, NO_OPTIONS, Clip, Medium
+from gemini_embed.standin.media import NO_OPTIONS, Clip, Medium
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from gemini_embed.media_facts import MediaFacts
     from gemini_embed.models import BackendName, Model
     from gemini_embed.standin.google_errors import GoogleError
     from gemini_embed.standin.media import MediaOptions
@@ -85,9 +87,11 @@ def resolved(
     found: list[str | Medium] = []
     for part in parts:
         if isinstance(part, WrittenMedium):
-            if model.task != "prefix":  # the older models read text only
+            facts = model.on(service).media
+            if facts is None:
                 raise google_errors.invalid(f"{model.name} does not support media input.")
-            found.append(_medium(part, service, fetch, options))
+            blob = part.inside or fetch(service, part.uri)
+            found.append(_medium(part, blob, facts, options))
         elif part is not None:
             found.append(part)
     return tuple(found)
@@ -113,16 +117,18 @@ def nothing_there(service: BackendName, uri: str) -> Blob:
 
 
 def check_together(wanted: Sequence[WantedVector]) -> None:
-    """Refuse more media than one request may have.
+    """Refuse more media than one request may have: Google does not say whether one content counts.
 
     Raises:
         GoogleError: Too many of a kind.
     """
-    kinds = [medium.kind for one in wanted for medium in one.media]
-    for kind, most in MOST.items():
-        if (given := kinds.count(kind)) > most:
+    media = [medium for one in wanted for medium in one.media]
+    given = Counter(medium.kind for medium in media)
+    for medium in media:
+        if given[medium.kind] > (most := medium.facts[medium.kind].most):
             raise google_errors.invalid(
-                f"Too many {kind} inputs in the request: {given}; at most {most} supported."
+                f"Too many {medium.kind} inputs in the request: {given[medium.kind]}; at most "
+                f"{most} supported."
             )
 
 
@@ -154,16 +160,13 @@ def _part(item: Any, where: str) -> Part:
     return WrittenMedium(None, uri, mime_type, clip)
 
 
-def _medium(
-    part: WrittenMedium, service: BackendName, fetch: Fetch, options: MediaOptions
-) -> Medium:
-    blob = part.inside or fetch(service, part.uri)
-    mime_type = (part.mime_type or blob.mime_type or "").lower()
-    medium = Medium.declared(blob.data, mime_type, service, part.clip, options)
+def _medium(part: WrittenMedium, blob: Blob, facts: MediaFacts, options: MediaOptions) -> Medium:
+    mime_type = part.mime_type or blob.mime_type or ""
+    medium = Medium.declared(blob.data, mime_type, facts, part.clip, options)
     if medium is None:
         raise google_errors.invalid(f"Unsupported MIME type: {mime_type}")
-    if complaint := medium.complaint(service):
-        raise google_errors.invalid(complaint)
+    if medium.complaint:
+        raise google_errors.invalid(medium.complaint)
     return medium
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from gemini_embed.contents import TaskType
-    from gemini_embed.models import BackendName, Model
+    from gemini_embed.models import Model
 
 
 class WantedVector(NamedTuple):
@@ -105,10 +105,10 @@ class Count(NamedTuple):
 _NO_MEDIA: Counter[str] = Counter()
 
 
-def counts_of(wanted: Sequence[WantedVector], service: BackendName) -> list[Count]:
+def counts_of(wanted: Sequence[WantedVector]) -> list[Count]:
     """Return the tokens of each; those of texts are estimated as the client does, in one go."""
     texts = count_likely([one.text for one in wanted])
-    media = [sum((medium.tokens(service) for medium in one.media), _NO_MEDIA) for one in wanted]
+    media = [sum((medium.tokens for medium in one.media), _NO_MEDIA) for one in wanted]
     return [
         Count(text if one.text else 0, others, one.model.max_input_tokens)
         for one, text, others in zip(wanted, texts, media, strict=True)

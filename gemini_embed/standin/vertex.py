@@ -78,7 +78,7 @@ def predict(target: Target, body: Any, *, instances_001: int) -> list[WantedVect
     if not all(one.parts and one.parts[0] for one in written):
         raise vertex_errors.empty_text()
     wanted = [embed_content.vector_of(target, model, one, nothing_there) for one in written]
-    tokens = sum(count.tokens for count in counts_of(wanted, "vertex"))
+    tokens = sum(count.tokens for count in counts_of(wanted))
     if model.name != _OLD_AND_NEW and tokens > MAX_PREDICT_TOKENS:
         raise vertex_errors.too_many_tokens(tokens, MAX_PREDICT_TOKENS)
     return wanted
@@ -100,7 +100,7 @@ def served(target: Target) -> Model:
 
 def answer(target: Target, wanted: Sequence[WantedVector], arrays: Sequence[bytes]) -> bytes:
     """Return the answer to any of the methods; `arrays` are JSON already."""
-    counts = counts_of(wanted, "vertex")
+    counts = counts_of(wanted)
     if target.method == "predict":
         # A fault may have taken the last vector.
         predictions = [_prediction(*pair) for pair in zip(counts, arrays, strict=False)]

@@ -165,7 +165,13 @@ def test_what_llamaindexs_own_checks_look_for() -> None:
         ),
         (
             llamaindex_gemini_embed,
-            ["GeminiEmbedding", "KVStoreCache", "load_fingerprint", "save_fingerprint"],
+            [
+                "GeminiEmbedding",
+                "KVStoreCache",
+                "MediaHashes",
+                "load_fingerprint",
+                "save_fingerprint",
+            ],
         ),
     ],
 )
