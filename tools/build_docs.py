@@ -71,14 +71,14 @@ def page_of(path: Path) -> Page:
     return Page(path)
 
 
-def faults_of(path: Path) -> Iterator[str]:
-    """Yield what is wrong with a page of the site."""
+def faults_of(path: Path, site: Path = SITE) -> Iterator[str]:
+    """Yield what is wrong with a page of a site."""
     page = page_of(path)
     for link in page.links:
-        if not (_leads_elsewhere(link) or _leads_somewhere(path, link)):
+        if not (_leads_elsewhere(link) or _leads_somewhere(path, link, site)):
             yield f"dead link: {link}"
     for loaded in page.loaded:
-        if not (loaded.startswith("data:") or _leads_somewhere(path, loaded)):
+        if not (loaded.startswith("data:") or _leads_somewhere(path, loaded, site)):
             yield f"missing, or loaded from elsewhere: {loaded}"
     for text in page.paragraphs:
         if _UNREAD.search(text):
@@ -90,15 +90,15 @@ def _leads_elsewhere(link: str) -> bool:
     return parts.scheme == "https" and "." in parts.netloc and " " not in link
 
 
-def _leads_somewhere(path: Path, link: str) -> bool:
+def _leads_somewhere(path: Path, link: str, site: Path) -> bool:
     parts = urlsplit(link)
     if parts.scheme or parts.netloc:
         return False
-    start = SITE if parts.path.startswith("/") else path.parent
+    start = site if parts.path.startswith("/") else path.parent
     target = (start / unquote(parts.path).lstrip("/")).resolve() if parts.path else path
     if target.is_dir():
         target /= "index.html"
-    if not target.is_file() or not target.is_relative_to(SITE):
+    if not target.is_file() or not target.is_relative_to(site):
         return False
     return not parts.fragment or unquote(parts.fragment) in page_of(target).ids
 
