@@ -142,10 +142,11 @@ def test_a_job_that_shows_up_too_late_is_cancelled_and_reported(
 ) -> None:
     """Where the list lags for longer than the run looks, a second job takes the texts."""
     server.batch_lag = 6 * SETTLE
-    server.job_script.append({"answer-lost", "unlisted", "slow"})
-    server.batch_seconds = SETTLE
+    server.job_script.append({"answer-lost", "unlisted"})
     with embedder(server, tmp_path) as mine:
         run = mine.batch(TEXTS[:20], role="document")
+        run.submit()
+        server.jobs[0].seconds = 1e5
         run.wait()
         assert equal(run.result().vectors, right(server, TEXTS[:20]))
         time.sleep(6 * SETTLE / SPEED)
@@ -207,7 +208,7 @@ def outcome(run: ge.BatchRun[ge.EmbeddingResult]) -> tuple[NDArray[np.float32], 
         return np.array(vectors, np.float32), error.indexes
 
 
-TROUBLE: list[Scripted] = ["503", "reset", "500", "html", "half"]
+TROUBLE: list[Scripted] = ["503", "reset", "500", "html", "not-json", "half"]
 
 
 @pytest.mark.parametrize("trouble", TROUBLE)
