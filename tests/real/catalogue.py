@@ -108,6 +108,9 @@ SENT: dict[str, Call] = {
 """Recordings of requests that this project makes, and the call that makes each of them."""
 
 MEDIA = "cookbook__embedding_2_media.json"
+PICTURE = (
+    f"{_RUBY}multimodal_embeddings_gemini_gemini-embedding-2_embeds_an_image_alongside_text.yml"
+)
 JOB = "kio__embedding_2_batch_job.json"
 LISTED = "rig__models_list_embedding.json"
 TWO_NUMBERS = "vercel__embedding_2_two_dimensions.json"
@@ -127,8 +130,7 @@ NOT_SENT: dict[str, str] = {
     "TestGoogle.test_query_with_dimensions.yaml": _FIELD_IGNORED,
     "TestGoogle.test_query_with_task_type.yaml": _FIELD_IGNORED,
     _PREFIXES.format("task-ignored-on-other-model"): _FIELD_IGNORED,
-    f"{_RUBY}multimodal_embeddings_gemini_gemini-embedding-2_"
-    "embeds_an_image_alongside_text.yml": "an image beside text; only texts are embedded here",
+    PICTURE: "an image beside a text: see test_media",
     f"{_RUBY_ERROR}error_handling_with_gemini_gemini-2_5-flash_"
     "raises_appropriate_auth_error.trunc.yml": _CHAT,
     f"{_RUBY_ERROR}real_error_scenarios_gemini_gemini-2_5-flash_"
@@ -136,7 +138,7 @@ NOT_SENT: dict[str, str] = {
     f"{_RUBY_ERROR}real_error_scenarios_vertexai_gemini-2_5-flash_"
     "handles_context_length_exceeded_errors.trunc.yml": _CHAT,
     "cookbook__batch_embeddings.json": "a batch job, which nothing here starts",
-    MEDIA: "media beside texts; only texts are embedded here, and its answers read",
+    MEDIA: "media, of which it holds the names: see test_media",
     "error_bodies.json": "answers only; all of them are read",
     "error_bodies_2.json": "answers only; all of them are read",
     JOB: "a batch job, which nothing here starts; the stand-in answers as it did",

@@ -1,0 +1,149 @@
+"""What is too large for a request goes by way of the Files API, once, and is taken away again."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from media.samples import mp4, png
+
+from gemini_embed import GeminiEmbedder, InvalidInputError, Media
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from gemini_embed.standin import Standin
+
+    Maker = Callable[..., GeminiEmbedder]
+
+LARGE = 16_000_000
+HTTPX = {"client_args": {"follow_redirects": True}}
+TOO_LARGE = {
+    "error": {
+        "code": 400,
+        "status": "INVALID_ARGUMENT",
+        "message": "Request payload size exceeds the limit: 4194304 bytes.",
+    }
+}
+
+
+def embedded(server: Standin) -> list[Any]:
+    """Return the parts of each content that was sent to be embedded."""
+    bodies = [one.body for one in server.log if one.path.endswith("EmbedContents")]
+    return [one["content"]["parts"] for body in bodies if body for one in body["requests"]]
+
+
+@pytest.mark.parametrize("options", [{}, HTTPX], ids=["aiohttp", "httpx"])
+def test_a_large_medium_is_stored_once(
+    server: Standin, embedder: Maker, tmp_path: Path, options: dict[str, Any]
+) -> None:
+    """Whatever calls it is in, and whether it is a file or bytes; the same bytes are one file."""
+    (tmp_path / "a").write_bytes(png(1, size=LARGE))
+    one, same = Media.from_path(tmp_path / "a"), Media.from_bytes(png(1, size=LARGE))
+    with embedder(**options) as made:
+        first = made.embed([one, ["a caption", same]], role="document").vectors
+        again = made.embed([same], role="document").vectors
+        (file,) = server.files
+        assert file.size == LARGE
+        assert file.mime_type == "image/png"
+        uri = f"{server.url}/"
+        assert all(
+            "inline_data" not in str(parts) and uri in str(parts) for parts in embedded(server)
+        )
+    assert server.files == []
+    assert np.array_equal(first[0], again[0])
+    assert not np.array_equal(first[0], first[1])
+
+
+def test_the_smaller_parts_of_a_large_item_stay_in_the_request(
+    server: Standin, embedder: Maker
+) -> None:
+    """Only as many are stored as have to be, the largest first."""
+    media = [Media.from_bytes(png(i, size=i * 3_000_000)) for i in (1, 2, 3)]
+    with embedder() as made:
+        made.embed([media], role="document")
+        assert [file.size for file in server.files] == [9_000_000]
+    (parts,) = embedded(server)
+    assert [next(iter(part)) for part in parts] == ["inline_data", "inline_data", "file_data"]
+
+
+def test_what_was_refused_for_its_size_is_stored(server: Standin, embedder: Maker) -> None:
+    """A service that takes less than is known learns nothing of it twice."""
+    server.script.append((400, json.dumps(TOO_LARGE), {}))
+    with embedder() as made:
+        made.embed([png(1, size=5_000_000)], role="document")
+        assert [file.size for file in server.files] == [5_000_000]
+    assert [next(iter(parts[0])) for parts in embedded(server)] == ["inline_data", "file_data"]
+
+
+def test_a_file_is_kept_while_a_call_uses_it(server: Standin, embedder: Maker) -> None:
+    """Closing waits for calls under way; files go with the connections."""
+    made = embedder()
+    closed: list[int] = []
+
+    async def close() -> None:
+        if not closed:
+            closed.append(len(server.files))
+            await made._close()
+
+    made.embed([png(1, size=LARGE)], role="document", rate_limiter=close)
+    assert closed == [1]
+    assert server.files == []
+
+
+def test_an_upload_that_fails_is_tried_again(server: Standin, embedder: Maker) -> None:
+    """A 503 of the Files API is as one of the model."""
+    down = json.dumps({"error": {"code": 503, "status": "UNAVAILABLE", "message": "busy"}})
+    server.other_script.append((503, down, {}))
+    with embedder() as made:
+        result = made.embed([png(1, size=LARGE)], role="document")
+        assert len(server.files) == 1
+    assert result.usage.retries == 1
+
+
+def test_a_quota_of_files_is_no_quota_of_embeddings(server: Standin, embedder: Maker) -> None:
+    """A 429 of the Files API makes nothing else wait."""
+    full = {"code": 429, "status": "RESOURCE_EXHAUSTED", "message": "Please retry in 1ms."}
+    server.other_script.append((429, json.dumps({"error": full}), {}))
+    with embedder() as made:
+        result = made.embed([png(1, size=LARGE)], role="document")
+    assert result.usage.retries == 1
+    assert result.usage.waited_for_quota == 0
+
+
+def test_a_file_that_changes_is_not_stored(
+    server: Standin, embedder: Maker, tmp_path: Path
+) -> None:
+    """What lies with the service is what was checked."""
+    paths = [tmp_path / name for name in "ab"]
+    for i, path in enumerate(paths):
+        path.write_bytes(png(i, size=LARGE))
+
+    async def change() -> None:
+        paths[1].write_bytes(png(7, size=LARGE + 1))
+
+    made = embedder(max_concurrency=1)
+    with pytest.raises(InvalidInputError) as caught:
+        made.embed(map(Media.from_path, paths), role="document", batch_size=1, rate_limiter=change)
+    assert len(server.files) == 1
+    made.close()
+    assert (caught.value.index, caught.value.reason) == (1, "changed")
+    assert list(caught.value.partial) == [0]
+
+
+def test_a_film_is_waited_for(server: Standin, embedder: Maker) -> None:
+    """A file is used when the service has prepared it."""
+    with embedder() as made:
+        made.embed([mp4(3) + b"\0\0\0\x08free" + b"\0" * LARGE], role="document")
+        assert [file.mime_type for file in server.files] == ["video/mp4"]
+
+
+def test_vertex_ai_has_cloud_storage_instead(embedder: Maker) -> None:
+    """The error says so, before anything is sent."""
+    made = embedder(vertexai=True, project="p", location="global")
+    with pytest.raises(InvalidInputError, match="gs://") as caught:
+        made.embed(["a", png(1, size=LARGE)], role="document")
+    assert (caught.value.index, caught.value.reason) == (1, "too large")
