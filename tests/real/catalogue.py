@@ -111,6 +111,7 @@ MEDIA = "cookbook__embedding_2_media.json"
 PICTURE = (
     f"{_RUBY}multimodal_embeddings_gemini_gemini-embedding-2_embeds_an_image_alongside_text.yml"
 )
+FILE_JOB = "cookbook__batch_embeddings.json"
 JOB = "kio__embedding_2_batch_job.json"
 LISTED = "rig__models_list_embedding.json"
 TWO_NUMBERS = "vercel__embedding_2_two_dimensions.json"
@@ -137,11 +138,11 @@ NOT_SENT: dict[str, str] = {
     "handles_context_length_exceeded_errors.trunc.yml": _CHAT,
     f"{_RUBY_ERROR}real_error_scenarios_vertexai_gemini-2_5-flash_"
     "handles_context_length_exceeded_errors.trunc.yml": _CHAT,
-    "cookbook__batch_embeddings.json": "a batch job, which nothing here starts",
+    FILE_JOB: "a batch job made by hand; its rows are read, and the stand-in's are like them",
     MEDIA: "media, of which it holds the names: see test_media",
     "error_bodies.json": "answers only; all of them are read",
     "error_bodies_2.json": "answers only; all of them are read",
-    JOB: "a batch job, which nothing here starts; the stand-in answers as it did",
+    JOB: "a batch job of inline rows, ours are files; it is read, and the stand-in's is like it",
     LISTED: "the list of models, which nothing here asks for; the table agrees with it",
     TWO_NUMBERS: "its texts are not held; its answer is read",
     "SOURCES.md": "says where the others come from",

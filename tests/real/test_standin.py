@@ -6,13 +6,17 @@ import http.client
 import json
 import math
 import re
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 import pytest
+from google import genai
+from google.genai import types
 from real.catalogue import (
     ASKED,
     BAD_KEY,
+    FILE_JOB,
     JOB,
     LISTED,
     NEWEST,
@@ -328,6 +332,32 @@ def test_the_standin_describes_a_job_as_google_did(
         assert _state(told) == _state(theirs)
     stale = ours_listed.answered["operations"][0]["metadata"]["batchStats"]
     assert stale["pendingRequestCount"] == stale["requestCount"]
+
+
+def test_the_standin_answers_rows_of_a_file_as_google_did(server: Standin, folder: Path) -> None:
+    """The lines of its results have Google's members in Google's order, and as many numbers."""
+    google = json.loads((folder / FILE_JOB).read_text(encoding="utf-8"))
+    sdk = genai.Client(api_key="k", http_options=types.HttpOptions(base_url=server.url))
+    config = types.UploadFileConfig(mime_type="application/jsonl")
+    raw = "\n".join(google["input_jsonl"]).encode()
+    try:
+        file = sdk.files.upload(file=BytesIO(raw), config=config)
+        given = {"batch": {"inputConfig": {"file_name": file.name}}}
+        job = _ask(server, f"/v1beta/models/{OLDER}:asyncBatchEmbedContent", given).answered["name"]
+        name = server.jobs[0].results_name
+        assert _ask(server, f"/v1beta/{job}", None, method="GET").answered["done"]
+        ours = sdk.files.download(file=name).decode().splitlines()
+    finally:
+        sdk.close()
+
+    for mine, theirs in zip(ours, google["output_jsonl"], strict=True):
+        row, recorded = json.loads(mine), json.loads(theirs)
+        assert list(row) == list(recorded)
+        assert list(row["response"]) == list(recorded["response"])
+        assert _shape(row) == _shape(recorded)
+        assert row["key"] == recorded["key"]
+        values = row["response"]["embedding"]["values"]
+        assert len(values) == len(recorded["response"]["embedding"]["values"])
 
 
 def _state(told: str) -> list[str]:
