@@ -3,7 +3,7 @@
 ```
 GeminiEmbedError
 ├─ ConfigurationError (ValueError)    no key, impossible dimension, ...: before any request
-├─ InvalidInputError (ValueError)     which text, and why: before any request
+├─ InvalidInputError (ValueError)     which text or medium, and why: before it is sent
 │  └─ TextTooLongError                a text that the model would not read to its end
 ├─ RequestError                       the service refused
 │  ├─ AuthenticationError             the key or the credentials were not accepted
@@ -145,12 +145,15 @@ class ConfigurationError(GeminiEmbedError, ValueError):
 
 @dataclass(eq=False, repr=False, kw_only=True)
 class InvalidInputError(GeminiEmbedError, ValueError):
-    """A text cannot be embedded. Nothing was sent.
+    """A text or a medium cannot be embedded. Nothing was sent.
+
+    Only where a file changes or goes while a call runs, others of its list were.
 
     Attributes:
-        index: Position of the first such text in the caller's list; None only in an error that was
-            made of its summary alone.
-        reason: What is wrong with it, for instance `"blank"`.
+        index: Position of the first such item in the caller's list; None where a `Media` is refused
+            as it is made.
+        reason: What is wrong with it, for instance `"blank"`, `"not found"`, `"wrong format"`,
+            `"too large"` or `"not taken by the service"`.
     """
 
     index: int | None = field(default=None, kw_only=False)

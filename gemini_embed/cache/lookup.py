@@ -193,7 +193,9 @@ class Lookup:
         found: list[int] = []
         damaged: set[int] = set()
         blocks: list[NDArray[np.float32]] = []
-        unkept = [i for i, one in enumerate(contents) if self._unkept and one in self._unkept]
+        unkept: list[int] = []
+        if self._unkept:
+            unkept = [i for i, one in enumerate(contents) if one in self._unkept]
         for name in self._names:
             known = {*found, *unkept}
             rest = [i for i in range(len(contents)) if i not in known]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from gemini_embed.errors import InvalidInputError
 from gemini_embed.media.files import digest_of, look_at
 from gemini_embed.media.formats import HEAD, modality_of, named, of_suffix, sniffed
+from gemini_embed.redaction import shown_url
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -208,7 +209,7 @@ class Media:
         return key_of(self, self.digest(), self.mime_type)
 
     def __repr__(self) -> str:
-        where = self.path or self.uri or f"{len(self.data or b'')} bytes"
+        where = self.path or shown_url(self.uri or "") or f"{len(self.data or b'')} bytes"
         parts = {"mime_type": self.declared, "start": self.start, "end": self.end, "fps": self.fps}
         more = "".join(f", {name}={one!r}" for name, one in parts.items() if one is not None)
         return f"Media({where!r}{more})"
@@ -216,7 +217,7 @@ class Media:
     def __str__(self) -> str:
         """Return a few words for a log: its format and size, `<image/png 84 kB>`."""
         if self.source is None:
-            return f"<{self.declared} {self.uri}>"
+            return f"<{self.declared} {shown_url(self.uri or '')}>"
         try:
             size = look_at(self.source).size
             return f"<{self.mime_type} {_in_units(size)}>"

@@ -207,6 +207,13 @@ def test_it_shows_no_bytes(tmp_path: Path) -> None:
     assert repr(Media.from_bytes(b"\x89PNG" * 99, start=None)) == "Media('396 bytes')"
 
 
+def test_it_shows_no_signature_of_an_address() -> None:
+    """Who has a signed address has what is there."""
+    media = Media.from_uri("https://a.org/a.png?X-Goog-Signature=secret", allow_urls=True)
+    assert "a.org/a.png" in str(media)
+    assert "secret" not in f"{media} {media!r}"
+
+
 def test_a_file_that_changes_is_not_read(tmp_path: Path) -> None:
     """What was checked is what is sent."""
     path = tmp_path / "a.png"
