@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
@@ -13,7 +14,8 @@ from batch.world import RUN, Creation, Ending, Killed, Machine, World, vector
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gemini_embed.batch.jobs import State
+from gemini_embed.batch.jobs import State, planned
+from gemini_embed.batch.outcomes import ATTEMPTS, failed
 from gemini_embed.batch.work import work
 
 if TYPE_CHECKING:
@@ -88,6 +90,24 @@ def test_every_text_gets_its_vector_and_no_row_is_paid_twice(
         assert_clean(machine)
         assert max(world.paid().values(), default=0) <= 1
         assert not any(job.late for job in jobs_of(machine))
+
+
+def test_a_kill_at_each_single_step_costs_nothing() -> None:
+    """Before and after every transaction and request; of one job's creation, the answer is lost."""
+    for kill in range(1, 1000):
+        world = World(creations=["lost"], lag=100.0, seconds=50.0)
+        with tempfile.TemporaryDirectory() as folder:
+            machine = Machine(world, Path(folder), TEXTS[:4], parts=2)
+            world.kills = {world.step + kill}
+
+            lives = live(machine)
+
+            assert machine.vectors() == [vector(text) for text in TEXTS[:4]]
+            assert (len(world.jobs), world.files, world.online) == (2, {}, {}), kill
+            assert set(world.paid().values()) == {1}
+        if lives == 1:
+            break
+    assert 50 < kill < 900
 
 
 @pytest.mark.filterwarnings("ignore:the Batch API created")
@@ -166,6 +186,19 @@ def test_refusals_wait_longer_each_time_and_then_make_smaller_jobs(folder: Path)
     assert_clean(machine)
     assert world.jobs[0].created - began >= 60 + 120 + 240
     assert [len(job.rows) for job in world.jobs] == [6, 5]
+
+
+def test_a_job_whose_input_is_gone_is_made_again() -> None:
+    """Its rows are as good as before; what cannot pass is not tried again."""
+    job = replace(planned(0, 4, 8), state=State.SUBMITTED, job="batches/a", file="files/a")
+
+    old, new = failed(job, 1.0, 5, "not found")
+    assert (old.state, new.state, len(new), new.attempt) == (State.REPLACED, State.PLANNED, 4, 2)
+    assert len(failed(replace(job, file=""), 1.0, 13, "x")) == 2
+    (given_up,) = failed(replace(job, attempt=ATTEMPTS), 1.0, 5, "not found")
+    assert (given_up.failed, given_up.is_final) == ((0, 1, 2, 3), False)
+    (forbidden,) = failed(job, 1.0, 7, "no billing")
+    assert forbidden.is_final
 
 
 def test_jobs_wait_for_room(folder: Path) -> None:
