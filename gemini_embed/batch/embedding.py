@@ -77,10 +77,6 @@ class Batching(Connected, Metered):
         number: dict[Content, int] = {}
         for content in inputs.contents:
             number.setdefault(content, len(number))
-        if not all(isinstance(part, str) for content in number for part in content.parts):
-            raise ConfigurationError(
-                "the Batch API gets texts only from gemini-embed: embed media online (batch=False)"
-            )
         contents = list(number)
         places = Places.of(inputs, number, planning.keys_of(contents, inputs.suspects, ask))
         planner = planning.Planner(

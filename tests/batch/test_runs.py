@@ -19,13 +19,14 @@ from gemini_embed import (
     BatchPendingError,
     ConfigurationError,
     GeminiEmbedder,
+    Media,
     Progress,
     RequestError,
+    fused,
 )
 from gemini_embed.batch import doing
 from gemini_embed.batch.clock import Clock
 from gemini_embed.cache import SQLiteCache
-from gemini_embed.contents import Content
 from gemini_embed.service import batches
 from gemini_embed.standin import Standin
 from langchain_gemini_embed import GeminiEmbeddings
@@ -509,14 +510,12 @@ def test_it_needs_a_cache_in_a_file_and_the_gemini_api(
         made(cache=small).batch(TEXTS, role="document").submit()
 
 
-def test_media_are_refused_by_name(made: Callable[..., GeminiEmbedder]) -> None:
+@pytest.mark.parametrize("item", [Media.from_uri("gs://b/a.png"), fused("a", "b")])
+def test_media_are_refused_by_name(item: Any, made: Callable[..., GeminiEmbedder]) -> None:
     """Until they pass as rows: nothing is sent of what cannot be."""
-    embedder = made()
-    inputs, *how = embedder._checked(["a"], role="document")
-    other: Any = Content((b"not a text",), None, None, 0)
-
-    with pytest.raises(ConfigurationError, match="texts only"):
-        embedder._begun((inputs._replace(contents=[other]), *how))  # type: ignore[arg-type] # likewise
+    for options, batch in (({}, True), ({"batch_documents": True}, None)):
+        with pytest.raises(ConfigurationError, match="texts alone: set batch=False"):
+            made(**options).embed(["a", item], role="document", batch=batch)
 
 
 def test_a_run_of_another_service_is_refused(made: Callable[..., GeminiEmbedder]) -> None:
