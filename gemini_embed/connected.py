@@ -10,6 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from gemini_embed.background import loop, process
+from gemini_embed.cache.paths import default_path
 from gemini_embed.closing import Closing
 from gemini_embed.configured import Configured
 from gemini_embed.observe.watch import hooks
@@ -18,6 +19,7 @@ from gemini_embed.pacing.quota import Quota
 from gemini_embed.service.access import access_of, account_of
 
 if TYPE_CHECKING:
+    from gemini_embed.cache.ledger import QuotaFile
     from gemini_embed.calls.engine import Engine
     from gemini_embed.service.transport import Transport
 
@@ -28,6 +30,9 @@ _OF_THE_QUOTA = (
 )
 """The options that say which quota it is: Google has one for each model and project."""
 
+_QUOTAS = "quotas.sqlite3"
+"""The user's own file of quotas, beside that of the cache."""
+
 
 class Connected(Configured, Closing):
     """An embedder's options, with the quota and the engine that its calls share."""
@@ -36,13 +41,25 @@ class Connected(Configured, Closing):
         super().__post_init__()
         drawn_by = [getattr(self, name) for name in _OF_THE_QUOTA]
         if self._shared[0] != drawn_by:
-            quota = self.quota or Quota(
-                self.requests_per_minute,
-                self.tokens_per_minute,
-                requests_per_day=self.requests_per_day,
-            )
+            quota = self.quota if isinstance(self.quota, Quota) else self._own_quota()
             self._shared: tuple[list[Any], Quota] = drawn_by, quota
         self._engine: Engine | None = None
+
+    def _own_quota(self) -> Quota:
+        return Quota(
+            self.requests_per_minute,
+            self.tokens_per_minute,
+            requests_per_day=self.requests_per_day,
+            path=default_path(_QUOTAS) if self.quota == "shared" else None,
+        )
+
+    def _quota_file(self, account: str) -> QuotaFile | None:
+        """Return the file of a quota that processes share; that of the user holds several."""
+        if self._quota.path is None:
+            return None
+        from gemini_embed.cache.ledger import QuotaFile  # noqa: PLC0415 - loads sqlite3
+
+        return QuotaFile(self._quota.path, account if self.quota == "shared" else "")
 
     @property
     def _quota(self) -> Quota:
@@ -62,6 +79,10 @@ class Connected(Configured, Closing):
         if (made := self._made_engine()) is not None:
             return made  # others came first while credentials were looked for
         cache, account = self._cache, account_of(access, identity, self._service)
+        ledger = self._quota_file(account)
+        days = None if cache is None else cache.day_book(account)
+        if days is None and ledger is not None:
+            days = ledger.day_book(account)
         self._transport: Transport = Transport(access, identity)
         self._engine = Engine(
             self._transport,
@@ -72,7 +93,9 @@ class Connected(Configured, Closing):
             ),
             cache=cache,
             observers=hooks(self.on_retry, self.on_progress),
-            day_book=None if cache is None else cache.day_book(account),
+            day_book=days,
+            ledger=ledger,
+            timeout=self.timeout,
             prices=self.prices,
         )
         return self._engine

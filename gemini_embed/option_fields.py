@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping  # noqa: TC003 - pydantic reads the annotations
-from typing import TYPE_CHECKING, Annotated, Any, TypedDict
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, SecretStr
 from pydantic.json_schema import SkipJsonSchema  # noqa: TC002 - likewise
@@ -64,7 +64,7 @@ class OptionFields(BaseModel):
     on_progress: SkipJsonSchema[Callable[[Progress], None] | None] = Field(
         default=None, exclude=True
     )
-    quota: SkipJsonSchema[Quota | None] = Field(default=None, exclude=True)
+    quota: SkipJsonSchema[Quota | Literal["shared"] | None] = Field(default=None, exclude=True)
     requests_per_minute: int | None = None
     tokens_per_minute: int | None = None
     requests_per_day: int | None = None
@@ -119,7 +119,7 @@ class OptionArgs(TypedDict, total=False):
     on_daily_quota: OnDailyQuota
     on_retry: Callable[[Retry], None] | None
     on_progress: Callable[[Progress], None] | None
-    quota: Quota | None
+    quota: Quota | Literal["shared"] | None
     requests_per_minute: int | None
     tokens_per_minute: int | None
     requests_per_day: int | None

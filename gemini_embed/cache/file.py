@@ -68,9 +68,18 @@ class Handle:
     Args:
         path: The file.
         past: What is known of it from before; shared by all its handles.
+        page_bytes: Of a page, where the file is made.
+        log_pages: Pages in the write-ahead log at which SQLite copies it into the file.
     """
 
-    def __init__(self, path: Path, past: Past) -> None:
+    def __init__(
+        self,
+        path: Path,
+        past: Past,
+        *,
+        page_bytes: int = _PAGE_BYTES,
+        log_pages: int = _LOG_PAGES,
+    ) -> None:
         self.lock = process.new_lock()
         self.connection: sqlite3.Connection | None = None
         self._path = path
@@ -78,6 +87,7 @@ class Handle:
         self._opened: tuple[_File, _File] = None, None
         self._past = past
         self._patience = _PATIENCE
+        self._sizes = page_bytes, log_pages
 
     @contextmanager
     def held(self, patience: float) -> Generator[None]:
@@ -123,7 +133,7 @@ class Handle:
                 # damaged, the lock may be our other connection's.
                 patience = min(patience, BRIEFLY)
             try:
-                self.connection = _open(self._path, patience)
+                self.connection = _open(self._path, patience, self._sizes)
             except ConfigurationError as error:
                 if not self._past.was_ours:
                     raise
@@ -187,7 +197,7 @@ def _beside(path: Path, ending: str) -> Path:
     return path.with_name(path.name + ending)
 
 
-def _open(path: Path, patience: float) -> sqlite3.Connection:
+def _open(path: Path, patience: float, sizes: tuple[int, int]) -> sqlite3.Connection:
     """Open a cache file; create it if there is none.
 
     Raises:
@@ -206,7 +216,7 @@ def _open(path: Path, patience: float) -> sqlite3.Connection:
         reraise=True,
     )
     try:
-        patient(_set_up, connection, path)
+        patient(_set_up, connection, path, *sizes)
     except sqlite3.OperationalError:  # the disk is full, read-only, ...: no fault of the file
         connection.close()
         raise
@@ -251,8 +261,8 @@ def _is_locked(error: BaseException) -> bool:
     return code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 
-def _set_up(connection: sqlite3.Connection, path: Path) -> None:
-    connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
+def _set_up(connection: sqlite3.Connection, path: Path, page_bytes: int, log_pages: int) -> None:
+    connection.execute(f"PRAGMA page_size = {page_bytes}")
     with connection:
         connection.execute("BEGIN")
         is_new = not _count_tables(connection)
@@ -263,7 +273,7 @@ def _set_up(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute(f"PRAGMA cache_size = -{_PAGE_CACHE_KIB}")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
-    connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {log_pages}")
     if is_new:  # to an existing file nothing is written: it may be read-only
         with connection:
             connection.execute("BEGIN IMMEDIATE")

@@ -9,8 +9,8 @@ from pathlib import Path
 from gemini_embed.errors import ConfigurationError
 
 
-def default_path() -> Path:
-    """Return the user's own cache file, in the platform's folder for caches."""
+def default_path(name: str = "vectors.sqlite3") -> Path:
+    """Return the user's own cache file, or another, in the platform's folder for caches."""
     if sys.platform == "win32":
         base = os.environ.get("LOCALAPPDATA") or _home() / "AppData" / "Local"
     elif sys.platform == "darwin":
@@ -18,7 +18,7 @@ def default_path() -> Path:
     else:
         named = Path(os.environ.get("XDG_CACHE_HOME", ""))
         base = named if named.is_absolute() else _home() / ".cache"  # as the specification says
-    return absolute(base) / "gemini-embed" / "vectors.sqlite3"
+    return absolute(base) / "gemini-embed" / name
 
 
 def _home() -> Path:

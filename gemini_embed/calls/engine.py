@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from gemini_embed.pacing.backoff import Backoff
     from gemini_embed.pacing.counting import Book
     from gemini_embed.pacing.gate import Pass
+    from gemini_embed.pacing.sharing import Ledger
     from gemini_embed.prices import Price
     from gemini_embed.service.answer import Answer
     from gemini_embed.service.freight import Load
@@ -80,12 +81,16 @@ class Engine:
         cache: GuardedCache | None = None,
         observers: Sequence[Observer] = (),
         day_book: Book | None = None,
+        ledger: Ledger | None = None,
+        timeout: float | None = None,
         prices: Mapping[str, Price] | None = None,
     ) -> None:
         self.loop = asyncio.get_running_loop()
         self._transport = transport
         self._gate = gate_of(quota)
         self._gate.day.book = self._gate.day.book or day_book
+        if ledger is not None:
+            self._gate.share(ledger, timeout)
         self._lane = Lane(max_concurrency)
         self._backoff = backoff
         self._cache = cache
@@ -262,7 +267,7 @@ class Engine:
         batch = admitted.batch
         if call.policy.rate_limiter is not None:
             await self._let_pass(call.policy.rate_limiter)
-        if call.error is not None or not await self._gate.day.take(admitted.taken):
+        if call.error is not None or not await self._gate.take(admitted):
             call.outbox.put_back(batch)
             self._gate.unsent(admitted)
             return

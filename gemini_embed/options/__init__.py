@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import wraps
-from typing import TYPE_CHECKING, Any, Required, TypedDict, get_args
+from typing import TYPE_CHECKING, Any, Literal, Required, TypedDict, get_args
 
 from gemini_embed.credentials import find_key
 from gemini_embed.errors import ConfigurationError
@@ -52,9 +52,9 @@ def _is(check: Check) -> dict[str, Check]:
     return {"check": check}
 
 
-def _quota(name: str, value: object) -> Quota:
-    if not isinstance(value, Quota):
-        raise ConfigurationError(f"{name} must be a Quota, not a {type(value).__name__}")
+def _quota(name: str, value: object) -> object:
+    if not (isinstance(value, Quota) or (isinstance(value, str) and value == "shared")):
+        raise ConfigurationError(f'{name} must be a Quota or "shared", not {type(value).__name__}')
     return value
 
 
@@ -210,8 +210,8 @@ class Options:
     """Called with a `Progress` whenever vectors of documents have come, on the I/O thread; it must
     be quick, and what it raises ends the call."""
 
-    quota: Quota | None = field(default=None, metadata=_is(optional(_quota)))
-    """A `Quota`, to share one among embedders. Default: one of its own."""
+    quota: Quota | Literal["shared"] | None = field(default=None, metadata=_is(optional(_quota)))
+    """A `Quota` of several embedders, or `"shared"` by all processes. Default: one of its own."""
 
     requests_per_minute: int | None = field(default=None, metadata=_is(optional(whole(1))))
     """Short for `Quota(requests=...)`: texts, as the service counts."""
@@ -357,7 +357,7 @@ def _check_combinations(options: Options) -> None:
     key = find_key(options.api_key)
     if options.credentials is not None and key is not None and key.is_own:
         raise ConfigurationError("give either api_key or credentials, not both")
-    if options.quota and (given := _given(options, _OF_A_QUOTA)):
+    if isinstance(options.quota, Quota) and (given := _given(options, _OF_A_QUOTA)):
         raise ConfigurationError(f"give either quota or {', '.join(given)}")
     if options.retry_min_seconds > options.retry_max_seconds:
         raise ConfigurationError(

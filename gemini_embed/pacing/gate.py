@@ -14,17 +14,22 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from weakref import WeakValueDictionary
 
 from gemini_embed.pacing.counting import DayCount
+from gemini_embed.pacing.sharing import Sharing
 
 if TYPE_CHECKING:
     from gemini_embed.contents import Batch
     from gemini_embed.errors import QuotaExceededError
     from gemini_embed.pacing.day import Taken
     from gemini_embed.pacing.quota import Quota, Room
+    from gemini_embed.pacing.sharing import Ledger
     from gemini_embed.pacing.window import Sent
 
 
 _LONGEST_TIMER = 60.0
 """Seconds after which a wait that goes on is reported again."""
+
+_LOOKED = 0.2
+"""Seconds after which one who waits looks again what other processes did that share the quota."""
 
 
 @dataclass(slots=True, eq=False)
@@ -75,6 +80,7 @@ class Pass:
     lane: Lane
     sent: Sent
     taken: Taken
+    is_query: bool
     handed_back: bool = False
 
 
@@ -113,7 +119,7 @@ class Gate:
     """The queue in front of one quota.
 
     What `enter` returns goes back through `answered`, `refused`, `failed` or `unsent`. Just before
-    it is sent, `day.take` counts it for the day.
+    it is sent, `take` counts it where others count, too.
     """
 
     def __init__(self, quota: Quota) -> None:
@@ -121,12 +127,27 @@ class Gate:
         self.loop = asyncio.get_running_loop()
         quota.adopt(self.loop.time())
         self.day = DayCount(quota.daily)
+        self.sharing: Sharing | None = None
         self._lanes: list[Lane] = []
         self._waiting: dict[Source, list[_Waiter]] = {}
         self._entered = 0
         self._timer: asyncio.TimerHandle | None = None
+        self._looking: asyncio.Task[None] | None = None
         self._held = 0.0
         self._held_since: float | None = None
+
+    def share(self, ledger: Ledger, timeout: float | None) -> None:
+        """Share the quota with all processes that have this ledger."""
+        if self.sharing is None:
+            self.sharing = Sharing(self.quota, ledger, timeout)
+
+    async def take(self, admitted: Pass) -> bool:
+        """Count a request that is about to leave; tell whether others have left room for it."""
+        if self.sharing is not None and not await self.sharing.take(
+            admitted.sent, is_query=admitted.is_query
+        ):
+            return False
+        return await self.day.take(admitted.taken)
 
     def held(self) -> float:
         """Return for how many seconds so far the quota let nobody go who waited to."""
@@ -162,24 +183,32 @@ class Gate:
         """Hand a pass back: the request was answered."""
         self._part(admitted, answered=True)
         self.quota.accept(admitted.sent, self.loop.time(), tokens=tokens)
+        if self.sharing is not None:
+            self.sharing.end("answered", admitted.sent, tokens=tokens)
         self.wake()
 
     def failed(self, admitted: Pass) -> None:
         """Hand a pass back: the request ended otherwise, and may have been counted."""
         self._part(admitted)
         self.quota.fail(admitted.sent, self.loop.time())
+        if self.sharing is not None:
+            self.sharing.end("failed", admitted.sent)
         self.wake()
 
     def unsent(self, admitted: Pass) -> None:
         """Hand a pass back: nothing was sent."""
         self._part(admitted)
         self.quota.unsend(admitted.sent, self.loop.time())
+        if self.sharing is not None:
+            self.sharing.end("unsent", admitted.sent)
         self.wake()
 
     def refused(self, admitted: Pass, error: QuotaExceededError, *, backoff: float) -> float:
         """Hand a pass back: the quota was exceeded. Return the seconds that all now wait."""
         self._part(admitted)
         wait = self.quota.refuse(admitted.sent, error, self.loop.time(), backoff=backoff)
+        if self.sharing is not None:
+            self.sharing.refuse(admitted.sent, error, backoff=backoff)
         self.wake()
         return wait
 
@@ -250,10 +279,31 @@ class Gate:
         if not isinstance(admitted, Admitted):
             if admitted < math.inf:
                 waiter.source.note_wait(admitted)
+            if self.sharing is not None:
+                if waiter.urgent:
+                    self.sharing.ask()
+                self._look_until(now + admitted)
+            elif admitted < math.inf:
                 self._timer = self.loop.call_later(min(admitted, _LONGEST_TIMER), self.wake)
             return None
         lane.under_way += 1
-        return Pass(admitted.batch, lane, admitted.sent, daily.begin(len(admitted.batch)))
+        taken = daily.begin(len(admitted.batch))
+        return Pass(admitted.batch, lane, admitted.sent, taken, is_query=waiter.urgent)
+
+    def _look_until(self, due: float) -> None:
+        """Look again and again what other processes do, until it is time or something changed."""
+        seconds = max(0.0, min(due - self.loop.time(), _LOOKED))
+        self._timer = self.loop.call_later(seconds, self._look, due)
+
+    def _look(self, due: float) -> None:
+        self._looking = self.loop.create_task(self._looked(self._timer, due))
+
+    async def _looked(self, timer: asyncio.TimerHandle | None, due: float) -> None:
+        has_news = self.sharing is not None and await self.sharing.look()
+        if has_news or (self._timer is timer and self.loop.time() >= due):
+            self.wake()
+        elif self._timer is timer:
+            self._look_until(due)
 
     def _part(self, admitted: Pass, *, answered: bool = False) -> None:
         admitted.handed_back = True

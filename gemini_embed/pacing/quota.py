@@ -76,7 +76,8 @@ class Quota:
     Give the same object to several embedders that draw on one quota (Google's are per model
     and project). Without `requests` and `tokens` the limits are learned from the service's
     refusals. A copy is the same object, and so is a pickle that is loaded in a process where the
-    quota is in use. In another process a pickle begins without what was sent and learned here.
+    quota is in use. In another process a pickle begins without what was sent and learned here,
+    unless it has a file.
 
     Args:
         requests: Texts; the service counts each text of a batch as one request.
@@ -86,6 +87,7 @@ class Quota:
             while queries come: from 0 to 1.
         requests_per_day: Texts in a day, which ends at midnight Pacific time. Nothing of them is
             left to queries.
+        path: A file, for all processes of this machine that share the quota: one for each quota.
 
     Attributes:
         daily: What is known of the day's limit.
@@ -101,6 +103,8 @@ class Quota:
         period: float = 60.0,
         query_reserve: float = 0.02,
         requests_per_day: int | None = None,
+        *,
+        path: str | os.PathLike[str] | None = None,
     ) -> None:
         counts = {"requests": requests, "tokens": tokens, "requests_per_day": requests_per_day}
         for name, value in counts.items():
@@ -115,6 +119,7 @@ class Quota:
         self.period = period
         self.query_reserve = query_reserve
         self.requests_per_day = requests_per_day
+        self.path = None if path is None else os.path.abspath(path)  # noqa: PTH100 - a string
         self.daily = DailyLimit(requests_per_day)
         self._name = os.urandom(16).hex()
         _in_use[self._name] = self
@@ -141,7 +146,7 @@ class Quota:
 
     def __reduce__(self) -> tuple[Any, ...]:
         limits = self.requests, self.tokens, self.period, self.query_reserve, self.requests_per_day
-        return quota_named, (self._name, *limits)
+        return quota_named, (self._name, *limits, self.path)
 
     def __deepcopy__(self, memo: object) -> Quota:
         return self  # a copied embedder draws on the same quota
@@ -206,10 +211,7 @@ class Quota:
         least_tokens: float = 0,
         is_query: bool = False,
     ) -> float:
-        """Return the seconds until there may be room: 0 where there is, infinite until an answer.
-
-        Args: see `room`.
-        """
+        """Return the seconds until `room` has some, if asked the same; infinite until an answer."""
         if now < self._blocked_until:
             return self._blocked_until - now
         if self._in_vain and self._under_way >= self._at_once:
@@ -237,11 +239,15 @@ class Quota:
         else:
             self._hungry_since = math.inf
             self._spread.spend(texts, now)
-        return self._window.take(texts, tokens, now, tokens_per_estimate=self._ratio.value)
+        ratio = self._ratio.value
+        return self._window.take(texts, tokens, now, tokens_per_estimate=ratio, is_query=is_query)
 
     def unsend(self, sent: Sent, now: float) -> None:
         """Count a request no more: it did not leave."""
         self._window.drop(sent)
+        self._learning.note_refused(sent.texts, sent.at, now)
+        if not sent.is_query:
+            self._spread.restore(sent.texts, sent.at, now)
         self._end(now)
 
     def fail(self, sent: Sent, now: float) -> None:
@@ -388,7 +394,7 @@ def quota_named(name: str, *limits: Any) -> Quota:
     """Return the quota of that name in this process; a new one where there is none yet."""
     quota = _in_use.get(name)
     if quota is None:
-        quota = Quota(*limits)
+        quota = Quota(*limits[:5], path=(*limits[5:], None)[0])
         quota._name = name  # noqa: SLF001 - our own class
         quota = _in_use.setdefault(name, quota)
     return quota

@@ -24,6 +24,7 @@ class Sent:
     tokens: int
     tokens_per_estimate: float = 1.0
     ended: float | None = None
+    is_query: bool = False
 
 
 class Window:
@@ -49,10 +50,16 @@ class Window:
         self._tokens = 0
 
     def take(
-        self, texts: int, tokens: int, now: float, *, tokens_per_estimate: float = 1.0
+        self,
+        texts: int,
+        tokens: int,
+        now: float,
+        *,
+        tokens_per_estimate: float = 1.0,
+        is_query: bool = False,
     ) -> Sent:
         """Count a request that leaves now."""
-        sent = Sent(now, texts, tokens, tokens_per_estimate)
+        sent = Sent(now, texts, tokens, tokens_per_estimate, is_query=is_query)
         self._sent[sent] = None
         self._texts += texts
         self._tokens += tokens

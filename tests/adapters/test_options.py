@@ -43,7 +43,10 @@ DIFFERENT: dict[tuple[str, str, str], tuple[Any, str]] = {
         NO_FORM,
     ),
     ("GeminiEmbeddings", "count_tokens", "type"): ("SkipJsonSchema[CountTokens]", NO_FORM),
-    ("GeminiEmbeddings", "quota", "type"): ("SkipJsonSchema[Quota | None]", NO_FORM),
+    ("GeminiEmbeddings", "quota", "type"): (
+        "SkipJsonSchema[Quota | Literal['shared'] | None]",
+        NO_FORM,
+    ),
     ("GeminiEmbeddings", "additional_headers", "type"): ("Mapping[str, Secret] | None", SECRET),
     ("GeminiEmbedding", "model", "name"): ("model_name", "the base class's name for it"),
     ("GeminiEmbedding", "batch_size", "name"): ("embed_batch_size", "the base class's name for it"),
@@ -60,7 +63,10 @@ DIFFERENT: dict[tuple[str, str, str], tuple[Any, str]] = {
         NO_FORM,
     ),
     ("GeminiEmbedding", "count_tokens", "type"): ("SkipJsonSchema[CountTokens]", NO_FORM),
-    ("GeminiEmbedding", "quota", "type"): ("SkipJsonSchema[Quota | None]", NO_FORM),
+    ("GeminiEmbedding", "quota", "type"): (
+        "SkipJsonSchema[Quota | Literal['shared'] | None]",
+        NO_FORM,
+    ),
     ("GeminiEmbedding", "additional_headers", "type"): ("Mapping[str, Secret] | None", SECRET),
 }
 """Adapter, option and what differs -> what it is there, and why."""

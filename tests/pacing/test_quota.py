@@ -204,7 +204,7 @@ def test_a_raised_limit_is_found_beside_queries() -> None:
     ],
 )
 def test_trying_a_named_limit_keeps_to_what_the_user_said(
-    limits: dict[str, int], quota_id: str, value: int
+    limits: dict[str, Any], quota_id: str, value: int
 ) -> None:
     """Of the other kind, too: what the user gives is never exceeded."""
     quota = Quota(**limits)
@@ -296,7 +296,7 @@ def test_one_way_to_say_it(short: str) -> None:
 
 
 @pytest.mark.parametrize("limits", [{}, {"requests": 1000}, {"tokens": 1_000_000}])
-def test_a_quota_keeps_what_left_in_the_last_minute_only(limits: dict[str, int]) -> None:
+def test_a_quota_keeps_what_left_in_the_last_minute_only(limits: dict[str, Any]) -> None:
     """A process that embeds for weeks holds no more than one that embeds for minutes."""
     quota = Quota(**limits)
     before = requests_known()
