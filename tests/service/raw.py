@@ -26,11 +26,8 @@ def read_request(connection: socket.socket) -> None:
             raise OSError("the client went")
         got += received
     lines, _, body = got.partition(b"\r\n\r\n")
-    length = next(
-        int(line[15:])
-        for line in lines.split(b"\r\n")
-        if line.lower().startswith(b"content-length")
-    )
+    named = [line for line in lines.split(b"\r\n") if line.lower().startswith(b"content-length")]
+    length = int(named[0][15:]) if named else 0  # a GET has no body
     while len(body) < length:
         body += connection.recv(2**16)
 
