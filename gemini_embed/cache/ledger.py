@@ -28,6 +28,9 @@ _TIDIED = 5.0
 
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
+_MOST = 2**31
+"""Texts that nobody sends in one request."""
+
 _AHEAD = 1.0
 """Seconds: an event that is later than this is of a time before the machine was started again."""
 
@@ -105,8 +108,30 @@ class QuotaFile:
             after = 0
         last = _last(connection)
         where = after, self._scope, boot(), process, now + _AHEAD
-        events = [Event(*row) for row in connection.execute(_READ, where)]
-        return News(events, last, granted=False)
+        rows = connection.execute(_READ, where).fetchall()
+        return News([Event(*row) for row in rows if _is_sound(row)], last, granted=False)
+
+
+def _is_sound(row: tuple[object, ...]) -> bool:
+    """Tell whether a row is an event: a damaged file may hold anything."""
+    match row:
+        case (
+            str(),
+            str(),
+            int(),
+            float(),
+            float(),
+            int(texts),
+            int() | None,
+            0 | 1,
+            float(),
+            float(backoff),
+            int() | float() | None,
+            str() | None,
+            int() | None,
+        ):
+            return 0 <= texts < _MOST and 0 <= backoff < math.inf
+    return False
 
 
 def _name(connection: sqlite3.Connection) -> str:

@@ -299,11 +299,14 @@ class Gate:
         self._looking = self.loop.create_task(self._looked(self._timer, due))
 
     async def _looked(self, timer: asyncio.TimerHandle | None, due: float) -> None:
-        has_news = self.sharing is not None and await self.sharing.look()
-        if has_news or (self._timer is timer and self.loop.time() >= due):
-            self.wake()
-        elif self._timer is timer:
-            self._look_until(due)
+        has_news = False
+        try:
+            has_news = self.sharing is not None and await self.sharing.look()
+        finally:  # whatever happens, those who wait are not forgotten
+            if has_news or (self._timer is timer and self.loop.time() >= due):
+                self.wake()
+            elif self._timer is timer:
+                self._look_until(due)
 
     def _part(self, admitted: Pass, *, answered: bool = False) -> None:
         admitted.handed_back = True

@@ -257,6 +257,22 @@ async def test_old_events_are_deleted(path: Path, clock: Clock) -> None:
     assert count <= 4
 
 
+async def test_a_damaged_row_is_left_out(path: Path, clock: Clock) -> None:
+    """Whatever a file holds, the events that are sound count, and no others."""
+    one, other = Process(path, clock), Process(path, clock)
+    assert await one.take(60) is not None
+    with SQLiteCache(path).writing(math.inf) as connection:
+        for damage in ("texts = -50", "texts = 'many'", "at = x'00'", "backoff = 9e999"):
+            connection.execute(
+                "INSERT INTO quota_events SELECT id + 1000 + random() % 500, scope, boot, kind, "
+                "'another', number, at, kept_until, texts, tokens, is_query, ends_by, backoff, "
+                "retry_after, quota_id, quota_value FROM quota_events WHERE process <> 'another'"
+            )
+            connection.execute(f"UPDATE quota_events SET {damage} WHERE process = 'another'")  # noqa: S608 - constants
+
+    assert await other.room() == 40
+
+
 async def test_only_its_owner_reads_the_file(path: Path, clock: Clock) -> None:
     """What a process sends is nobody else's business."""
     assert await Process(path, clock).take(1) is not None
