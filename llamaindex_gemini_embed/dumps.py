@@ -20,6 +20,7 @@ _IN_ORDER = (
     "output_dimensionality",
     "normalize",
     "task_prefix",
+    "caption_prefix",
     "on_blank",
     "on_surrogate",
     "on_long",
@@ -34,7 +35,7 @@ _IN_ORDER = (
 )
 
 
-_LATER = {"on_long": "truncate"}
+_LATER = {"on_long": "truncate", "caption_prefix": False}
 """Options that 0.2 did not have, and what it did: what is so still leaves the text as it was."""
 
 

@@ -17,6 +17,7 @@ from gemini_embed import (
     ConfigurationError,
     ServiceUnavailableError,
 )
+from gemini_embed.options import OPTIONS
 from llamaindex_gemini_embed import GeminiEmbedding
 
 if TYPE_CHECKING:
@@ -241,3 +242,70 @@ def test_no_timeout_is_possible(embedding: Maker) -> None:
 
     assert made.timeout is None
     assert pickle.loads(pickle.dumps(made)).timeout is None  # noqa: S301 - our own bytes
+
+
+SHAPING: dict[str, Any] = {
+    "behaves_like": "gemini-embedding-2",
+    "task_type": "CLUSTERING",
+    "output_dimensionality": 768,
+    "normalize": True,
+    "task_prefix": False,
+    "caption_prefix": True,
+    "on_blank": "placeholder",
+    "on_surrogate": "replace",
+    "on_long": "split",
+    "vertexai": True,
+    "project": "p",
+    "location": "eu",
+    "base_url": "http://127.0.0.1:1",
+    "service_name": "ours",
+    "api_version": "v1",
+    "model": "gemini-embedding-001",
+}
+"""Another value of each option that shapes a vector, or says where it comes from."""
+
+TRAFFIC = [
+    "additional_headers",
+    "api_key",
+    "batch_documents",
+    "batch_fallback",
+    "batch_settle",
+    "batch_size",
+    "batch_tokens",
+    "cache",
+    "cache_full_dimension",
+    "cache_uris",
+    "client",
+    "client_args",
+    "count_tokens",
+    "credentials",
+    "deadline",
+    "fast_decode",
+    "max_concurrency",
+    "max_retries",
+    "max_wait",
+    "media_in_flight",
+    "on_daily_quota",
+    "on_progress",
+    "on_retry",
+    "prices",
+    "quota",
+    "requests_per_day",
+    "requests_per_minute",
+    "retry_exponential_base",
+    "retry_max_seconds",
+    "retry_min_seconds",
+    "timeout",
+    "tokens_per_minute",
+]
+"""Options that shape none."""
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_a_pipelines_cache_knows_each_option_that_shapes_a_vector(name: str) -> None:
+    """Under other options nothing is taken from the cache that these would not have made."""
+    assert (name in SHAPING) is (name not in TRAFFIC)
+    if name in SHAPING:
+        alike: dict[str, Any] = {"project": "p"} if name == "location" else {}
+        other = GeminiEmbedding(**alike | {name: SHAPING[name]})
+        assert other.to_dict() != GeminiEmbedding(**alike).to_dict()
