@@ -151,7 +151,9 @@ def test_fastapi(server: Standin, tmp_path: Path) -> None:
     ],
     ids=["sync", "gthread", "gevent"],
 )
-@pytest.mark.parametrize("used", ["", '\nembedder.embed(["before"], role="query")\n'])
+@pytest.mark.parametrize(
+    "used", ["", '\nembedder.embed(["before"], role="query")\n'], ids=["unused", "used"]
+)
 def test_gunicorn(server: Standin, tmp_path: Path, kind: list[str], used: str) -> None:
     """Workers that are forked from a process with an embedder, used or not, give right vectors."""
     put("wsgi.py", tmp_path, used)
