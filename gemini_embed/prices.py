@@ -60,14 +60,6 @@ class Price:
         price, share = known.get(modality), self.batch if batch else Decimal(1)
         return None if price is None or share is None else tokens * price * share / _MILLION
 
-    def for_batch(self) -> Price | None:
-        """Return the price of the Batch API; None where it is not known."""
-        if self.batch is None:
-            return None
-        kinds = {kind: getattr(self, kind) for kind in ("text", "image", "audio", "video")}
-        shares = {kind: price and price * self.batch for kind, price in kinds.items()}
-        return Price(**shares, batch=Decimal(1))
-
 
 _HALF = Decimal("0.5")
 

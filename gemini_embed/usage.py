@@ -24,12 +24,14 @@ class Rate(NamedTuple):
         backend: Google's service that was asked.
         price: Its price as the embedder knows it; None where it does not.
         modality: The kind, in Google's words.
+        is_batch: Whether the Batch API was asked, which has a price of its own.
     """
 
     model: str
     backend: BackendName
     price: Price | None
     modality: str = "TEXT"
+    is_batch: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,11 @@ class Usage:
         total = Decimal(0)
         for rate, tokens in self.billed.items():
             price = (prices or {}).get(rate.model, rate.price)
-            cost = None if price is None else price.cost(tokens, rate.modality, batch=batch)
+            cost = (
+                None
+                if price is None
+                else price.cost(tokens, rate.modality, batch=batch or rate.is_batch)
+            )
             if cost is None:
                 return None
             total += cost

@@ -257,10 +257,8 @@ class RunDesk(Generic[R]):
         )
 
     def _collected(self, job: Job) -> None:
-        price = self._office.price
-        rate = Rate(
-            self._ask.model.name, self._ask.backend.name, price.for_batch() if price else None
-        )
+        model, backend = self._ask.model.name, self._ask.backend.name
+        rate = Rate(model, backend, self._office.price, is_batch=True)
         numbers = {
             "requests": 1,
             "prompt_tokens": job.prompt_tokens,

@@ -87,15 +87,14 @@ def usage_of(run: Run, jobs: Sequence[Job], places: Places, price: Price | None)
 
     Each job counts as one request. What went online has the usual price.
     """
-    batch = price.for_batch() if price else None
-    rate = Rate(run.asked["model"], run.asked["backend"], batch)
+    rate = Rate(run.asked["model"], run.asked["backend"], price, is_batch=True)
     online = Counter[str]()
     for job in jobs:
         online.update(job.online)
     tokens = sum(job.prompt_tokens for job in jobs)
     estimated = sum(job.estimated_tokens for job in jobs)
     billed = Counter({rate: tokens + estimated})
-    billed[rate._replace(price=price)] += online["prompt_tokens"] + online["estimated_tokens"]
+    billed[rate._replace(is_batch=False)] += online["prompt_tokens"] + online["estimated_tokens"]
     reported = tokens + online["prompt_tokens"]
     sent = sum(1 for job in jobs if job.job)
     return Usage(

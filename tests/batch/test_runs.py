@@ -20,6 +20,7 @@ from gemini_embed import (
     ConfigurationError,
     GeminiEmbedder,
     Media,
+    Price,
     Progress,
     RequestError,
     fused,
@@ -114,7 +115,9 @@ def test_a_run_from_end_to_end(
     assert (usage.texts, usage.duplicates, usage.requests) == (121, 1, len(over.jobs))
     assert usage.prompt_tokens
     assert usage.cost() == usage.prompt_tokens * Decimal("0.10") / 10**6
-    assert embedder.usage.cost() == usage.cost()
+    assert embedder.usage.cost() == usage.cost() == usage.cost(batch=True)
+    own = {"gemini-embedding-2": Price(Decimal(10), batch=Decimal("0.1"))}
+    assert usage.cost(own) == usage.prompt_tokens * Decimal(1) / 10**6
     assert spools(tmp_path) == []
     assert uploads(server) == []
 
