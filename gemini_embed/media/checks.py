@@ -44,10 +44,12 @@ def medium_of(media: Media, look: Look | None, rules: Rules) -> Medium:
     mime_type = _format(media, look)
     modality = modality_of(mime_type)
     taken = None if modality is None else rules.facts.get(modality)
-    if modality is None or taken is None or mime_type not in taken.formats:
+    found = mime_type if look is None or look.found is None else look.found
+    if modality is None or taken is None or not {mime_type, found} <= taken.formats:
         formats = sorted(one for some in rules.facts.values() for one in some.formats)
+        refused = found if taken and mime_type in taken.formats else mime_type
         raise InvalidInputError(
-            f"{rules.where} takes no {mime_type}; it takes {', '.join(formats)}",
+            f"{rules.where} takes no {refused}; it takes {', '.join(formats)}",
             reason="not taken by the service",
         )
     _check_clip(media, modality)

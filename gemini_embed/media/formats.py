@@ -83,9 +83,6 @@ _BRANDS: list[tuple[bytes, str]] = [
 ]
 """Brands of files in boxes, as MP4 has them -> the format; any other is a film's."""
 
-_ALIKE = [{"image/heic", "image/heif"}, {"video/mp4", "video/quicktime"}]
-"""Formats that their first bytes hardly tell apart."""
-
 _UNMARKED = frozenset({"audio/mpeg", "video/mpeg"})
 """Formats that may begin with anything."""
 
@@ -128,10 +125,14 @@ def sniffed(head: bytes) -> str | None:
 
 
 def agree(declared: str, found: str | None) -> bool:
-    """Tell whether bytes may be of the format that they are declared as."""
+    """Tell whether bytes may be of the kind that they are declared as.
+
+    Google embeds a PNG that is declared as a JPEG like any PNG, as was recorded, and makes no
+    vector of a film that is declared as sound.
+    """
     if found is None:
         return declared in _UNMARKED
-    return declared == found or any({declared, found} <= alike for alike in _ALIKE)
+    return modality_of(declared) == modality_of(found)
 
 
 def seconds_of(file: BinaryIO, mime_type: str) -> float | None:

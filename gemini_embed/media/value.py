@@ -81,7 +81,8 @@ class Media:
 
         Args:
             path: The file.
-            mime_type: Its format. Default: as its first bytes say; they must not contradict.
+            mime_type: Its format, as the service is told. Default: as its first bytes say. Both
+                must be of one kind: a picture, a sound, a film or a PDF.
             start: Second at which the clip of a film or a sound begins.
             end: Second at which it ends.
             fps: How many frames of a second of a film are looked at. Default: the service's, 1.

@@ -214,7 +214,7 @@ def test_what_the_service_does_not_take_is_refused_before_anything_is_sent(
         (b"just bytes", "unknown format"),
         (b"GIF89a\1\0", "not taken by the service"),
         (Media.from_bytes(mp4(), mime_type="audio/wav"), "wrong format"),
-        (Media.from_bytes(png(), mime_type="image/jpeg"), "wrong format"),
+        (Media.from_bytes(png(), mime_type="video/mp4"), "wrong format"),
         (wav(181), "too long"),
         (mp4(121), "too long"),
         ([png(i) for i in range(7)], "too many media"),

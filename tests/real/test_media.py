@@ -38,7 +38,7 @@ PNG = Media.from_bytes(FILES["jetpack.png"])
 NOTEBOOK: dict[int, list[Any]] = {
     0: [PNG],
     1: [[TEXT, PNG]],
-    2: [TEXT, PNG],
+    2: [TEXT, Media.from_bytes(FILES["jetpack.png"], mime_type="image/jpeg")],  # it says so
     4: [Media.from_bytes(FILES["handwriting_form.pdf"])],
     5: [fused(*THREE)],
 }
@@ -53,7 +53,7 @@ def _with_files(asked: Any) -> Any:
             named = part["inline_data"]["data"]
             data = FILES[named.rpartition("/")[2].rstrip(">")]
             text = text.replace(named, base64.b64encode(data).decode())
-    return json.loads(text.replace("image/jpeg", "image/png"))  # what the notebook declared wrongly
+    return json.loads(text)
 
 
 def test_a_picture_beside_a_text(
