@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
-from gemini_embed.ask import Backend
+from gemini_embed.ask import Ask, Backend
 from gemini_embed.contents import Inputs, Unseen
 from gemini_embed.credentials import find_key
 from gemini_embed.errors import ConfigurationError
@@ -18,11 +18,17 @@ from gemini_embed.inputs import check_part, check_texts, check_titles
 from gemini_embed.long_inputs import Draft
 from gemini_embed.media.composition import Composition, rules_of
 from gemini_embed.model_names import find_model
-from gemini_embed.models import check_dimension, must_normalize, warn_of_status
+from gemini_embed.models import check_dimension, must_normalize, route_of, warn_of_status
 from gemini_embed.notices import warn
 from gemini_embed.options import Options
+from gemini_embed.results import Wanted
 from gemini_embed.service.access import access_of, service_of
-from gemini_embed.service.backend import choose_backend, own_address, with_location
+from gemini_embed.service.backend import (
+    choose_backend,
+    own_address,
+    sdk_version,
+    with_location,
+)
 from gemini_embed.service_address import (
     address_of_client,
     gateway_of,
@@ -197,6 +203,27 @@ class Configured(Options):
             return inputs._replace(have_media=True, unkept=frozenset(unkept))
 
         return Inputs.whole(draft.contents)._replace(unseen=Unseen(fused.look, settle))
+
+    def _ask(self, output_dimensionality: int | None, *, may_cut: bool) -> Ask:
+        """Return what a call asks for, whose vectors have so many numbers; None for all."""
+        return Ask(
+            model=self._row,
+            backend=self._backend,
+            service=self._service,
+            route=route_of(self._row, self._backend.name, sdk_version=sdk_version()),
+            output_dimensionality=None if self.cache_full_dimension else output_dimensionality,
+            may_cut=may_cut,
+        )
+
+    def _wanted(self, output_dimensionality: int | None, *, as_lists: bool) -> Wanted:
+        """Return what a call wants of each vector; `_ask` says what the number is."""
+        dimension = output_dimensionality or self._row.dimension
+        return Wanted(
+            dimension,
+            normalize=must_normalize(self.normalize, model=self._row, dimension=dimension),
+            as_lists=as_lists,
+            normalize_means=self.normalize is not False,
+        )
 
     def __setattr__(self, name: str, value: object) -> None:
         # A half-changed embedder would send to one model and be taken for another.

@@ -9,26 +9,24 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar, get_args
 from urllib.parse import urlsplit
 
-from gemini_embed.ask import Ask
 from gemini_embed.background import loop, process
 from gemini_embed.background.threads import in_thread
 from gemini_embed.batch.embedding import Batching
 from gemini_embed.batch.run import BatchRun
+from gemini_embed.calls.checked import Checked
 from gemini_embed.calls.forecast import beginning, forecast
 from gemini_embed.calls.policy import MAX_RETRIES, CallPolicy
 from gemini_embed.connected import load
 from gemini_embed.errors import ConfigurationError, GeminiEmbedError, ServiceUnavailableError
 from gemini_embed.long_inputs import LongTexts
-from gemini_embed.models import TEXTS_PER_REQUEST, check_dimension, must_normalize, route_of
+from gemini_embed.models import TEXTS_PER_REQUEST, check_dimension
 from gemini_embed.observe.meter import Meter, meters_of
 from gemini_embed.observe.tracing import Operation, Traces, traced
 from gemini_embed.options import check_picklable, meant_by_first_release
 from gemini_embed.options.checks import one_of, optional, whole
 from gemini_embed.prices import price_of
 from gemini_embed.redaction import forgetful
-from gemini_embed.results import Wanted
 from gemini_embed.service.access import access_of, account_of
-from gemini_embed.service.backend import sdk_version
 from gemini_embed.streams import Streaming
 from gemini_embed.tasks import Role, parse_task_type, task_for
 from gemini_embed.usage import Usage, warn_of_truncated
@@ -165,7 +163,7 @@ class GeminiEmbedder(Batching, Streaming):
         made, found = self._made_like(run)
         return BatchRun(made._going_on(found, made._like(found)))  # noqa: SLF001 - one like this
 
-    def _like(self, run: Run) -> _Call:
+    def _like(self, run: Run) -> Checked:
         """Return a call of no texts with the settings of a run."""
         role, dimension = run.asked["role"], run.asked["dimension"]
         return self._checked((), role=role, output_dimensionality=dimension)
@@ -199,31 +197,31 @@ class GeminiEmbedder(Batching, Streaming):
         known, width = loop.run(begin), self.max_concurrency
         return forecast(known, ask, policy, price, texts=inputs.texts, width=width)
 
-    def _run(self, call: _Call) -> Any:
+    def _run(self, call: Checked) -> Any:
         """Return the result in the form that the call wants."""
         if process.has_greenlets():
             load()  # what is imported may start processes, which gevent lets this thread only
-        if call[3].batch:
-            return loop.run(self._begun(call).through, call[3].deadline)
+        if call.policy.batch:
+            return loop.run(self._begun(call).through, call.policy.deadline)
         with traced(lambda: self._operation(call)) as traces:
-            if unseen := call[0].unseen:
-                call = unseen.settle(unseen.look()), *call[1:]
-            if doubts := call[0].doubts:
-                call = doubts.decide(loop.run(self._count, call)), *call[1:]
+            if unseen := call.inputs.unseen:
+                call = call._replace(inputs=unseen.settle(unseen.look()))
+            if doubts := call.inputs.doubts:
+                call = call._replace(inputs=doubts.decide(loop.run(self._count, call)))
             result = loop.run(self._embed, call, traces)
-        warn_of_truncated(result.usage, known=call[0].told_long)
+        warn_of_truncated(result.usage, known=call.inputs.told_long)
         return result
 
-    async def _arun(self, call: _Call) -> Any:
-        if call[3].batch:
-            return await loop.arun(self._begun(call).through, call[3].deadline)
+    async def _arun(self, call: Checked) -> Any:
+        if call.policy.batch:
+            return await loop.arun(self._begun(call).through, call.policy.deadline)
         with traced(lambda: self._operation(call)) as traces:
-            if unseen := call[0].unseen:
-                call = unseen.settle(await loop.arun(_looked, unseen)), *call[1:]
-            if doubts := call[0].doubts:
-                call = doubts.decide(await loop.arun(self._count, call)), *call[1:]
+            if unseen := call.inputs.unseen:
+                call = call._replace(inputs=unseen.settle(await loop.arun(_looked, unseen)))
+            if doubts := call.inputs.doubts:
+                call = call._replace(inputs=doubts.decide(await loop.arun(self._count, call)))
             result = await loop.arun(self._embed, call, traces)
-        warn_of_truncated(result.usage, known=call[0].told_long)
+        warn_of_truncated(result.usage, known=call.inputs.told_long)
         return result
 
     def _checked(
@@ -241,8 +239,8 @@ class GeminiEmbedder(Batching, Streaming):
         as_lists: bool = False,
         first: int = 0,
         takes_media: bool = False,
-    ) -> _Call:
-        """Check one call, whose places begin at `first`, and return it as the engine takes it.
+    ) -> Checked:
+        """Check one call, whose places begin at `first`, and return it.
 
         The names stand here again, so that Python refuses any other: a TypedDict does not.
         """
@@ -257,21 +255,7 @@ class GeminiEmbedder(Batching, Streaming):
         if by_batch and inputs.unseen:
             raise ConfigurationError("a run of the Batch API takes texts alone: set batch=False")
         given = output_dimensionality or self.output_dimensionality
-        ask = Ask(
-            model=self._row,
-            backend=self._backend,
-            service=self._service,
-            route=route_of(self._row, self._backend.name, sdk_version=sdk_version()),
-            output_dimensionality=None if self.cache_full_dimension else given,
-            may_cut=long.may_be_cut,
-        )
-        dimension = given or self._row.dimension
-        wanted = Wanted(
-            dimension,
-            normalize=must_normalize(self.normalize, model=self._row, dimension=dimension),
-            as_lists=as_lists,
-            normalize_means=self.normalize is not False,
-        )
+        ask = self._ask(given, may_cut=long.may_be_cut)
         policy = CallPolicy(
             role=role,
             batch_size=min(batch_size or self.batch_size or TEXTS_PER_REQUEST, ask.route.texts),
@@ -285,9 +269,9 @@ class GeminiEmbedder(Batching, Streaming):
             count=None if isinstance(self.count_tokens, str) else self.count_tokens,
             batch=by_batch,
         )
-        return inputs, ask, wanted, policy
+        return Checked(inputs, ask, self._wanted(given, as_lists=as_lists), policy)
 
-    def _operation(self, call: _Call) -> Operation:
+    def _operation(self, call: Checked) -> Operation:
         """Return what a trace says of a call from its beginning."""
         inputs, ask, wanted, _ = call
         where = urlsplit(self._address or "")
@@ -300,7 +284,7 @@ class GeminiEmbedder(Batching, Streaming):
             port=where.port or {"http": 80, "https": 443}.get(where.scheme),
         )
 
-    async def _embed(self, call: _Call, traces: Traces) -> EmbeddingResult | ListedResult:
+    async def _embed(self, call: Checked, traces: Traces) -> EmbeddingResult | ListedResult:
         """Runs on the I/O thread, where numpy and the SDK load at the first call."""
         inputs, ask, wanted, policy = call
         with traces.within():
@@ -320,7 +304,7 @@ class GeminiEmbedder(Batching, Streaming):
                 observers=traces.observers,
             )
 
-    async def _count(self, call: _Call) -> list[int]:
+    async def _count(self, call: Checked) -> list[int]:
         """Return how many tokens the texts have that may be too long; runs on the I/O thread."""
         inputs, ask, _, policy = call
         load()
@@ -369,9 +353,6 @@ async def _looked(unseen: Unseen) -> Any:
 
 
 _whole = optional(whole(1))
-
-_Call = tuple["Inputs", Ask, Wanted, CallPolicy]
-"""One checked call, as the engine takes it."""
 
 T = TypeVar("T", bound=GeminiEmbedder)
 

@@ -35,11 +35,9 @@ if TYPE_CHECKING:
     from numpy import float32
     from numpy.typing import NDArray
 
-    from gemini_embed.ask import Ask
     from gemini_embed.background.loop import Begun
-    from gemini_embed.calls.policy import CallPolicy
-    from gemini_embed.contents import Inputs
-    from gemini_embed.results import EmbeddingResult, Wanted
+    from gemini_embed.calls.checked import Checked
+    from gemini_embed.results import EmbeddingResult
     from gemini_embed.tasks import Role
 
     _Begin = Callable[[Sequence[Any], int], Begun[EmbeddingResult]]
@@ -351,7 +349,7 @@ class Streaming:
 
     def _stream(self, size: int, **options: Unpack[StreamOptions]) -> _Stream[Any]:
         size = whole(1)("size", size)
-        _, _, _, policy = self._checked([], **options)  # refuses now what cannot work
+        policy = self._checked([], **options).policy  # refuses now what cannot work
         if policy.batch:
             raise ConfigurationError(
                 "a stream cannot go through the Batch API, whose jobs take hours: use "
@@ -362,18 +360,18 @@ class Streaming:
         def begin(texts: Sequence[Any], first: int) -> Begun[EmbeddingResult]:
             if process.has_greenlets():
                 load()  # as `embed` does, and for its reason
-            inputs, ask, wanted, policy = self._checked(texts, **options, first=first)
-            call = inputs, ask, wanted, replace(policy, together=together)
-            return loop.begin(self._arun, call)
+            call = self._checked(texts, **options, first=first)
+            policy = replace(call.policy, together=together)
+            return loop.begin(self._arun, call._replace(policy=policy))
 
         requests = math.ceil(size / policy.batch_size)
         most = 1 + math.ceil(_AHEAD * self.max_concurrency / requests)
         return _Stream(begin, together.stop, size=size, most=most)
 
-    def _checked(self, *texts: Any, **options: Any) -> tuple[Inputs, Ask, Wanted, CallPolicy]:
+    def _checked(self, *texts: Any, **options: Any) -> Checked:
         raise NotImplementedError  # the embedder's
 
-    async def _arun(self, call: tuple[Inputs, Ask, Wanted, CallPolicy]) -> Any:
+    async def _arun(self, call: Checked) -> Any:
         raise NotImplementedError  # the embedder's
 
 

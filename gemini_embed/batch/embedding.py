@@ -19,18 +19,14 @@ from gemini_embed.prices import price_of
 if TYPE_CHECKING:
     from typing import Self
 
-    from gemini_embed.ask import Ask
     from gemini_embed.batch.desk import Office, RunDesk
     from gemini_embed.batch.jobs import Run
     from gemini_embed.batch.planning import Planner
     from gemini_embed.batch.site import Service
     from gemini_embed.batch.status import BatchStatus
     from gemini_embed.cache.sqlite import SQLiteCache
-    from gemini_embed.calls.policy import CallPolicy
-    from gemini_embed.contents import Content, Inputs
-    from gemini_embed.results import Wanted
-
-    Call = tuple[Inputs, Ask, Wanted, CallPolicy]
+    from gemini_embed.calls.checked import Checked
+    from gemini_embed.contents import Content
 
 
 _SHAPING = (
@@ -64,7 +60,7 @@ class Batching(Connected, Metered):
         """Return how all runs stand; the async twin of `batches`."""
         return await loop.arun(self._office().statuses)
 
-    def _begun(self, call: Call) -> RunDesk[Any]:
+    def _begun(self, call: Checked) -> RunDesk[Any]:
         """Return what works the run of a checked call; nothing is sent or written yet."""
         from gemini_embed.batch import planning  # noqa: PLC0415 - loads numpy
         from gemini_embed.batch.places import Places  # noqa: PLC0415 - likewise
@@ -112,7 +108,7 @@ class Batching(Connected, Metered):
         made._meter, made._clock = self._meter, self._clock  # noqa: SLF001 - one like this
         return made, found
 
-    def _going_on(self, run: Run, call: Call) -> RunDesk[Any]:
+    def _going_on(self, run: Run, call: Checked) -> RunDesk[Any]:
         """Return what works a run of the ledger; `call` is one of no texts with its settings.
 
         Raises:
@@ -120,13 +116,15 @@ class Batching(Connected, Metered):
         """
         from gemini_embed.batch import planning  # noqa: PLC0415 - loads numpy
 
-        asked = planning.settings(*call[1:])
+        asked = planning.settings(call.ask, call.wanted, call.policy)
         if wrong := [name for name, value in asked.items() if run.asked.get(name) != value]:
             shown = ", ".join(f"{name} {run.asked.get(name)!r}" for name in wrong)
             raise ConfigurationError(f"batch run {run.id} was made elsewhere: {shown}")
         return self._desk(run.id, call, self._office(), None)
 
-    def _desk(self, run: str, call: Call, office: Office, planner: Planner | None) -> RunDesk[Any]:
+    def _desk(
+        self, run: str, call: Checked, office: Office, planner: Planner | None
+    ) -> RunDesk[Any]:
         from gemini_embed.batch.desk import RunDesk  # noqa: PLC0415 - loads numpy
 
         _, ask, wanted, policy = call

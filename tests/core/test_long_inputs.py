@@ -207,7 +207,7 @@ def test_of_a_flag_for_several_texts_the_one_is_found(server: Standin, vertex: M
     server.script.append((200, {"embeddings": rows, "truncated": True}, {}))
     server.script.append((200, {"embedding": rows[0], "truncated": True}, {}))
     made = vertex(on_long="error", max_concurrency=1)
-    if made._checked(["a"], role="document")[1].route.texts == 1:
+    if made._checked(["a"], role="document").ask.route.texts == 1:
         pytest.skip("this google-genai sends one text a request")
 
     with pytest.raises(TextTooLongError) as told:
