@@ -83,13 +83,13 @@ class QuotaFile:
             now = clock()
             news = self._news(connection, process, after, now)
             granted = not news.takes_room
-            put_in = [*events, wanted] if wanted is not None and granted else events
+            put_in = [*events, wanted.moved(now)] if wanted is not None and granted else events
             rows = [(self._scope, boot(), *event) for event in put_in]
             connection.executemany(_WRITE, rows)
             if now - self._tidied_at > _TIDIED:
                 connection.execute(_TIDY, (now, now + _AHEAD, boot()))
                 self._tidied_at = now
-            return News(news.events, _last(connection), granted)
+            return News(news.events, _last(connection), granted, now)
 
     def look(self, process: str, after: int, clock: Clock) -> News:
         """See `gemini_embed.pacing.sharing.Ledger`."""
@@ -109,7 +109,7 @@ class QuotaFile:
         last = _last(connection)
         where = after, self._scope, boot(), process, now + _AHEAD
         rows = connection.execute(_READ, where).fetchall()
-        return News([Event(*row) for row in rows if _is_sound(row)], last, granted=False)
+        return News([Event(*row) for row in rows if _is_sound(row)], last, granted=False, at=now)
 
 
 def _is_sound(row: tuple[object, ...]) -> bool:

@@ -87,6 +87,11 @@ class Event(NamedTuple):
     quota_id: str | None = None
     quota_value: int | None = None
 
+    def moved(self, now: float) -> Event:
+        """Return it as it is when it happens now: others may have kept the file for a while."""
+        late = now - self.at
+        return self._replace(at=now, ends_by=self.ends_by + late, kept_until=self.kept_until + late)
+
 
 class News(NamedTuple):
     """What a ledger says.
@@ -95,11 +100,13 @@ class News(NamedTuple):
         events: Those of others, in order, that were not seen before.
         last: The place of the last event that is seen now.
         granted: Whether what was to be sent went in.
+        at: When that was.
     """
 
     events: Sequence[Event]
     last: int
     granted: bool
+    at: float
 
     @property
     def takes_room(self) -> bool:
@@ -150,6 +157,7 @@ class Sharing:
         self._own: dict[Sent, int] = {}  # requests that are, by their numbers
         self._others: dict[tuple[str, int], tuple[Sent, float]] = {}  # under way, and until when
         self._asked_at = self._not_before = -math.inf
+        self._counted_at = 0.0  # when the last request went into the ledger
         self._changed_at = -math.inf  # when others last sent something, as far as is known here
         self._is_in_trouble = False
         self._flushing: asyncio.Task[None] | None = None
@@ -165,7 +173,7 @@ class Sharing:
                 while sent.at > self._changed_at or self._fits(is_query=is_query):
                     wanted = self._sent(number, sent, is_query=is_query)
                     if await self._exchange(wanted):
-                        return self._is_counted(sent, wanted)
+                        return self._is_counted(sent, number)
         except asyncio.CancelledError:
             self._owe(self._event("unsent", number))  # it may have gone in
             raise
@@ -173,10 +181,10 @@ class Sharing:
             self.ask()
         return False
 
-    def _is_counted(self, sent: Sent, event: Event) -> bool:
+    def _is_counted(self, sent: Sent, number: int) -> bool:
         """Take note that a request is in the ledger; tell whether it may leave."""
-        self._own[sent] = event.number
-        if self._loop.time() - event.at < _LATE:
+        self._own[sent] = number
+        if self._loop.time() - self._counted_at < _LATE:
             return True
         self.end("unsent", sent)
         return False
@@ -254,8 +262,9 @@ class Sharing:
             self._owed = owed + self._owed
             raise
         if news is None:
-            self._owed = owed + self._owed
+            self._owed, self._counted_at = owed + self._owed, self._loop.time()
             return True
+        self._counted_at = news.at
         self._apply(news)
         return news.granted
 
