@@ -176,6 +176,7 @@ def test_celery(server: Standin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     for folder in ("data_in", "results"):
         (tmp_path / folder).mkdir()
     (tmp_path / "data_out").symlink_to("data_in")  # what one side puts in, the other takes out
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))  # for the quota that workers share
     monkeypatch.setenv("CELERY_BROKER_URL", "filesystem://")
     monkeypatch.setenv("CELERY_RESULT_BACKEND", f"file://{tmp_path / 'results'}")
     client = (
