@@ -60,7 +60,7 @@ def add_to(commands: _SubParsersAction[ArgumentParser]) -> None:
     )
     add = parser.add_argument
     add("corpus", type=Path, metavar="CORPUS")
-    add("--queries", type=Path, metavar="FILE", help="default: documents look for their like")
+    add("--queries", type=Path, metavar="FILE", help="default: documents are used as queries")
     add("--qrels", type=Path, metavar="FILE", help="which documents answer which queries")
     add("--field", default="text", help="of an object or a .csv, what holds the text: %(default)s")
     add("--model", default=NEWEST, help="default: %(default)s")

@@ -36,7 +36,7 @@ class ProgressBar:
                     self._bar.update(texts)
                 case Waiting(seconds, quota=quota):
                     what = "for quota" if quota else "to try again"
-                    self._bar.set_postfix_str(f"waiting {seconds:.0f} s {what}")
+                    self._bar.set_postfix_str(f"waiting {max(seconds, 1):.0f} s {what}")
                 case Ended():
                     self._bar.close()
 

@@ -119,13 +119,14 @@ def test_an_exception_of_the_hook_ends_the_call(server: Standin, embedder: Maker
 def test_the_bar_says_what_is_waited_for(
     embedder: Maker, server: Standin, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """For quota, with the seconds; and it goes on, one tick a text."""
+    """For quota or after a failure, with the seconds, at least one; then it goes on."""
     body = {"error": {"code": 429, "message": "wait", "status": "RESOURCE_EXHAUSTED"}}
-    server.script.append((429, body, {"Retry-After": "1"}))
+    server.script.extend(["503", (429, body, {"Retry-After": "1"})])
 
     embedder().embed(["a", "b", "a"], role="document", show_progress=True)
 
     drawn = capsys.readouterr().err
+    assert "waiting 1 s to try again" in drawn
     assert "waiting 1 s for quota" in drawn
     last = drawn.rsplit("\r", 1)[-1]
     assert "3/3" in last
