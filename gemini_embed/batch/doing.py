@@ -19,7 +19,8 @@ from gemini_embed.batch.steps import Do, looked_for
 from gemini_embed.errors import BadResponseError, QuotaExceededError, RequestError
 from gemini_embed.notices import warn
 from gemini_embed.observe.logs import logger
-from gemini_embed.service.batches import PIECE, UPLOAD_PATIENCE
+from gemini_embed.service.batches import UPLOAD_PATIENCE
+from gemini_embed.service.files import PIECE
 from gemini_embed.service.jobs import row_in, row_of
 
 if TYPE_CHECKING:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
-from gemini_embed.errors import BadResponseError, RequestError
+from gemini_embed.errors import BadResponseError
+from gemini_embed.service.files import Files
 from gemini_embed.service.jobs import job_of, jobs_of
 from gemini_embed.service.requests import Requests
 
@@ -16,18 +16,12 @@ if TYPE_CHECKING:
     from gemini_embed.service.jobs import ServerJob
     from gemini_embed.service.transport import Transport
 
-PIECE = 2**21
-"""Bytes of a file that travel in one request: it is in memory twice then."""
-
 UPLOAD_PATIENCE = 600.0
-"""Seconds for one of these."""
+"""Seconds for a piece of a file."""
 
 _TYPE = "application/jsonl"
 _PAGE = 100
 _MOST_PAGES = 1000
-
-_GONE = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND})
-"""How the service answers about a file that it does not have."""
 
 
 class Batches:
@@ -35,6 +29,7 @@ class Batches:
 
     def __init__(self, transport: Transport, timeout: float | None) -> None:
         self._requests = Requests(transport, timeout)
+        self._files = Files(self._requests, UPLOAD_PATIENCE)
         self.timeout = self._requests.timeout
 
     async def upload(
@@ -44,7 +39,7 @@ class Batches:
         size: int,
         before_each: Callable[[], Awaitable[None]],
     ) -> None:
-        """Upload a file under a name of ours, in pieces of `PIECE` bytes.
+        """Upload a file under a name of ours, in pieces of `files.PIECE` bytes.
 
         `before_each` is awaited before each request.
 
@@ -52,42 +47,7 @@ class Batches:
             RequestError: The service refused it, or could not be reached in time.
             BadResponseError: The service does not take it as a whole.
         """
-        await before_each()
-        described = {"name": name, "displayName": name.partition("/")[2], "mimeType": _TYPE}
-        begun = await self._requests.ask(
-            "post",
-            _within(self._requests.api_version),
-            {"file": described},
-            headers={
-                "X-Goog-Upload-Protocol": "resumable",
-                "X-Goog-Upload-Command": "start",
-                "X-Goog-Upload-Header-Content-Length": str(size),
-                "X-Goog-Upload-Header-Content-Type": _TYPE,
-            },
-        )
-        where = urlsplit(begun.headers.get("x-goog-upload-url", ""))
-        if not where.path:
-            raise BadResponseError("the service did not say where to upload a file")
-        sent, status = 0, ""
-        for piece in pieces:
-            await before_each()
-            is_last = sent + len(piece) >= size
-            answer = await self._requests.ask(
-                "post",
-                # At the host that was asked: no other gets texts and keys.
-                f"/{where.path.lstrip('/')}?{where.query}",
-                piece,
-                headers={
-                    "Content-Type": _TYPE,
-                    "X-Goog-Upload-Command": "upload, finalize" if is_last else "upload",
-                    "X-Goog-Upload-Offset": str(sent),
-                },
-                timeout=UPLOAD_PATIENCE,
-            )
-            sent += len(piece)
-            status = answer.headers.get("x-goog-upload-status", "")
-        if sent != size or status.lower() != "final":
-            raise BadResponseError("the service did not take a file to its end")
+        await self._files.upload(pieces, size, _TYPE, name=name, before_each=before_each)
 
     async def create(self, model: str, display_name: str, file: str) -> str:
         """Create a job, and return its name at the service. To ask twice makes two jobs.
@@ -146,7 +106,7 @@ class Batches:
         Raises:
             RequestError: The service refused, or could not be reached in time.
         """
-        await self._gone(job)
+        await self._requests.delete(job)
 
     async def delete_file(self, name: str) -> None:
         """Delete a file; nothing happens where there is none.
@@ -154,14 +114,7 @@ class Batches:
         Raises:
             RequestError: The service refused, or could not be reached in time.
         """
-        await self._gone(name)
-
-    async def _gone(self, name: str) -> None:
-        try:
-            await self._requests.ask("delete", name)
-        except RequestError as error:
-            if error.status not in _GONE:
-                raise
+        await self._files.delete(name)
 
     async def lines(self, file: str, longest: int) -> AsyncIterator[bytes]:
         """Yield the lines of a file; an empty one in the place of one that is too long.
@@ -193,8 +146,3 @@ async def lines_of(pieces: AsyncIterator[bytes], longest: int) -> AsyncIterator[
             rest += piece[start:]
     if rest or is_too_long:
         yield b"" if is_too_long else bytes(rest)
-
-
-def _within(version: str) -> str:
-    """Return the path at which uploads begin: the version stands within it."""
-    return f"/upload/{version}/files" if version else "/upload/files"

@@ -10,9 +10,10 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from gemini_embed.errors import BadResponseError
+from gemini_embed.errors import BadResponseError, RequestError
 from gemini_embed.observe.tracing import quiet
 from gemini_embed.service.bounded import Body
 from gemini_embed.service.fast_decode import reading_bare
@@ -20,10 +21,13 @@ from gemini_embed.service.fast_decode import reading_bare
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 
-    from gemini_embed.service.transport import Transport
+    from gemini_embed.errors import GeminiEmbedError
 
 _MOST_JSON = 2**24
 """Bytes that an answer of JSON may have."""
+
+_GONE = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND})
+"""How the service answers about what it does not have."""
 
 _INFLATED_AT_ONCE = 2**16
 _MOST_INFLATED = 2**27
@@ -46,6 +50,24 @@ class Reply(NamedTuple):
     body: Any
 
 
+class Line(Protocol):
+    """What holds a connection of the SDK: see `transport`."""
+
+    @property
+    def inner(self) -> Any:
+        """The part of the SDK's client that sends."""
+        ...
+
+    @property
+    def intercepts(self) -> bool:
+        """Whether the connection is ours, not a caller's own."""
+        ...
+
+    def translated(self, error: Exception, *, answered: bool) -> GeminiEmbedError:
+        """Return our error for what the SDK raised."""
+        ...
+
+
 class Requests:
     """Sends requests through one transport's connection.
 
@@ -54,7 +76,7 @@ class Requests:
         timeout: Seconds for a request, or for the next piece of an answer; None for the usual.
     """
 
-    def __init__(self, transport: Transport, timeout: float | None) -> None:
+    def __init__(self, transport: Line, timeout: float | None) -> None:
         self._transport = transport
         self.timeout = PATIENCE if timeout is None else timeout
 
@@ -92,6 +114,18 @@ class Requests:
         except (RecursionError, ValueError) as error:
             description = type(error).__name__
         raise BadResponseError(f"the answer could not be read: {description}")
+
+    async def delete(self, name: str) -> None:
+        """Delete what has a name; nothing happens where there is no such thing.
+
+        Raises:
+            RequestError: The service refused, or could not be reached in time.
+        """
+        try:
+            await self.ask("delete", name)
+        except RequestError as error:
+            if error.status not in _GONE:
+                raise
 
     @asynccontextmanager
     async def stream(self, path: str) -> AsyncGenerator[AsyncIterator[bytes]]:
@@ -152,7 +186,7 @@ class Requests:
             failure = self._transport.translated(error, answered=read.answered)
         raise failure
 
-    async def _pieces(self, response: Any, timeout: float) -> AsyncIterator[bytes]:  # noqa: ASYNC109
+    async def _pieces(self, response: Any, timeout: float) -> AsyncIterator[bytes]:  # noqa: ASYNC109 - see above
         raw = aiter(self._decompressed(response))
         while True:
             try:

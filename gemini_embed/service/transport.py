@@ -26,15 +26,16 @@ from gemini_embed.observe.tracing import quiet
 from gemini_embed.redaction import Secrets, of_sdk_client, shown_url
 from gemini_embed.service.answer import Answer
 from gemini_embed.service.bodies import as_json, body_of, is_ours, media_body_of, stand_in
-from gemini_embed.service.bounded import MOST_BESIDES, most_bytes
+from gemini_embed.service.bounded import most_bytes
 from gemini_embed.service.connection import connect, meets_tls
 from gemini_embed.service.fast_decode import reading
 from gemini_embed.service.faults import broke_off, hopeless, unsendable, wrong_scheme
 from gemini_embed.service.freight import Freight
 from gemini_embed.service.json_vectors import TokenReport
 from gemini_embed.service.refusals import refusal
+from gemini_embed.service.requests import Requests
 from gemini_embed.service.sdk_errors import as_sdk_error
-from gemini_embed.service.uploads import Uploads
+from gemini_embed.service.uploads import Uploads, files_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from gemini_embed.service.access import Access
     from gemini_embed.service.connection import Connection
     from gemini_embed.service.fast_decode import Reading
+    from gemini_embed.service.files import Files
     from gemini_embed.service.freight import Load
     from gemini_embed.service.json_vectors import Row
 
@@ -93,12 +95,11 @@ class Transport:
         return await self._freight.load(batch, ask, self._uri_of, self.send)
 
     async def _uri_of(self, medium: Medium) -> str:
-        return await self._uploads.uri_of(medium, self._client, self._about_files)
+        return await self._uploads.uri_of(medium, self._files)
 
-    async def _about_files(self, request: Callable[[], Awaitable[R]], more: float = 0.0) -> R:
-        """Make a request about files, which may take some seconds more than another."""
-        response, _ = await self._answer(request, MOST_BESIDES, has_vectors=False, more=more)
-        return response
+    @property
+    def _files(self) -> Files:
+        return files_of(Requests(self, self._access.timeout))
 
     async def send(self, batch: Batch, ask: Ask, load: Load | None = None) -> Answer:
         """Send one batch, once; `load` has its media.
@@ -169,19 +170,17 @@ class Transport:
         *,
         has_vectors: bool = True,
         words: Mapping[bytes, bytes] | None = None,
-        more: float = 0.0,
     ) -> tuple[R, Reading]:
         """Make one request through the SDK, whose answer may have so many bytes.
 
-        `words` stand for bytes in its body; it may take `more` seconds than others.
+        `words` stand for bytes in its body.
         """
-        timeout = self._access.timeout
         try:
             reads = reading(
                 most, fast=self._access.fast_decode, has_vectors=has_vectors, words=words
             )
             with quiet(), reads as read:
-                async with asyncio.timeout(None if timeout is None else timeout + more):
+                async with asyncio.timeout(self._access.timeout):
                     return await request(), read
         except Exception as error:  # noqa: BLE001 - whatever it is, it becomes one of ours
             answered = read.answered or not self._connection.intercepts
@@ -243,7 +242,7 @@ class Transport:
 
     async def aclose(self) -> None:
         """Delete what was stored; close connections, unless the client is the caller's own."""
-        await self._uploads.delete_all(self._client, self._about_files)
+        await self._uploads.delete_all(self._files)
         if self._access.client is None:
             await _close(self._connection)
 

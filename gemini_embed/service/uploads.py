@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import ExitStack, suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from gemini_embed.background.threads import in_thread
 from gemini_embed.errors import (
@@ -20,14 +20,14 @@ from gemini_embed.errors import (
     ServiceUnavailableError,
 )
 from gemini_embed.media.files import check_unchanged, digest_of_file, opened
+from gemini_embed.service.files import PIECE, Files
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
     from typing import BinaryIO
 
     from gemini_embed.media.contents import Medium
-
-    Answering = Callable[..., Awaitable[Any]]
+    from gemini_embed.service.files import File
+    from gemini_embed.service.requests import Requests
 
 _LIFE = 47 * 3600.0
 """Seconds for which a file is used again: Google keeps it an hour longer."""
@@ -64,13 +64,12 @@ class Uploads:
         self._stored: dict[tuple[str, str], Stored] = {}
         self._locks: dict[tuple[str, str], asyncio.Lock] = {}
 
-    async def uri_of(self, medium: Medium, client: Any, answered: Answering) -> str:
+    async def uri_of(self, medium: Medium, files: Files) -> str:
         """Return where a medium lies with the service, once it does.
 
         Args:
             medium: The medium.
-            client: The SDK's client.
-            answered: Makes one request through it, and returns what it returns.
+            files: The Files API.
 
         Raises:
             InvalidInputError: It cannot be read, or the service can make nothing of it.
@@ -85,16 +84,20 @@ class Uploads:
             async with self._locks.setdefault(key, asyncio.Lock()):
                 stored = self._stored.get(key)
                 if stored is None or stored.until < asyncio.get_running_loop().time():
-                    stored = await _store(file, medium, client, answered)
+                    stored = await _store(file, medium, files)
                     self._stored[key] = stored
                     check_unchanged(file, medium.media.path or "", medium.stamp)
             return stored.uri
 
-    async def delete_all(self, client: Any, answered: Answering) -> None:
+    async def delete_all(self, files: Files) -> None:
         """Delete all of them, as far as that can be done: Google deletes them soon anyway."""
-        files, self._stored = list(self._stored.values()), {}
-        deletions = (_deleted(one.name, client, answered) for one in files)
-        await asyncio.gather(*deletions)
+        stored, self._stored = list(self._stored.values()), {}
+        await asyncio.gather(*(_delete(one.name, files) for one in stored))
+
+
+def files_of(requests: Requests) -> Files:
+    """Return the Files API, which media go to."""
+    return Files(requests, requests.timeout + PIECE / _SLOWEST)
 
 
 def _source(medium: Medium) -> bytes | str:
@@ -103,18 +106,17 @@ def _source(medium: Medium) -> bytes | str:
     return source
 
 
-async def _store(file: BinaryIO, medium: Medium, client: Any, answered: Answering) -> Stored:
+async def _delete(name: str, files: Files) -> None:
+    with suppress(GeminiEmbedError, TimeoutError):
+        async with asyncio.timeout(_TO_DELETE):
+            await files.delete(name)
+
+
+async def _store(file: BinaryIO, medium: Medium, files: Files) -> Stored:
     """Upload a file, and wait until the service has prepared it."""
-    now, size = asyncio.get_running_loop().time(), medium.size or 0
-    config = {"mime_type": medium.mime_type}
-    upload = partial(client.aio.files.upload, file=file, config=config)
+    now = asyncio.get_running_loop().time()
     try:
-        made = await answered(upload, size / _SLOWEST)
-        for _ in range(_LOOKED):
-            if _state(made) != "PROCESSING":
-                break
-            await asyncio.sleep(_LOOKED_EVERY)
-            made = await answered(partial(client.aio.files.get, name=made.name))
+        made = await _prepared(file, medium, files)
     except QuotaExceededError as error:  # of files: those of embeddings need not wait for it
         raise ServiceUnavailableError(
             error.summary,
@@ -123,22 +125,21 @@ async def _store(file: BinaryIO, medium: Medium, client: Any, answered: Answerin
             message=error.message,
             retry_after=error.retry_after,
         ) from error
-    if _state(made) == "FAILED":
+    if made.state == "FAILED":
         raise InvalidInputError(
             "the service could not read the file that was uploaded", reason="not taken"
         )
-    if not made.uri or not made.name or _state(made) == "PROCESSING":
+    if not made.uri or not made.name or made.state == "PROCESSING":
         raise BadResponseError("the Files API did not say where it stored a file")
     return Stored(made.name, made.uri, now + _LIFE)
 
 
-def _state(file: Any) -> str:
-    """Return the state of a file; a service that does not say has it ready."""
-    state = getattr(file, "state", None)
-    return str(getattr(state, "value", state))
-
-
-async def _deleted(name: str, client: Any, answered: Answering) -> None:
-    with suppress(GeminiEmbedError, TimeoutError):
-        async with asyncio.timeout(_TO_DELETE):
-            await answered(partial(client.aio.files.delete, name=name))
+async def _prepared(file: BinaryIO, medium: Medium, files: Files) -> File:
+    pieces = iter(partial(file.read, PIECE), b"")
+    made = await files.upload(pieces, medium.size or 0, medium.mime_type)
+    for _ in range(_LOOKED):
+        if made.state != "PROCESSING" or not made.name:  # what says no state is ready
+            break
+        await asyncio.sleep(_LOOKED_EVERY)
+        made = await files.get(made.name)
+    return made

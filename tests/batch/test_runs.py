@@ -28,7 +28,7 @@ from gemini_embed import (
 from gemini_embed.batch import doing
 from gemini_embed.batch.clock import Clock
 from gemini_embed.cache import SQLiteCache
-from gemini_embed.service import batches
+from gemini_embed.service import batches, files
 from gemini_embed.standin import Standin
 from langchain_gemini_embed import GeminiEmbeddings
 from llamaindex_gemini_embed import GeminiEmbedding
@@ -581,4 +581,4 @@ def test_every_way_to_the_service(
     commands = [one.headers.get("x-goog-upload-command") for one in server.log]
     assert commands.count("upload") > 10
     assert commands.count("upload, finalize") == 1
-    assert batches.PIECE == 2**21
+    assert files.PIECE == 2**21

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from google import genai
 from media.samples import mp4, png
 
 from gemini_embed import GeminiEmbedder, InvalidInputError, Media
+from gemini_embed.service.files import PIECE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,6 +58,20 @@ def test_a_large_medium_is_stored_once(
     assert server.files == []
     assert np.array_equal(first[0], again[0])
     assert not np.array_equal(first[0], first[1])
+
+
+@pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWarning")  # of a caller's aiohttp
+def test_a_callers_own_client_stores_them_too(server: Standin, embedder: Maker) -> None:
+    """In pieces, one after the other, as every other way."""
+    client = genai.Client(api_key="k", http_options={"base_url": server.url})
+    with embedder(client=client, api_key=None, base_url=None) as made:
+        made.embed([png(1, size=LARGE)], role="document")
+        (file,) = server.files
+        assert file.size == LARGE
+    assert server.files == []
+    sent = [one.headers.get("x-goog-upload-command") for one in server.log]
+    assert sent.count("upload") == LARGE // PIECE
+    assert sent.count("upload, finalize") == 1
 
 
 def test_the_smaller_parts_of_a_large_item_stay_in_the_request(
