@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from llama_index.core.embeddings.multi_modal_base import MultiModalEmbedding
 
@@ -31,10 +31,10 @@ class EmbedsMedia(MultiModalEmbedding):
     """
 
     if TYPE_CHECKING:  # what `GeminiEmbedding` has beside
-        _titles: Callable[[Sequence[object]], Titles]
-        _call: Callable[..., CallOptions]
-        _lists: Callable[..., list[list[float]]]
-        _alists: Callable[..., Coroutine[Any, Any, list[list[float]]]]
+        _titles: ClassVar[Callable[..., Titles]]
+        _call: ClassVar[Callable[..., CallOptions]]
+        _lists: ClassVar[Callable[..., list[list[float]]]]
+        _alists: ClassVar[Callable[..., Coroutine[Any, Any, list[list[float]]]]]
 
         @property
         def _embedder(self) -> GeminiEmbedder: ...
