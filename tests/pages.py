@@ -68,15 +68,19 @@ def run(
     python: Sequence[str] = (sys.executable,),
     seconds: float = 120,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a program, with a key and the service at `url` in the environment if there is one."""
+    """Run a program, with a key and the service at `url` in the environment if there is one.
+
+    In a folder of its own it leaves the cache of the user alone.
+    """
     if re.search("batch(_documents)?=True", program):
         program = _HASTY + program
     service = {"GEMINI_API_KEY": "a-key", "GOOGLE_GEMINI_BASE_URL": url} if url else {}
+    caches = {"XDG_CACHE_HOME": str(folder)} if folder else {}
     return subprocess.run(  # noqa: S603 - our own interpreter and text
         [*python, "-c", program],
         capture_output=True,
         cwd=folder,
-        env={**os.environ, **service},
+        env={**os.environ, **service, **caches},
         text=True,
         timeout=seconds,
         check=False,

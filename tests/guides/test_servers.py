@@ -85,10 +85,11 @@ class Program:
 def running(folder: Path, url: str, *arguments: str) -> Generator[Program]:
     """Run a Python module; the service is that at `url`."""
     service = {"GEMINI_API_KEY": "a-key", "GOOGLE_GEMINI_BASE_URL": url}
+    caches = {"XDG_CACHE_HOME": str(folder)}  # that of the user stays as it is
     with subprocess.Popen(  # noqa: S603 - our own interpreter
         [sys.executable, "-m", *arguments],
         cwd=folder,
-        env={**os.environ, "PYTHONUNBUFFERED": "1", **service},
+        env={**os.environ, "PYTHONUNBUFFERED": "1", **service, **caches},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
@@ -176,7 +177,6 @@ def test_celery(server: Standin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     for folder in ("data_in", "results"):
         (tmp_path / folder).mkdir()
     (tmp_path / "data_out").symlink_to("data_in")  # what one side puts in, the other takes out
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))  # for the quota that workers share
     monkeypatch.setenv("CELERY_BROKER_URL", "filesystem://")
     monkeypatch.setenv("CELERY_RESULT_BACKEND", f"file://{tmp_path / 'results'}")
     client = (
