@@ -31,6 +31,7 @@ class EmbedsMedia(MultiModalEmbedding):
     """
 
     if TYPE_CHECKING:  # what `GeminiEmbedding` has beside
+        # Not fields, which the constructor of a pydantic model would have for type checkers.
         _titles: ClassVar[Callable[..., Titles]]
         _call: ClassVar[Callable[..., CallOptions]]
         _lists: ClassVar[Callable[..., list[list[float]]]]

@@ -128,7 +128,7 @@ def echo() -> Generator[Echo]:
                 return {"embedding": values[0], **usage}
             return {"embeddings": values, **usage}
 
-        def log_message(self, *_: object) -> None:
+        def log_message(self, *_: Any, **__: Any) -> None:
             """Say nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
