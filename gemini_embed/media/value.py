@@ -55,6 +55,11 @@ class Media:
     fps: float | None = None
 
     def __post_init__(self) -> None:
+        if sum(one is not None for one in (self.data, self.path, self.uri)) != 1:
+            raise InvalidInputError(
+                "a medium is made of bytes, of a path or of a URI: Media.from_path(...)",
+                reason="not a medium",
+            )
         for name in ("start", "end", "fps"):
             _check_number(name, getattr(self, name))
         if self.end is not None and self.end <= (self.start or 0):
@@ -64,6 +69,11 @@ class Media:
         if self.declared is not None and modality_of(self.declared) is None:
             raise InvalidInputError(
                 f"mime_type {self.declared!r} is of no picture, sound, film or PDF",
+                reason="unknown format",
+            )
+        if self.uri is not None and self.declared is None:
+            raise InvalidInputError(
+                "the URI does not say of which format it is; give mime_type",
                 reason="unknown format",
             )
 
@@ -152,11 +162,6 @@ class Media:
                 reason="wrong URI",
             )
         declared = _named(mime_type) or of_suffix(uri.partition("?")[0])
-        if declared is None:
-            raise InvalidInputError(
-                "the URI does not say of which format it is; give mime_type",
-                reason="unknown format",
-            )
         return cls(uri=uri, declared=declared, start=start, end=end, fps=fps)
 
     @property

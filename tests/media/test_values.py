@@ -57,6 +57,15 @@ def test_a_frame_of_mp3_needs_no_tag() -> None:
     assert sniffed(b"\xff\xf1\x50\x80") == "audio/aac"
 
 
+@pytest.mark.parametrize(
+    "options", [{}, {"data": b"a", "path": "a"}, {"path": "a", "uri": "gs://a/a.png"}]
+)
+def test_a_medium_is_made_of_one_thing(options: dict[str, Any]) -> None:
+    """Of nothing, or of two that may differ, none is made."""
+    with pytest.raises(InvalidInputError, match="of bytes, of a path or of a URI"):
+        Media(**options)
+
+
 def test_what_tells_no_format_is_refused() -> None:
     """Nobody guesses; the error says what to do."""
     with pytest.raises(InvalidInputError, match="give mime_type") as caught:
