@@ -64,6 +64,7 @@ class Sink(ABC, Generic[R_co]):
         self._model = model
         self._means = Means(pieces, normalize=wanted.normalize_means) if pieces else None
         self._done = np.zeros(count, np.bool_)
+        self._make_room(count)
 
     def __len__(self) -> int:
         """Return how many places there are."""
@@ -116,6 +117,9 @@ class Sink(ABC, Generic[R_co]):
         """Return what the caller gets, once every place has its vector."""
 
     @abstractmethod
+    def _make_room(self, count: int) -> None: ...
+
+    @abstractmethod
     def _put(self, indexes: NDArray[np.intp], rows: NDArray[np.float32]) -> None: ...
 
     @abstractmethod
@@ -125,16 +129,8 @@ class Sink(ABC, Generic[R_co]):
 class ArraySink(Sink[EmbeddingResult]):
     """One array."""
 
-    def __init__(
-        self,
-        count: int,
-        wanted: Wanted,
-        model: Model,
-        pieces: Mapping[int, int] = _NO_PIECES,
-        first: int = 0,
-    ) -> None:
-        super().__init__(count, wanted, model, pieces, first)
-        self._vectors = np.zeros((count, wanted.dimension), np.float32)
+    def _make_room(self, count: int) -> None:
+        self._vectors = np.zeros((count, self.dimension), np.float32)
 
     def result(self, usage: Usage) -> EmbeddingResult:
         """Return the array."""
@@ -151,15 +147,7 @@ class ArraySink(Sink[EmbeddingResult]):
 class ListSink(Sink[ListedResult]):
     """Lists of plain floats, made as vectors come, so that nobody waits for all at the end."""
 
-    def __init__(
-        self,
-        count: int,
-        wanted: Wanted,
-        model: Model,
-        pieces: Mapping[int, int] = _NO_PIECES,
-        first: int = 0,
-    ) -> None:
-        super().__init__(count, wanted, model, pieces, first)
+    def _make_room(self, count: int) -> None:
         self._lists: list[list[float]] = [[] for _ in range(count)]
 
     def result(self, usage: Usage) -> ListedResult:
