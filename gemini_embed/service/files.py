@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from gemini_embed.background.threads import in_thread
 from gemini_embed.errors import BadResponseError
+from gemini_embed.service.json_vectors import field_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -72,8 +74,8 @@ class Files:
             await before_each()
         where = await self._begin(size, mime_type, name)
         sent, answer = 0, None
-        rest = iter(pieces)
-        while piece := await in_thread(next, rest, b""):
+        following: Callable[[], bytes] = partial(next, iter(pieces), b"")
+        while piece := await in_thread(following):
             if before_each is not None:
                 await before_each()
             is_last = sent + len(piece) >= size
@@ -82,7 +84,7 @@ class Files:
         status = "" if answer is None else answer.headers.get("x-goog-upload-status", "")
         if answer is None or sent != size or status.lower() != "final":
             raise BadResponseError("the service did not take a file to its end")
-        return _file_of(_get(answer.body, "file"))
+        return _file_of(field_of(answer.body, "file"))
 
     async def _begin(self, size: int, mime_type: str, name: str) -> str:
         """Return the path to which the pieces go."""
@@ -135,17 +137,13 @@ class Files:
 
 
 def _file_of(described: Any) -> File:
-    name, uri, state = (_get(described, field) for field in ("name", "uri", "state"))
+    name, uri, state = (field_of(described, field) for field in ("name", "uri", "state"))
     known = isinstance(name, str) and _NAME.fullmatch(name)
     return File(
         name if known else "",
         uri if isinstance(uri, str) else "",
         state if isinstance(state, str) else "",
     )
-
-
-def _get(value: Any, name: str) -> Any:
-    return value.get(name) if isinstance(value, dict) else None
 
 
 def _within(version: str) -> str:

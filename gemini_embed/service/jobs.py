@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 
 from gemini_embed.errors import BadResponseError
-from gemini_embed.service.json_vectors import is_count, numbers_of, read_json
+from gemini_embed.service.json_vectors import field_of, is_count, numbers_of, read_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -83,24 +83,24 @@ def job_of(operation: Any) -> ServerJob:
     Raises:
         BadResponseError: It has no name that is one.
     """
-    name = _text(_get(operation, "name"))
+    name = _text(field_of(operation, "name"))
     if not _NAME.fullmatch(name):
         raise BadResponseError("the service named a batch job in a way that cannot be read")
-    metadata, error = _get(operation, "metadata"), _get(operation, "error")
-    stats = _get(metadata, "batchStats")
-    held = [_get(metadata, "output"), _get(operation, "response")]
+    metadata, error = field_of(operation, "metadata"), field_of(operation, "error")
+    stats = field_of(metadata, "batchStats")
+    held = [field_of(metadata, "output"), field_of(operation, "response")]
     inline = next((rows for one in held if (rows := _inline(one)) is not None), [])
-    results = next((file for one in held if (file := _text(_get(one, "responsesFile")))), "")
-    code = _get(error, "code")
+    results = next((file for one in held if (file := _text(field_of(one, "responsesFile")))), "")
+    code = field_of(error, "code")
     return ServerJob(
         name=name,
-        display_name=_text(_get(metadata, "displayName")),
+        display_name=_text(field_of(metadata, "displayName")),
         state=_state(operation, metadata, error),
-        rows=_number(_get(stats, "requestCount")) or 0,
-        succeeded=_number(_get(stats, "successfulRequestCount")) or 0,
-        failed=_number(_get(stats, "failedRequestCount")) or 0,
+        rows=_number(field_of(stats, "requestCount")) or 0,
+        succeeded=_number(field_of(stats, "successfulRequestCount")) or 0,
+        failed=_number(field_of(stats, "failedRequestCount")) or 0,
         code=code if is_count(code) else 0,
-        error=_text(_get(error, "message"))[:_LONGEST_SHOWN],
+        error=_text(field_of(error, "message"))[:_LONGEST_SHOWN],
         results=results if _NAME.fullmatch(results) else "",
         inline=inline,
     )
@@ -108,12 +108,12 @@ def job_of(operation: Any) -> ServerJob:
 
 def jobs_of(page: Any) -> tuple[list[ServerJob], str]:
     """Return the jobs of a page of the list, and what asks for the next; empty at the last."""
-    listed = _get(page, "operations")
+    listed = field_of(page, "operations")
     if listed is None:
         listed = []
     if not isinstance(listed, list):
         raise BadResponseError("the service's list of batch jobs is none")
-    return [job_of(one) for one in listed], _text(_get(page, "nextPageToken"))
+    return [job_of(one) for one in listed], _text(field_of(page, "nextPageToken"))
 
 
 def row_of(
@@ -129,35 +129,35 @@ def row_of(
 
 def row_in(row: Any) -> RowAnswer:
     """Return a row of results."""
-    key = _get(row, "key") or _get(_get(row, "metadata"), "key")
+    key = field_of(row, "key") or field_of(field_of(row, "metadata"), "key")
     if not isinstance(key, str):
         return RowAnswer(None, None, error="it has no key")
-    response, error = _get(row, "response"), _get(row, "error")
+    response, error = field_of(row, "response"), field_of(row, "error")
     if not response:
-        shown = f"{_get(error, 'code') or ''} {_text(_get(error, 'message'))}".strip()
+        shown = f"{field_of(error, 'code') or ''} {_text(field_of(error, 'message'))}".strip()
         return RowAnswer(key, None, error=shown[:_LONGEST_SHOWN] or "it has no vector")
-    usage = _get(_get(response, "usageMetadata"), "promptTokenCount")
-    tokens = _number(usage if usage is not None else _get(response, "tokenCount"))
+    usage = field_of(field_of(response, "usageMetadata"), "promptTokenCount")
+    tokens = _number(usage if usage is not None else field_of(response, "tokenCount"))
     try:
-        values = numbers_of(0, _get(response, "embedding"))
+        values = numbers_of(0, field_of(response, "embedding"))
     except BadResponseError as wrong:
         return RowAnswer(key, None, tokens, wrong.summary)
     return RowAnswer(key, values, tokens, "" if values is not None else "it has no vector")
 
 
 def _state(operation: Any, metadata: Any, error: Any) -> JobState:
-    named = _STATES.get(_text(_get(metadata, "state")).rpartition("STATE_")[2])
+    named = _STATES.get(_text(field_of(metadata, "state")).rpartition("STATE_")[2])
     if named is not None:
         return named
     if error:
-        return "cancelled" if _get(error, "code") == _CANCELLED else "failed"
-    return "succeeded" if _get(operation, "done") is True else "running"
+        return "cancelled" if field_of(error, "code") == _CANCELLED else "failed"
+    return "succeeded" if field_of(operation, "done") is True else "running"
 
 
 def _inline(output: Any) -> list[Any] | None:
     """Return results that come with a job, under whichever name; None where there are none."""
     for name in ("inlinedResponses", "inlinedEmbedContentResponses"):
-        found = _get(_get(output, name), "inlinedResponses")
+        found = field_of(field_of(output, name), "inlinedResponses")
         if isinstance(found, list):
             return found
     return None
@@ -174,7 +174,3 @@ def _number(value: Any) -> int | None:
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
-
-
-def _get(value: Any, name: str) -> Any:
-    return value.get(name) if isinstance(value, dict) else None

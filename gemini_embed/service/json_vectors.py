@@ -196,7 +196,7 @@ def _held(answer: Any) -> tuple[str, list[Any]]:
     if len(held) > _MOST:
         raise ValueError(f"it has {len(held)} {holder}")
     if holder == "predictions":
-        held = [_get(prediction, "embeddings") for prediction in held]
+        held = [field_of(prediction, "embeddings") for prediction in held]
     return holder, held
 
 
@@ -225,7 +225,7 @@ def _rest(answer: Any, holder: str, held: list[Any]) -> dict[str, Any]:
     # Most answers have none. To make objects for each vector in vain would let the garbage
     # collector run twice as often.
     if holder == "embedding" or any(isinstance(one, dict) and "statistics" in one for one in held):
-        statistics = [_fields(_get(one, "statistics"), *_OF_A_TEXT) for one in held]
+        statistics = [_fields(field_of(one, "statistics"), *_OF_A_TEXT) for one in held]
         shown = [{"values": [], "statistics": one} for one in statistics]
         match holder:
             case "embedding":
@@ -238,10 +238,10 @@ def _rest(answer: Any, holder: str, held: list[Any]) -> dict[str, Any]:
 
 
 def _token_report(usage: Any) -> TokenReport:
-    tokens = _get(usage, "promptTokenCount")
-    details = next((held for name in _DETAILS if (held := _get(usage, name))), None)
+    tokens = field_of(usage, "promptTokenCount")
+    details = next((held for name in _DETAILS if (held := field_of(usage, name))), None)
     listed = details if isinstance(details, list) and len(details) <= _MOST_KINDS else []
-    pairs = [(_get(one, "modality"), _get(one, "tokenCount")) for one in listed]
+    pairs = [(field_of(one, "modality"), field_of(one, "tokenCount")) for one in listed]
     are_counts = all(_is_kind(kind) and is_count(number) for kind, number in pairs)
     return TokenReport(tokens if is_count(tokens) else None, dict(pairs) if are_counts else {})
 
@@ -257,9 +257,10 @@ def is_count(value: Any) -> bool:
 
 def _fields(value: Any, *names: str) -> dict[str, Any]:
     """Return the numbers, words and flags that an object has under some names."""
-    found = ((name, _get(value, name)) for name in names)
+    found = ((name, field_of(value, name)) for name in names)
     return {name: item for name, item in found if isinstance(item, (int, float, str))}
 
 
-def _get(value: Any, name: str) -> Any:
+def field_of(value: Any, name: str) -> Any:
+    """Return a field of an object of JSON; None of what is no object, or has no such field."""
     return value.get(name) if isinstance(value, dict) else None

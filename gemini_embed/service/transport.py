@@ -110,13 +110,19 @@ class Transport:
         """
         if ask.route.method == "countTokens":
             return await self._count(batch, ask)
-        first = batch.contents[0]
+        words = None if load is None else load.words.bytes_of
+        request = self._embedding(batch, ask, load)
+        most = most_bytes(len(batch), ask.dimension)
+        return _answer_in(*await self._answer(request, most, words=words))
+
+    def _embedding(self, batch: Batch, ask: Ask, load: Load | None) -> Callable[[], Any]:
+        """Return the request for a batch; we write its body where the SDK would not, or slowly."""
+        first, shown = batch.contents[0], batch.contents
         config: dict[str, Any] = {
             "task_type": first.task_type,
             "title": first.title,
             "output_dimensionality": ask.output_dimensionality,
         }
-        shown = batch.contents
         if ask.backend.name == "vertex" and not ask.may_cut:
             config["auto_truncate"] = False
         if load is not None:
@@ -127,27 +133,12 @@ class Transport:
             if self._access.client is None:
                 shown = batch.contents[:2]  # the SDK only has to see that there are several
         contents: Any = stand_in(shown) if load is not None else [as_json(one) for one in shown]
-        rows: Sequence[Sequence[float] | Row]
-        request = partial(
+        given: Any = {key: value for key, value in config.items() if value is not None}
+        return partial(
             self._client.aio.models.embed_content,
             model=ask.service.sent_model,
             contents=contents,
-            config={key: value for key, value in config.items() if value is not None},  # type: ignore[arg-type] # the SDK takes any mapping of these
-        )
-        most = most_bytes(len(batch), ask.dimension)
-        response, read = await self._answer(
-            request, most, words=None if load is None else load.words.bytes_of
-        )
-        embeddings = response.embeddings or ()
-        rows = read.rows.pop() if read.rows else [one.values for one in embeddings]
-        statistics = [embedding.statistics for embedding in embeddings]
-        report = _token_report(read.report, response, statistics)
-        return Answer(
-            rows,
-            report.tokens,
-            truncated=[row for row, one in enumerate(statistics) if one and one.truncated],
-            some_truncated=bool(getattr(response, "truncated", None)),
-            by_modality=report.by_modality,
+            config=given,
         )
 
     async def _count(self, batch: Batch, ask: Ask) -> Answer:
@@ -245,6 +236,22 @@ class Transport:
         await self._uploads.delete_all(self._files)
         if self._access.client is None:
             await _close(self._connection)
+
+
+def _answer_in(response: Any, read: Reading) -> Answer:
+    """Return what the SDK made of an answer, with the numbers that we read ourselves."""
+    embeddings = response.embeddings or ()
+    rows: Sequence[Sequence[float] | Row]
+    rows = read.rows.pop() if read.rows else [one.values for one in embeddings]
+    statistics = [embedding.statistics for embedding in embeddings]
+    report = _token_report(read.report, response, statistics)
+    return Answer(
+        rows,
+        report.tokens,
+        truncated=[row for row, one in enumerate(statistics) if one and one.truncated],
+        some_truncated=bool(getattr(response, "truncated", None)),
+        by_modality=report.by_modality,
+    )
 
 
 def _of_connection(error: Exception, description: str, *, answered: bool) -> GeminiEmbedError:
