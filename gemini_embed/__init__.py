@@ -1,7 +1,8 @@
 """Google's Gemini Embedding models: each text gets its own vector, or a named error.
 
-Public are the names below and those of `gemini_embed.cache`, `gemini_embed.dimensions` and
-`gemini_embed.standin`. What other modules hold may change in any version.
+Public are the names below and those of `gemini_embed.cache`, `gemini_embed.dimensions`,
+`gemini_embed.standin` and the modules of `gemini_embed.scale`. What other modules hold may change
+in any version.
 """
 
 from __future__ import annotations

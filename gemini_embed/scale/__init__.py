@@ -1,0 +1,1 @@
+"""Places in the engines that hold and move many texts; each module loads its engine."""
