@@ -126,6 +126,18 @@ def test_the_changelog_has_the_day_of_this_version() -> None:
     assert all(re.fullmatch(r" - \d{4}-\d\d-\d\d", day) for _, day in sections[1:])
 
 
+def test_the_changelog_says_each_change_once_and_in_order() -> None:
+    """Who upgrades reads what is new, then what is another, then what is mended, each once."""
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+    for version in changelog.split("\n## ")[1:]:
+        kinds = re.findall(r"^### (.+)$", version, re.MULTILINE)
+        parts = re.split(r"^(?:- |### .*)", version, flags=re.MULTILINE)
+        said = [part.strip() for part in parts[1:] if part.strip()]
+        assert kinds == [kind for kind in ("Added", "Changed", "Fixed") if kind in kinds]
+        assert len(said) == len(set(said))
+
+
 def test_the_workflow_runs_targets_that_there_are() -> None:
     """What is checked in public is what a developer runs, with every Python that is supported."""
     jobs = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8"))["jobs"]
