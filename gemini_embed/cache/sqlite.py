@@ -335,11 +335,11 @@ class SQLiteCache:
     @staticmethod
     def _make_room(connection: sqlite3.Connection, max_bytes: int) -> None:
         used = max(_used_bytes(connection), 1)
-        vectors = connection.execute(f"SELECT count(*) FROM {_ALL}").fetchone()[0]  # noqa: S608
+        vectors = connection.execute(f"SELECT count(*) FROM {_ALL}").fetchone()[0]  # noqa: S608 - likewise
         # A tenth more than needed, so that not every write has to delete.
         keep = min(vectors, int(vectors * max_bytes / used * 0.9))
         going = connection.execute(
-            f"SELECT id FROM {_ALL} ORDER BY {_USED}, id LIMIT ?",  # noqa: S608
+            f"SELECT id FROM {_ALL} ORDER BY {_USED}, id LIMIT ?",  # noqa: S608 - likewise
             (vectors - keep,),
         ).fetchall()
         connection.executemany("DELETE FROM vectors WHERE id = ?", going)

@@ -60,21 +60,26 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error(str(error))
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        with standin as server:
-            sys.stdout.write(
-                "Stand-in for Google's embedding API, the Gemini API's and Vertex AI's "
-                f"({options.model}): {server.url}\n"
-                "These are NOT Google's vectors: do not keep them in an index you mean to use.\n"
-                f"{_SEEN[options.model]}\n"
-            )
-            sys.stdout.flush()
-            threading.Event().wait()
+        _serve(standin, options.model)
     except KeyboardInterrupt:
         pass
     except (OSError, OverflowError) as error:
         sys.stderr.write(f"cannot listen on port {options.port}: {error}\n")
         return 1
     return 0
+
+
+def _serve(standin: Standin, model: LocalModel) -> None:
+    """Say where it is, and answer until somebody interrupts."""
+    with standin as server:
+        sys.stdout.write(
+            "Stand-in for Google's embedding API, the Gemini API's and Vertex AI's "
+            f"({model}): {server.url}\n"
+            "These are NOT Google's vectors: do not keep them in an index you mean to use.\n"
+            f"{_SEEN[model]}\n"
+        )
+        sys.stdout.flush()
+        threading.Event().wait()
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
