@@ -199,7 +199,7 @@ class Configured(Options):
             made = fused.contents(looks)
             contents = [made.get(place, one) for place, one in enumerate(draft.contents)]
             inputs = long.of_media(made, long.inputs(draft._replace(contents=contents)))
-            unkept = [] if self.cache_uris else fused.at_uris
+            unkept = {one for one in made.values() if not (self.cache_uris or one.is_cacheable)}
             return inputs._replace(have_media=True, unkept=frozenset(unkept))
 
         return Inputs.whole(draft.contents)._replace(unseen=Unseen(fused.look, settle))

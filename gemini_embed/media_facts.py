@@ -26,6 +26,9 @@ INLINE = 15 * 10**6
 """Bytes of an item's media that travel within a request. Google takes 20 MB of a body, in base64,
 by its older pages; what is more goes by way of the Files API, or of Cloud Storage."""
 
+WITH_FILES_API = frozenset({"gemini"})
+"""Services that have the Files API."""
+
 LARGEST = 2 * 10**9
 """Bytes of a file that the Files API takes."""
 

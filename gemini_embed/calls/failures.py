@@ -21,6 +21,7 @@ from gemini_embed.errors import (
     ServiceUnavailableError,
     described,
 )
+from gemini_embed.media_facts import WITH_FILES_API
 from gemini_embed.service.refusals import is_too_large, model_not_served
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def verdict(error: GeminiEmbedError) -> Verdict:
 
 def is_too_large_within(batch: Batch, ask: Ask, error: GeminiEmbedError) -> bool:
     """Tell whether an item's media may go well by way of the Files API: they were too large."""
-    may_be_stored = batch.has_media and not batch.is_stored and ask.backend.name == "gemini"
+    may_be_stored = batch.has_media and not batch.is_stored and ask.backend.name in WITH_FILES_API
     is_alone = may_be_stored and len(batch) == 1 and batch.most_of_media > 0
     return is_alone and isinstance(error, RequestError) and is_too_large(error)
 

@@ -10,6 +10,7 @@ from gemini_embed.media.contents import MediaContent, Medium
 from gemini_embed.media.files import Look, look_at
 from gemini_embed.media.given import at
 from gemini_embed.media.value import Media
+from gemini_embed.media_facts import WITH_FILES_API
 from gemini_embed.models import NAMES, NEWEST
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def rules_of(model: Model, backend: BackendName, items: Mapping[int, Fused]) -> 
             indexes=tuple(items),
             total=first + 1,
         )
-    return Rules(facts, f"{model.name} on {NAMES[backend]}", stores_files=backend == "gemini")
+    return Rules(facts, f"{model.name} on {NAMES[backend]}", stores_files=backend in WITH_FILES_API)
 
 
 class Composition:
@@ -70,7 +71,6 @@ class Composition:
         self._checked = checked
         self._caption = caption
         self._text = text
-        self.at_uris: list[MediaContent] = []
 
     def look(self) -> Looks:
         """Look at all media: their first bytes, and what a header says."""
@@ -84,9 +84,7 @@ class Composition:
             InvalidInputError: The first item that the service would not take; says which.
         """
         media: dict[Media, Medium] = {}
-        made = {place: self._content(place, looks, media) for place in self._items}
-        self.at_uris = [one for one in made.values() if not one.is_cacheable]
-        return made
+        return {place: self._content(place, looks, media) for place in self._items}
 
     def _content(self, place: int, looks: Looks, known: dict[Media, Medium]) -> MediaContent:
         parts: list[str | Medium] = []
