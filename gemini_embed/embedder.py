@@ -253,7 +253,10 @@ class GeminiEmbedder(Batching, Streaming):
         inputs = self._inputs(items, titles, task, long, first, takes_media=takes_media)
         by_batch = self.batch_documents and role == "document" if batch is None else batch
         if by_batch and inputs.unseen:
-            raise ConfigurationError("a run of the Batch API takes texts alone: set batch=False")
+            raise ConfigurationError(
+                "a run of the Batch API takes texts alone: embed media with an embedder that has "
+                "batch_documents=False, or with batch=False"
+            )
         given = output_dimensionality or self.output_dimensionality
         ask = self._ask(given, may_cut=long.may_be_cut)
         policy = CallPolicy(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import binascii
 import hashlib
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -166,7 +167,12 @@ def _media(
     LlamaIndex takes a format from the end of a path: that of bytes and of files they tell better.
     """
     if encoded is not None:
-        return Media.from_bytes(base64.b64decode(encoded))
+        try:
+            return Media.from_bytes(base64.b64decode(encoded))
+        except binascii.Error as error:
+            raise InvalidInputError(
+                f"what it holds is no base64: {error}", reason="not readable"
+            ) from None
     if path is not None:
         return Media.from_path(path)
     return None if url is None else Media.from_uri(url, mime_type=mime_type)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from gemini_embed.background.threads import in_thread
-from gemini_embed.batch.doing import by_name, tell_late, too_late
+from gemini_embed.batch.doing import by_name, stop, tell_late, too_late
 from gemini_embed.batch.places import Places
 from gemini_embed.batch.progress import Told
 from gemini_embed.batch.result import result_of, usage_of
@@ -91,7 +91,7 @@ class Office:
         for job in awaited:
             for late in too_late(job, listed.get(job.name, [])):
                 if late.state == "running":
-                    await service.cancel(late.name)
+                    await stop(service, late.name)
                 job = replace(job, late=(*job.late, late.name))  # noqa: PLW2901 - it is another
                 await in_thread(self.ledger.came_late, job)
                 tell_late(late)

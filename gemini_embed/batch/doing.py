@@ -13,10 +13,15 @@ from gemini_embed.background.loop import give_way
 from gemini_embed.background.threads import in_thread
 from gemini_embed.batch import outcomes, spool
 from gemini_embed.batch.hold import KEPT_EVERY
-from gemini_embed.batch.jobs import PREFIX, State
+from gemini_embed.batch.jobs import OVER, PREFIX, State
 from gemini_embed.batch.rows import AT_ONCE, Collector, longest_line
 from gemini_embed.batch.steps import Do, looked_for
-from gemini_embed.errors import BadResponseError, QuotaExceededError, RequestError
+from gemini_embed.errors import (
+    BadResponseError,
+    QuotaExceededError,
+    RequestError,
+    ServiceUnavailableError,
+)
 from gemini_embed.notices import warn
 from gemini_embed.observe.logs import logger
 from gemini_embed.service.batches import UPLOAD_PATIENCE
@@ -32,8 +37,20 @@ if TYPE_CHECKING:
     from gemini_embed.contents import Content
     from gemini_embed.service.jobs import ServerJob
 
+MAY_PASS = (BadResponseError, QuotaExceededError, ServiceUnavailableError)
+"""Failures of a step that is done again later."""
+
 _DOWNLOADS = 3
 """Of results that lack rows, or that cannot be read in part, before the rest goes without."""
+
+_DELETIONS = 3
+"""Of an input that is not needed any more, before it is left to the service."""
+
+_SMALL = 16
+"""A job with this part of all tokens that may be enqueued is not refused for its size."""
+
+_NOTHING_TO_CANCEL = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT})
+"""How the service answers who wants to cancel a job that is over."""
 
 _ONLINE_AT_ONCE = 1000
 """Texts that are embedded online in one call: so many are in memory."""
@@ -71,8 +88,10 @@ async def create(hold: Hold, job: Job) -> None:
         if not error.can_pass:
             await hold.write(before)
             raise
-        is_alone = not any(one.is_enqueued for one in hold.jobs if one.name != job.name)
-        await hold.write(*outcomes.refused(before, hold.now, error.summary, is_alone=is_alone))
+        is_large = job.tokens * _SMALL > hold.run.most_tokens and not any(
+            one.is_enqueued for one in hold.jobs if one.name != job.name
+        )
+        await hold.write(*outcomes.refused(before, hold.now, error.summary, is_large=is_large))
     except RequestError as error:
         if is_refused(error):
             await hold.write(replace(before, state=State.UPLOADING))  # perhaps for its input
@@ -89,7 +108,9 @@ async def look(hold: Hold, _: Job) -> None:
     service = await hold.service()
     listed = by_name(await service.list())
     now, settle = hold.now, hold.run.settle
-    found = [looked_for(job, listed[job.name], now, settle) for job in hold.jobs]
+    latest = now + hold.site.clock.lasting(service.timeout)
+    jobs = [outcomes.arrived_by(job, latest) for job in hold.jobs]
+    found = [looked_for(job, listed[job.name], now, settle) for job in jobs]
     await hold.write(*(job for some in found for job in some))
     for job in hold.jobs:
         for late in too_late(job, listed[job.name]):
@@ -114,7 +135,7 @@ def too_late(job: Job, shown: Sequence[ServerJob]) -> list[ServerJob]:
 
 async def _cancel_late(hold: Hold, job: Job, late: ServerJob) -> Job:
     if late.state == "running":
-        await (await hold.service()).cancel(late.name)
+        await stop(await hold.service(), late.name)
     job = replace(job, late=(*job.late, late.name))
     await hold.write(job)
     tell_late(late)
@@ -130,14 +151,22 @@ def tell_late(late: ServerJob) -> None:
     )
 
 
+async def stop(service: Service, name: str) -> None:
+    """Ask the service to cancel a job, unless it is over.
+
+    Raises:
+        RequestError: The service did not take the wish.
+    """
+    try:
+        await service.cancel(name)
+    except RequestError as error:
+        if error.status not in _NOTHING_TO_CANCEL:
+            raise
+
+
 async def cancel(hold: Hold, job: Job) -> None:
     """Ask the service to cancel a job; whether it did is seen later."""
-    service = await hold.service()
-    try:
-        await service.cancel(job.job)
-    except RequestError as error:
-        if not is_refused(error):
-            raise  # else it is over
+    await stop(await hold.service(), job.job)
     await hold.write(replace(job, asked_to_stop=True, due=hold.now))
 
 
@@ -197,7 +226,7 @@ async def collect(hold: Hold, job: Job) -> None:
         job,
         hold.now,
         missing=collector.missing,
-        error=collector.error or "the results have no row of it",
+        error=service.without_secrets(collector.error) or "the results have no row of it",
         prompt_tokens=collector.prompt_tokens,
         estimated_tokens=round(job.tokens * collector.unreported / max(1, len(job))),
     )
@@ -229,8 +258,17 @@ def _take(collector: Collector, rows: Sequence[Any], fast: bool) -> None:
 
 
 async def delete(hold: Hold, job: Job) -> None:
-    """Delete the input of a job."""
-    await (await hold.service()).delete_file(job.file)
+    """Delete the input of a job.
+
+    Where nothing hangs on it any more, a few failures are enough: the service deletes it soon.
+    """
+    try:
+        await (await hold.service()).delete_file(job.file)
+    except (BadResponseError, RequestError) as error:
+        is_tried_again = isinstance(error, MAY_PASS) and job.failures < _DELETIONS - 1
+        if is_tried_again or job.state not in OVER:
+            raise
+        logger.warning("%s stays with the service for two days: %s", job.file, error.summary)
     await hold.write(outcomes.input_deleted(job, hold.now))
 
 

@@ -23,7 +23,10 @@ LOOK_EVERY = 30.0
 LATE_LOOK_EVERY = 300.0
 """Seconds between two lists in search of one that was given up."""
 
-FIRST_REFUSED, LONGEST_REFUSED = 60.0, 1200.0
+LONGEST_PAUSE = 1200.0
+"""Seconds between two steps of a job, at most."""
+
+FIRST_REFUSED, LONGEST_REFUSED = 60.0, LONGEST_PAUSE
 """Seconds to wait after a 429 to a creation; each doubles the wait."""
 
 REFUSALS = 3
@@ -83,6 +86,11 @@ def unknown(job: Job, now: float) -> Job:
     return replace(job, at=min(job.at, now), due=now)
 
 
+def arrived_by(job: Job, latest: float) -> Job:
+    """Note when that request arrives at the latest: a clock put back had it later."""
+    return replace(job, at=min(job.at, latest)) if job.state is State.CREATING else job
+
+
 def found(job: Job, name: str, now: float) -> Job:
     """Note that the service has it."""
     return replace(
@@ -93,7 +101,14 @@ def found(job: Job, name: str, now: float) -> Job:
 def not_found(job: Job, now: float, settle: float) -> list[Job]:
     """Note that it is not in the whole list; return it, and the one that takes its rows."""
     if job.state is State.UNFOUND:
-        return [replace(job, state=State.ABANDONED, due=now + LATE_LOOK_EVERY), again(job, now)]
+        abandoned, following = (
+            replace(job, state=State.ABANDONED, due=now + LATE_LOOK_EVERY),
+            again(job, now),
+        )
+        if job.attempt >= ATTEMPTS:
+            error = f"the service has not confirmed any of {ATTEMPTS} jobs"
+            following = without_results(following, now, error)
+        return [abandoned, following]
     end = job.at + settle
     due = now if now >= end else min(now + LOOK_EVERY, end)
     return [replace(job, looked=now, due=due)]
@@ -105,14 +120,14 @@ def input_deleted(job: Job, now: float) -> Job:
     return replace(job, state=state, file="", due=now, failures=0)
 
 
-def refused(job: Job, now: float, error: str, *, is_alone: bool) -> list[Job]:
-    """Note a 429 to its creation; `is_alone` says that nothing else of ours is enqueued."""
+def refused(job: Job, now: float, error: str, *, is_large: bool) -> list[Job]:
+    """Note a 429 to its creation; `is_large` says that it may be for its size alone."""
     refusals = job.refusals + 1
     wait = min(FIRST_REFUSED * 2 ** (refusals - 1), LONGEST_REFUSED)
     later = replace(
         job, state=State.UPLOADED, refusals=refusals, due=now + wait, error=error, at=job.at
     )
-    if is_alone and refusals >= REFUSALS and len(job) > 1:
+    if is_large and refusals >= REFUSALS and len(job) > 1:
         parts = halves(job, now + wait, attempt=job.attempt)
         return [replace(later, state=State.REPLACED, due=now), *parts]
     return [later]

@@ -51,6 +51,10 @@ class Service(Protocol):
     async def delete_file(self, name: str) -> None:
         """Delete a file."""
 
+    def without_secrets(self, text: str) -> str:
+        """Return what the service said, without the secrets that it may have repeated."""
+        ...
+
     def lines(self, file: str, longest: int) -> AsyncIterator[bytes]:
         """Yield the lines of a file."""
         ...

@@ -12,7 +12,13 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from gemini_embed.batch.jobs import Job, State
-from gemini_embed.batch.outcomes import FILE_LIVES, LATE_LOOK_EVERY, found, not_found
+from gemini_embed.batch.outcomes import (
+    FILE_LIVES,
+    LATE_LOOK_EVERY,
+    LONGEST_PAUSE,
+    found,
+    not_found,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -90,10 +96,15 @@ def next_step(run: Run, jobs: Sequence[Job], now: float) -> Step:
     if not wishes:
         return Step(Do.FINISH)
     wishes += [Step(Do.LOOK, job, job.due) for job in jobs if job.is_awaited]
-    due = [wish for wish in wishes if wish.at <= now]
+    due = [wish for wish in wishes if _is_due(wish.at, now)]
     if due:
         return min(due, key=lambda wish: wish.do)
     return Step(Do.SLEEP, at=min(wish.at for wish in wishes))
+
+
+def _is_due(at: float, now: float) -> bool:
+    """Tell whether it is time: also where a clock that was put back left it too far ahead."""
+    return at <= now or now + LONGEST_PAUSE < at < math.inf
 
 
 class _Seen(NamedTuple):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from gemini_embed.background.threads import in_thread
 from gemini_embed.batch import outcomes, spool
-from gemini_embed.batch.doing import DOING, look
+from gemini_embed.batch.doing import DOING, MAY_PASS, look
 from gemini_embed.batch.hold import MARGIN, Hold
 from gemini_embed.batch.ledger import Held, Lease
 from gemini_embed.batch.steps import Do, Step, next_step
@@ -19,9 +19,7 @@ from gemini_embed.errors import (
     BadResponseError,
     BatchError,
     GeminiEmbedError,
-    QuotaExceededError,
     RequestError,
-    ServiceUnavailableError,
 )
 from gemini_embed.observe.logs import logger
 
@@ -34,8 +32,6 @@ _ASKED_AGAIN = 10.0
 
 _FAILURES = 20
 """In a row, of one step of a job, before the run stops: more than an hour."""
-
-_MAY_PASS = (BadResponseError, QuotaExceededError, ServiceUnavailableError)
 
 
 async def work(site: Site, run: str, *, until: float, is_patient: bool = True) -> None:
@@ -145,7 +141,7 @@ async def _do(hold: Hold, do: Do, job: Job) -> None:
 def _may_pass(error: GeminiEmbedError, do: Do, job: Job) -> bool:
     """Tell whether a step is to be done again later; what goes online was tried enough."""
     is_hopeless = not getattr(error, "can_pass", True) or job.failures >= _FAILURES
-    return isinstance(error, _MAY_PASS) and not is_hopeless and do is not Do.ONLINE
+    return isinstance(error, MAY_PASS) and not is_hopeless and do is not Do.ONLINE
 
 
 def _kept(error: GeminiEmbedError, run: str) -> GeminiEmbedError:
@@ -158,6 +154,6 @@ async def _finish(hold: Hold) -> None:
     """Look once more for what was given up, and close the run."""
     awaited = [job for job in hold.jobs if job.is_awaited]
     if awaited:
-        with suppress(*_MAY_PASS):  # who asks for all runs looks, too
+        with suppress(*MAY_PASS):  # who asks for all runs looks, too
             await look(hold, awaited[0])
     await in_thread(hold.site.ledger.close, hold.lease)

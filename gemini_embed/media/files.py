@@ -104,10 +104,11 @@ def opened(source: bytes | str) -> Generator[BinaryIO]:
             raise InvalidInputError(f"{source} is not a file", reason="not found")
         with open(source, "rb") as file:  # noqa: PTH123 - a path is a string here
             yield file
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # a name that no file can have is the latter
         reason = "not found" if isinstance(error, FileNotFoundError) else "not readable"
-        what = error.strerror or type(error).__name__
-        raise InvalidInputError(f"{source}: {what}", reason=reason) from error
+        what = getattr(error, "strerror", None) or type(error).__name__
+        shown = source.encode(errors="backslashreplace").decode()
+        raise InvalidInputError(f"{shown}: {what}", reason=reason) from error
 
 
 def stamp_of(file: BinaryIO) -> Stamp | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
@@ -28,6 +29,7 @@ class Batches:
     """The Batch API of the Gemini API, through one transport's connection."""
 
     def __init__(self, transport: Transport, timeout: float | None) -> None:
+        self._transport = transport
         self._requests = Requests(transport, timeout)
         self._files = Files(self._requests, UPLOAD_PATIENCE)
         self.timeout = self._requests.timeout
@@ -70,7 +72,8 @@ class Batches:
             RequestError: The service refused, or could not be reached in time.
             BadResponseError: The answer cannot be read.
         """
-        return job_of((await self._requests.ask("get", job)).body)
+        found = job_of((await self._requests.ask("get", job)).body)
+        return replace(found, error=self.without_secrets(found.error))
 
     async def list(self) -> list[ServerJob]:
         """Return all jobs of the project, of all pages.
@@ -115,6 +118,10 @@ class Batches:
             RequestError: The service refused, or could not be reached in time.
         """
         await self._files.delete(name)
+
+    def without_secrets(self, text: str) -> str:
+        """Return what the service said, without the secrets that it may have repeated."""
+        return self._transport.secrets().without(text)
 
     async def lines(self, file: str, longest: int) -> AsyncIterator[bytes]:
         """Yield the lines of a file; an empty one in the place of one that is too long.

@@ -30,6 +30,8 @@ _CANCELLED = 1
 _NAME = re.compile(r"[a-z]+/[A-Za-z0-9._-]+")
 _LONGEST_SHOWN = 300
 _MOST_DIGITS = 15
+_MOST_TOKENS = 2**16
+"""Of one row, that are believed: some times what any model reads."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,11 +135,12 @@ def row_in(row: Any) -> RowAnswer:
     if not isinstance(key, str):
         return RowAnswer(None, None, error="it has no key")
     response, error = field_of(row, "response"), field_of(row, "error")
-    if not response:
+    if error or not response:
         shown = f"{field_of(error, 'code') or ''} {_text(field_of(error, 'message'))}".strip()
         return RowAnswer(key, None, error=shown[:_LONGEST_SHOWN] or "it has no vector")
     usage = field_of(field_of(response, "usageMetadata"), "promptTokenCount")
     tokens = _number(usage if usage is not None else field_of(response, "tokenCount"))
+    tokens = None if tokens is None or tokens > _MOST_TOKENS else tokens
     try:
         values = numbers_of(0, field_of(response, "embedding"))
     except BadResponseError as wrong:

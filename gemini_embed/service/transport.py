@@ -182,14 +182,17 @@ class Transport:
             self._answered |= read.answered
         raise failure  # out here, where what the SDK raised does not become its context
 
+    def secrets(self) -> Secrets:
+        """Return all secrets that requests have now."""
+        return Secrets(chain(self._access.secrets(), of_sdk_client(self._client)))
+
     def translated(self, error: Exception, *, answered: bool) -> GeminiEmbedError:
         """Return our error for what the SDK raised, with that as its cause; neither has secrets.
 
         `answered` tells whether anything came back.
         """
         response = getattr(error, "response", None)
-        secrets = Secrets(chain(self._access.secrets(), of_sdk_client(self._client)))
-        clean = secrets.cleaned(error)
+        clean = self.secrets().cleaned(error)
         if isinstance(clean, GeminiEmbedError):  # from `fast_decode`
             return clean.with_traceback(None)
         if isinstance(error, genai_errors.APIError):

@@ -350,6 +350,16 @@ def test_a_file_that_is_gone_is_named(tmp_path: Path, embedding: LlamaIndex) -> 
         embedding()(gone)
 
 
+@pytest.mark.parametrize("wrong", ["abc", "data:image/png;base64,QUJD"])
+def test_a_picture_that_is_no_base64_is_named(embedding: LlamaIndex, wrong: str) -> None:
+    """By the node that holds it, whether the transform reads it or the model."""
+    nodes = [TextNode(text="a"), ImageNode(image=wrong)]
+    for read in (MediaHashes(), embedding()):
+        with pytest.raises(InvalidInputError) as caught:
+            read(nodes)
+        assert caught.value.index == 1
+
+
 def test_media_on_a_model_for_texts(server: Standin, embedding: LlamaIndex) -> None:
     """gemini-embedding-001 takes no media: an error says so before anything is sent."""
     with pytest.raises(ConfigurationError):

@@ -179,7 +179,7 @@ def test_a_job_that_is_refused_again_and_again_is_made_smaller(
     """A 429 without a number may mean that the job is too large for what the key may enqueue."""
     for _ in range(3):
         server.job_script.append({"refused"})
-    with embedder(server, tmp_path, batch_tokens=100_000) as mine:
+    with embedder(server, tmp_path, batch_tokens=1_000) as mine:
         run = mine.batch(TEXTS, role="document")
         run.wait()
         assert equal(run.result().vectors, right(server, TEXTS))
@@ -250,3 +250,46 @@ def test_all_faults_mixed(tmp_path: Path, seed: int, fallback: str) -> None:
         assert not missing or fallback == "error"
         assert paid_twice(server) == []
         assert input_files(server) == []
+
+
+KEY = "AIza-a-key-of-39-letters-that-is-secret"
+FAILED = {"state": "BATCH_STATE_FAILED"}
+SAID: dict[str, list[Scripted]] = {
+    "job": [
+        (200, {"name": "batches/a", "metadata": FAILED, "error": {"code": 7, "message": KEY}}, {})
+    ],
+    "row": [
+        (
+            200,
+            {
+                "name": "batches/a",
+                "metadata": {
+                    "state": "BATCH_STATE_SUCCEEDED",
+                    "output": {
+                        "inlinedResponses": {
+                            "inlinedResponses": [
+                                {"metadata": {"key": "x"}, "error": {"code": 7, "message": KEY}}
+                            ]
+                        }
+                    },
+                },
+            },
+            {},
+        )
+    ]
+    * 8,
+}
+
+
+@pytest.mark.parametrize("what", SAID)
+def test_no_key_is_shown_that_the_service_repeats(
+    server: Standin, tmp_path: Path, what: str
+) -> None:
+    """Neither in the error nor in the status, and so not in the ledger."""
+    server.other_script.extend([None, None, None, *SAID[what]])
+    with embedder(server, tmp_path, api_key=KEY, batch_fallback="error") as mine:
+        run = mine.batch(TEXTS[:1], role="document")
+        status = run.wait()
+        with pytest.raises(ge.BatchFailedError, match=r"\[secret\]") as caught:
+            run.result()
+    assert KEY not in f"{caught.value!r} {status!r}"

@@ -70,6 +70,7 @@ WRONG: dict[str, bytes] = {
     "an integer beyond any float": line(KEYS[1], [1, 2, 10**400]),
     "no values": line(KEYS[1], None),
     "an error": json.dumps({"key": KEYS[1], "error": {"code": 3, "message": "no"}}).encode(),
+    "an error beside a vector": line(KEYS[1], [1, 2, 3], error={"code": 3}),
     "an answer beside no vector": json.dumps({"key": KEYS[1], "response": {}}).encode(),
     "no JSON": b'{"key": "' + KEYS[1].encode(),
     "no object": b"[1, 2, 3]",
@@ -134,6 +135,13 @@ def test_both_spellings_of_tokens_are_read() -> None:
         row_of(line("k", [1.0], response={"embedding": {"values": [1]}, "tokenCount": "-1"})).tokens
         is None
     )
+
+
+@pytest.mark.parametrize("count", [10**12, 10.5, -1, True, "1e3"])
+def test_a_count_of_tokens_that_cannot_be_is_not_believed(count: Any) -> None:
+    """It would be a bill that nobody gets: such a row counts as not reported."""
+    response = {"embedding": {"values": [1.0]}, "usageMetadata": {"promptTokenCount": count}}
+    assert row_of(line("k", [1.0], response=response)).tokens is None
 
 
 def test_the_smallest_numbers_are_kept_as_they_came() -> None:

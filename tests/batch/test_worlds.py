@@ -15,8 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gemini_embed.batch.jobs import State, planned
+from gemini_embed.batch.ledger import Lease
 from gemini_embed.batch.outcomes import ATTEMPTS, failed
 from gemini_embed.batch.work import work
+from gemini_embed.errors import QuotaExceededError, RequestError, ServiceUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -178,7 +180,7 @@ def test_a_job_that_expires_is_halved_once_and_then_goes_online(folder: Path) ->
 def test_refusals_wait_longer_each_time_and_then_make_smaller_jobs(folder: Path) -> None:
     """A minute, two, four: then the job may be larger than what the tier allows."""
     world = World(creations=["refused"] * 3)
-    machine = Machine(world, folder, TEXTS, parts=1)
+    machine = Machine(world, folder, TEXTS, parts=1, most_tokens=12)
     began = world.now
 
     live(machine)
@@ -186,6 +188,117 @@ def test_refusals_wait_longer_each_time_and_then_make_smaller_jobs(folder: Path)
     assert_clean(machine)
     assert world.jobs[0].created - began >= 60 + 120 + 240
     assert [len(job.rows) for job in world.jobs] == [6, 5]
+
+
+def test_refusals_that_last_make_no_jobs_of_single_rows(folder: Path) -> None:
+    """Of a small job it is not the size that is refused, however often."""
+    world = World(creations=["refused"] * 40)
+    machine = Machine(world, folder, TEXTS, parts=1, most_tokens=12 * 16)
+
+    live(machine)
+
+    assert_clean(machine)
+    assert [len(job.rows) for job in world.jobs] == [len(TEXTS)]
+
+
+def test_creations_that_are_never_confirmed_come_to_an_end(folder: Path) -> None:
+    """Each may have made a job that is paid for: after some, the rows go online."""
+    world = World(creations=["never"] * 50)
+    machine = Machine(world, folder, TEXTS, parts=1)
+
+    live(machine)
+
+    assert_clean(machine)
+    assert world.requests["create"] == ATTEMPTS
+    assert sum(world.online.values()) == len(TEXTS)
+
+
+def test_a_clock_that_was_put_back_holds_nothing_up(folder: Path) -> None:
+    """What is due in a year by the old time is due now."""
+    world = World()
+    machine = Machine(world, folder, TEXTS, parts=1)
+    world.now += 366 * 86_400.0
+    asyncio.run(work(machine.site(), RUN, until=0.0, is_patient=False))
+    world.now -= 366 * 86_400.0
+    world.jobs[0].created = began = world.now
+
+    live(machine)
+
+    assert_clean(machine)
+    assert world.now - began < 3_600
+
+
+class KilledByCreation(World):
+    """The process is killed when it first creates a job, which is never made."""
+
+    async def create(self, model: str, display_name: str, file: str) -> str:
+        if not self.requests["create"]:
+            self.kills = {self.step + 1}
+        return await super().create(model, display_name, file)
+
+
+def test_a_clock_put_back_after_an_unknown_creation_holds_nothing_up(folder: Path) -> None:
+    """It is looked for as long as ever, counted from now."""
+    world = KilledByCreation()
+    machine = Machine(world, folder, TEXTS, parts=1)
+    world.now += 366 * 86_400.0
+    with pytest.raises(Killed):
+        asyncio.run(work(machine.site(), RUN, until=math.inf))
+    world.now -= 366 * 86_400.0
+    began = world.now
+    machine.site().ledger.give_back(Lease(RUN, 1))  # as where the process is gone
+
+    live(machine)
+
+    assert_clean(machine)
+    assert world.now - began < 3_600
+
+
+class Stubborn(World):
+    """A service that does not delete its files, and takes the second wish to cancel a job."""
+
+    status = 400
+
+    async def delete_file(self, name: str) -> None:
+        assert name
+        self.request("delete_file")
+        kind = RequestError if self.status == 400 else ServiceUnavailableError
+        raise kind("it stays", status=self.status)
+
+    async def cancel(self, job: str) -> None:
+        if not self.requests["cancel"]:
+            self.request("cancel")
+            raise QuotaExceededError("slower", status=429)
+        await super().cancel(job)
+
+
+@pytest.mark.parametrize(("status", "tries"), [(400, 1), (503, 3)])
+def test_an_input_that_cannot_be_deleted_costs_no_result(
+    folder: Path, caplog: pytest.LogCaptureFixture, status: int, tries: int
+) -> None:
+    """The vectors are there; the log says what stays, and the service deletes it in two days."""
+    world = Stubborn()
+    world.status = status
+    machine = Machine(world, folder, TEXTS, parts=1)
+
+    live(machine)
+
+    world.files.clear()
+    assert_clean(machine)
+    assert world.requests["delete_file"] == tries
+    assert "stays with the service" in caplog.text
+
+
+def test_a_wish_to_cancel_that_was_refused_for_now_is_repeated(folder: Path) -> None:
+    """Or the job would go on, and be paid for."""
+    world = Stubborn(seconds=10_000.0)
+    machine = Machine(world, folder, TEXTS, parts=1)
+    asyncio.run(work(machine.site(), RUN, until=0.0, is_patient=False))
+    machine.site().ledger.cancel(RUN)
+
+    live(machine)
+
+    assert [job.cancelled is not None for job in world.jobs] == [True]
 
 
 def test_a_job_whose_input_is_gone_is_made_again() -> None:

@@ -234,6 +234,13 @@ def test_a_file_that_changes_is_not_read(tmp_path: Path) -> None:
         read(str(path), stamp)
 
 
+def test_a_name_that_no_file_can_have() -> None:
+    """It is named in an error that can be printed."""
+    with pytest.raises(InvalidInputError) as caught:
+        look_at("a\ud800.png")
+    assert (caught.value.reason, caught.value.summary.isascii()) == ("not readable", True)
+
+
 @pytest.mark.parametrize("wrong", ["", "nothing.png"])
 def test_files_that_are_not_there(tmp_path: Path, wrong: str) -> None:
     """A folder, or a file that is gone."""
