@@ -11,6 +11,7 @@ import asyncio
 import json
 from contextlib import asynccontextmanager
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from gemini_embed.errors import BadResponseError, RequestError
@@ -48,6 +49,16 @@ class Reply(NamedTuple):
 
     headers: Mapping[str, str]
     body: Any
+
+
+class _Request(NamedTuple):
+    """What is sent: see `Requests.ask`."""
+
+    timeout: float
+    method: str
+    path: str
+    body: dict[str, Any] | bytes | None = None
+    headers: Mapping[str, str] = MappingProxyType({})
 
 
 class Line(Protocol):
@@ -102,8 +113,8 @@ class Requests:
             RequestError: The service refused, or could not be reached in time.
             BadResponseError: The answer cannot be read.
         """
-        limit = timeout or self.timeout
-        async with self._sent(method, path, body, headers or {}, limit) as (answered, pieces):
+        request = _Request(timeout or self.timeout, method, path, body, headers or {})
+        async with self._sent(request) as (answered, pieces):
             held = bytearray()
             async for piece in pieces:
                 held += piece
@@ -135,50 +146,36 @@ class Requests:
             RequestError: The service refused, or did not go on in time.
             BadResponseError: The answer cannot be read.
         """
-        async with self._sent("get", path, None, {}, self.timeout) as (_, pieces):
+        async with self._sent(_Request(self.timeout, "get", path)) as (_, pieces):
             yield pieces
 
     @asynccontextmanager
     async def _sent(
-        self,
-        method: str,
-        path: str,
-        body: dict[str, Any] | bytes | None,
-        headers: Mapping[str, str],
-        timeout: float,  # noqa: ASYNC109 - see above
+        self, request: _Request
     ) -> AsyncGenerator[tuple[Mapping[str, str], AsyncIterator[bytes]]]:
-        response = await self._begun(method, path, body, headers, timeout)
+        response = await self._begun(request)
         try:
-            yield response.headers, self._pieces(response, timeout)
+            yield response.headers, self._pieces(response, request.timeout)
         finally:
             if hasattr(response, "aclose"):  # httpx
                 await response.aclose()
             else:
                 response.close()
 
-    async def _begun(
-        self,
-        method: str,
-        path: str,
-        body: dict[str, Any] | bytes | None,
-        headers: Mapping[str, str],
-        timeout: float,  # noqa: ASYNC109 - see above
-    ) -> Any:
+    async def _begun(self, asked: _Request) -> Any:
         """Return the HTTP library's response, of which the body has not been read."""
         inner = self._transport.inner
         try:
             with quiet(), reading_bare() as read:
-                options = {"api_version": ""} if path.startswith("/") else None
+                options = {"api_version": ""} if asked.path.startswith("/") else None
                 build, send = inner._build_request, inner._async_request_once  # noqa: SLF001 - see above
-                request = build(method, path.lstrip("/"), {}, options)
-                if isinstance(body, dict):
-                    body = json.dumps(body, ensure_ascii=False).encode()
-                request.data = body or b""
+                request = build(asked.method, asked.path.lstrip("/"), {}, options)
+                request.data = _written(asked.body)
                 # The limit is ours: the header would end a long answer at the service.
                 request.timeout = None
                 request.headers.pop("X-Server-Timeout", None)
-                request.headers.update(headers)
-                async with asyncio.timeout(timeout):
+                request.headers.update(asked.headers)
+                async with asyncio.timeout(asked.timeout):
                     # Never once more by itself: to create a job twice is to pay for it twice.
                     begun = await send(request, stream=True, implicit_retry=False)
                 return begun.response_stream
@@ -220,3 +217,9 @@ class Requests:
         """The version of the API that the SDK puts before a path; empty for none."""
         options = getattr(self._transport.inner, "_http_options", None)
         return getattr(options, "api_version", None) or ""
+
+
+def _written(body: dict[str, Any] | bytes | None) -> bytes:
+    if isinstance(body, dict):
+        return json.dumps(body, ensure_ascii=False).encode()
+    return body or b""
