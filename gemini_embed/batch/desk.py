@@ -111,8 +111,10 @@ class RunDesk(Generic[R]):
 
     Args:
         office: What the runs of the embedder share.
-        id: The run's.
-        call: How it is embedded: ask, wanted, policy.
+        run: Its id.
+        ask: How it is embedded, and so are the following.
+        wanted: What the caller wants of each vector.
+        policy: How its online part goes about its work.
         watch: Who is told of it.
         planner: Begins it; None for one that there is.
     """
