@@ -38,7 +38,7 @@ from gemini_embed.service_address import (
 from gemini_embed.tasks import TITLED, content_for, parse_task_type
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from gemini_embed.ask import Service
     from gemini_embed.cache.guard import GuardedCache
@@ -182,9 +182,18 @@ class Configured(Options):
             return content_for(text, task=task, title=title, model=row, task_prefix=task_prefix)
 
         draft = Draft(contents, checked, piece, first)
-        return self._unseen(draft, others, long) if others else long.inputs(draft)
+        if not others:
+            return long.inputs(draft)
+        titled = {place for place in others if named[place]}
+        return self._unseen(draft, others, long, titled if task == TITLED else ())
 
-    def _unseen(self, draft: Draft, others: Mapping[int, Fused], long: LongTexts) -> Inputs:
+    def _unseen(
+        self,
+        draft: Draft,
+        others: Mapping[int, Fused],
+        long: LongTexts,
+        titled: Collection[int],
+    ) -> Inputs:
         """Return what is sent once the media in some of the items are looked at."""
         rules = rules_of(self._row, self._backend.name, others)
         fused = Composition(
@@ -194,6 +203,9 @@ class Configured(Options):
             caption=draft.piece if self.caption_prefix else None,
             text=draft.piece,
         )
+
+        if not all(map(fused.takes_title, titled)):
+            warn("titles of media are ignored: only what has a text with its prefix takes one")
 
         def settle(looks: Looks) -> Inputs:
             made = fused.contents(looks)

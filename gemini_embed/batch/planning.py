@@ -168,10 +168,11 @@ class Planner:
         await in_thread(self._begin, run, unknown, now)
 
     def _mend_spool(self, run: Run) -> None:
-        """Write the spool of a run that goes on again, where it is gone."""
+        """Write the spool of a run that goes on again, where it is gone or not whole."""
         path = self._cache.path.with_name(run.spool)
-        if not path.exists():
-            places = Places.read(self._ledger.places(run.id))
+        places = Places.read(self._ledger.places(run.id))
+        if not path.exists() or path.stat().st_size != places.offsets[-1]:
+            path.unlink(missing_ok=True)
             spool.write(path, self._lines(places.rows.tolist()))
 
     async def _unknown(self) -> list[int]:

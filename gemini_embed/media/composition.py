@@ -72,6 +72,13 @@ class Composition:
         self._caption = caption
         self._text = text
 
+    def takes_title(self, place: int) -> bool:
+        """Tell whether the item at a place has a text that is written with a title."""
+        parts = self._items[place].parts
+        has_media = any(isinstance(one, Media) for one in parts)
+        write = self._caption if has_media else self._text
+        return write is not None and any(isinstance(one, str) for one in parts)
+
     def look(self) -> Looks:
         """Look at all media: their first bytes, and what a header says."""
         every = {one for item in self._items.values() for one in item.parts}

@@ -530,14 +530,18 @@ def test_a_run_of_another_service_is_refused(made: Callable[..., GeminiEmbedder]
         made(base_url="http://127.0.0.1:9").batch_resume(run.id)
 
 
+@pytest.mark.parametrize("is_gone", [True, False])
 def test_a_spool_that_is_gone_comes_again_with_the_texts(
-    made: Callable[..., GeminiEmbedder], server: Standin, tmp_path: Path
+    made: Callable[..., GeminiEmbedder], server: Standin, tmp_path: Path, *, is_gone: bool
 ) -> None:
     """Without them the error says what is missing."""
     run = made(batch_tokens=1200).batch(TEXTS, role="document")
     run.submit()
     (spool,) = spools(tmp_path)
-    spool.unlink()
+    if is_gone:
+        spool.unlink()
+    else:
+        spool.write_bytes(spool.read_bytes()[:9])
     with pytest.raises(BatchError, match=spool.name):
         made().batch_resume(run.id).wait()
 

@@ -158,6 +158,19 @@ def test_captions_get_a_prefix_where_that_is_wanted(service: Echo, make: Maker) 
     assert embedder.fingerprint != make().fingerprint
 
 
+def test_a_title_that_nothing_takes_is_told(service: Echo, make: Maker) -> None:
+    """A medium has none, nor has a caption without a prefix."""
+    both: list[Any] = [png(1), ["a", Media.from_bytes(png(1))]]
+    for item in both:
+        with pytest.warns(UserWarning, match="titles of media are ignored"):
+            make().embed([item], role="document", titles=["T"])
+    make(caption_prefix=True).embed(
+        [["a", Media.from_bytes(png(1))]], role="document", titles=["T"]
+    )
+    make().embed([fused("a", "b")], role="document", titles=["T"])
+    assert "title: T | text: a" in str(joined(service.contents))
+
+
 def test_equal_media_are_sent_once(service: Echo, make: Maker, tmp_path: Path) -> None:
     """Each place has the vector all the same."""
     (tmp_path / "a").write_bytes(png(1))
