@@ -52,6 +52,7 @@ else ifneq ($(filter peers peers-3,$(VARIANT)),)
 INSTALL += --group $(VARIANT)
 else ifeq ($(VARIANT),stores)
 INSTALL += --group stores
+PINS += | sed -e 's/^tqdm==.*/tqdm==4.67.3/' # Daft takes none that is newer
 TESTS := tests/stores
 export GEMINI_EMBED_STORES := 1
 else ifeq ($(VARIANT),docs)

@@ -77,6 +77,7 @@ def test_each_adapter_works_without_the_other(adapter: str, other: set[str]) -> 
     [
         ("langchain_gemini_embed", "langchain_core", "gemini-embed[langchain]"),
         ("llamaindex_gemini_embed", "llama_index", "gemini-embed[llamaindex]"),
+        ("gemini_embed.scale.daft", "daft", "gemini-embed[daft]"),
         ("gemini_embed.scale.lancedb", "lancedb", "gemini-embed[lancedb]"),
     ],
 )
