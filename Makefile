@@ -4,8 +4,8 @@ PYTHON ?= python3
 SDK ?=
 # Some of the tests, for instance: make test TESTS=tests/core
 TESTS ?=
-# Another environment than the pinned one: lowest, without-aiohttp, peers, peers-3, stores, docs, mteb.
-# Targets below set it.
+# Another environment than the pinned one: lowest, without-aiohttp, peers, peers-3, stores, ray, docs,
+# mteb. Targets below set it.
 VARIANT ?=
 # What `make bench-pair` compares with.
 BASE ?= HEAD
@@ -55,6 +55,10 @@ INSTALL += --group stores
 PINS += | sed -e 's/^tqdm==.*/tqdm==4.67.3/' # Daft takes none that is newer
 TESTS := tests/stores
 export GEMINI_EMBED_STORES := 1
+else ifeq ($(VARIANT),ray)
+INSTALL := --editable '.[ray,fast,standin]' --group pytest
+TESTS := tests/scale
+export GEMINI_EMBED_RAY := 1
 else ifeq ($(VARIANT),docs)
 INSTALL := --group docs
 else ifeq ($(VARIANT),mteb)
@@ -85,7 +89,7 @@ SHOWN := ^(google-genai|langchain-core|llama-index-core)==
 .DEFAULT_GOAL := help
 .PHONY: help setup demo demo-media examples test test-matrix test-sdk-3-first test-peers test-lowest \
 	test-lowest-frameworks test-without-aiohttp test-python3.12 test-python3.13 test-python3.14 \
-	test-stores test-mteb docs site dist lint typecheck format bench bench-pair mteb run-mteb soak fuzz \
+	test-stores test-ray test-mteb docs site dist lint typecheck format bench bench-pair mteb run-mteb soak fuzz \
 	kills record clean
 
 help: ## show this list
@@ -158,6 +162,9 @@ endef
 
 test-stores: ## run the tests with real vector stores, and the notebook (1.5 GB of packages)
 	@$(MAKE) test VARIANT=stores
+
+test-ray: ## run the tests with Ray itself, on this machine (0.5 GB of packages)
+	@$(MAKE) test VARIANT=ray
 
 docs: ## build the documentation's site, in site/, and fail for a warning or a dead link
 	@$(MAKE) site VARIANT=docs
