@@ -6,6 +6,8 @@ import asyncio
 from copy import copy
 from dataclasses import fields, replace
 from functools import partial
+from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar, get_args
 from urllib.parse import urlsplit
 
@@ -347,6 +349,9 @@ class GeminiEmbedder(Batching, Streaming):
     def __reduce__(self) -> tuple[Any, ...]:
         check_picklable(self.client)
         options = {field.name: getattr(self, field.name) for field in fields(self)}
+        for name in ("cache", "credentials"):  # whoever reads it may be in another folder
+            if isinstance(options[name], str | PathLike):
+                options[name] = str(Path(options[name]).absolute())
         return _restored, (type(self), options)
 
 

@@ -11,17 +11,15 @@ import sys
 import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from cache.numbered import key
 from helpers import joined, sent_texts
 
+from gemini_embed import GeminiEmbedder
 from gemini_embed.cache import SQLiteCache
 from gemini_embed.standin import Standin
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 FORKING = """
 import os, sys, threading, warnings
@@ -113,6 +111,22 @@ def test_it_pickles_as_its_options(path: Path) -> None:
 
     assert (back.path, back.max_bytes) == (path, 5)
     assert repr(back) == repr(cache)
+
+
+def test_a_pickled_embedder_has_its_files_in_any_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that starts in another folder uses the same cache, and makes none there."""
+    monkeypatch.chdir(tmp_path)
+    service = GeminiEmbedder(
+        vertexai=True, project="p", location="eu", credentials=Path("key.json")
+    )
+    pickled = pickle.dumps([GeminiEmbedder(api_key="k", cache="vectors.sqlite3"), service])
+    monkeypatch.chdir(tmp_path.parent)
+    cached, service = pickle.loads(pickled)  # noqa: S301 - our own bytes
+
+    assert cached.cache == str(tmp_path / "vectors.sqlite3")
+    assert service.credentials == str(tmp_path / "key.json")
 
 
 INDEXING = """
