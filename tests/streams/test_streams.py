@@ -16,6 +16,7 @@ from helpers import joined, sent_texts
 from streams.reading import DIMENSION, WAYS, aread, read, right
 
 from gemini_embed import ConfigurationError, GeminiEmbedder, StreamBlock
+from gemini_embed.background import loop
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -223,6 +224,7 @@ def test_what_is_finished_comes_before_more_is_read(made: GeminiEmbedder) -> Non
             if number == 55:
                 wait_for(lambda: made.usage.texts == 50)
                 wait_for(lambda: not made._engine or not made._engine._calls)
+                loop.run(asyncio.sleep, 0.01)  # on the I/O thread: what is over is noted meanwhile
             at.append(len(handed_over))
             yield f"text {number}"
 
