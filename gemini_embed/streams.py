@@ -159,8 +159,8 @@ class _Stream(Generic[I]):
             raise self._whole(error, partial) from error.__cause__
 
     def close(self) -> None:
-        """End what is under way."""
-        for block in self._under_way:
+        """End what is under way: the last first, or it would take the turn of one that ended."""
+        for block in reversed(self._under_way):
             block.begun.cancel()
 
     def _finished(self, result: EmbeddingResult) -> StreamBlock[I]:
