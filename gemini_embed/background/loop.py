@@ -176,19 +176,17 @@ class Begun(Generic[T]):
         self._future.cancel()
 
     def result(self) -> T:
-        """Wait for it; return its value, or raise its error. What it warned of is issued here."""
+        """Wait for it; return its value, or raise its error. What it warned of is issued here.
+
+        Who is interrupted meanwhile may cancel it, or wait again.
+        """
         with told(self._notices):
-            try:
-                outcome = process.result_of(self._future)
-            except BaseException:
-                self._future.cancel()
-                raise
-            return outcome()
+            return process.result_of(self._future)()
 
     async def aresult(self) -> T:
         """Await it; the async twin of `result`, for any loop of asyncio."""
         with told(self._notices):
-            outcome = await asyncio.wrap_future(self._future)
+            outcome = await asyncio.shield(asyncio.wrap_future(self._future))
             return outcome()
 
 
@@ -210,7 +208,12 @@ def run(function: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T:
     Ctrl-C in the waiting thread cancels the coroutine. It sees the caller's context variables.
     """
     check_can_wait()
-    return begin(function, *args).result()
+    begun = begin(function, *args)
+    try:
+        return begun.result()
+    except BaseException:
+        begun.cancel()
+        raise
 
 
 def check_can_wait() -> None:
@@ -233,7 +236,12 @@ async def arun(function: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T
     check_can_await()
     if is_io_thread():
         return await function(*args)
-    return await begin(function, *args).aresult()
+    begun = begin(function, *args)
+    try:
+        return await begun.aresult()
+    except BaseException:
+        begun.cancel()
+        raise
 
 
 def check_can_await() -> None:
