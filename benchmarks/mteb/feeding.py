@@ -60,7 +60,7 @@ class Fed:
         With a task type of its own, the role only says that it is a load.
         """
         return {
-            "texts": self.texts[start:end],
+            "items": self.texts[start:end],
             "titles": None if self.titles is None else self.titles[start:end],
             "task_type": self.task_type,
             "role": "document",

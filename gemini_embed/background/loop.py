@@ -211,6 +211,8 @@ def run(function: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T:
     begun = begin(function, *args)
     try:
         return begun.result()
+    except GeminiEmbedError as error:  # without the frames between, which tell the caller nothing
+        raise error.with_traceback(None) from error.__cause__
     except BaseException:
         begun.cancel()
         raise
