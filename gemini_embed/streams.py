@@ -280,6 +280,12 @@ class Streaming:
 
     max_concurrency: int
 
+    if TYPE_CHECKING:  # what the embedder has beside
+
+        def _checked(self, *texts: Any, **options: Any) -> Checked: ...
+
+        async def _arun(self, call: Checked) -> Any: ...
+
     def embed_stream(
         self,
         texts: Iterable[I],
@@ -367,12 +373,6 @@ class Streaming:
         requests = math.ceil(size / policy.batch_size)
         most = 1 + math.ceil(_AHEAD * self.max_concurrency / requests)
         return _Stream(begin, together.stop, size=size, most=most)
-
-    def _checked(self, *texts: Any, **options: Any) -> Checked:
-        raise NotImplementedError  # the embedder's
-
-    async def _arun(self, call: Checked) -> Any:
-        raise NotImplementedError  # the embedder's
 
 
 def _check_iterable(texts: object, kind: Any) -> None:
