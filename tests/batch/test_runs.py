@@ -517,7 +517,9 @@ def test_it_needs_a_cache_in_a_file_and_the_gemini_api(
 def test_media_are_refused_by_name(item: Any, made: Callable[..., GeminiEmbedder]) -> None:
     """Until they pass as rows: nothing is sent of what cannot be."""
     for options, batch in (({}, True), ({"batch_documents": True}, None)):
-        with pytest.raises(ConfigurationError, match=r"texts alone: .*batch_documents=False, or with batch=False"):
+        with pytest.raises(
+            ConfigurationError, match=r"texts alone: .*batch_documents=False, or with batch=False"
+        ):
             made(**options).embed(["a", item], role="document", batch=batch)
 
 
