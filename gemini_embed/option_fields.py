@@ -19,7 +19,9 @@ from gemini_embed.prices import Price  # noqa: TC001 - likewise
 from gemini_embed.redaction import ShownUrl  # noqa: TC001 - likewise
 
 if TYPE_CHECKING:
-    from gemini_embed.options import AnyCache, AnyClient, AnyCredentials
+    from gemini_embed.options.cache import AnyCache
+    from gemini_embed.options.connection import AnyClient
+    from gemini_embed.options.service import AnyCredentials
 else:  # the core checks them; pydantic would need the SDK and google-auth to do so
     AnyCache = AnyClient = AnyCredentials = Any
 

@@ -41,6 +41,11 @@ _FROM_ELSEWHERE = {
 """What other embedding classes call it -> what it is called here."""
 
 
+def checked(check: Check) -> dict[str, Check]:
+    """Return the metadata that puts a check beside a field."""
+    return {"check": check}
+
+
 def optional(check: Check) -> Check:
     """Return a check that lets None pass, too."""
     return lambda name, value: None if value is None else check(name, value)

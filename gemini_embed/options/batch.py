@@ -1,0 +1,33 @@
+"""Options of the Batch API. Performs no I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import get_args
+
+from gemini_embed.inputs import BatchFallback
+from gemini_embed.options import checks
+from gemini_embed.options.checks import checked, whole
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class BatchOptions:
+    """What goes through the Batch API, and how."""
+
+    batch_documents: bool = field(default=False, metadata=checked(checks.flag))
+    """Embed documents through the Batch API, at half the price, and wait until they are done, for
+    minutes or hours. Needs a cache in a file. Queries are always sent online."""
+
+    batch_tokens: int = field(default=450_000, metadata=checked(whole(1)))
+    """Tokens that jobs of the Batch API may have under way at once: the service limits them by
+    model and tier. The default suits the first paid tier, for gemini-embedding-001."""
+
+    batch_settle: float = field(default=600.0, metadata=checked(checks.number(0)))
+    """Seconds for which a job is looked for that may have been created, where the answer was lost,
+    before another is created in its place."""
+
+    batch_fallback: BatchFallback = field(
+        default="online", metadata=checked(checks.one_of(*get_args(BatchFallback)))
+    )
+    """What becomes of texts for which a batch job brings no vector: `"online"` sends them online,
+    at the usual price; `"error"` names them in an error once the others are done."""
