@@ -64,7 +64,7 @@ def _lines(sections: Mapping[str, Section], about: About) -> Iterator[str]:
         if section.failure:
             yield from (f"**Failed:** {section.failure}", "")
         for table in section.tables:
-            yield from _table(table)
+            yield from table_lines(table)
     yield from _versions(about.versions)
 
 
@@ -109,7 +109,8 @@ def _number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"  # noqa: PLR2004 - digits
 
 
-def _table(table: Table) -> Iterator[str]:
+def table_lines(table: Table) -> Iterator[str]:
+    """Return one table as Markdown."""
     if table.title:
         yield from (f"**{table.title}**", "")
     yield f"| {' | '.join(table.columns)} |"

@@ -10,10 +10,10 @@ import random
 from typing import TYPE_CHECKING, NamedTuple
 
 from benchmarks.quotas.counters import Bucket, Counter, Fixed, Gcra, Sliding
-from benchmarks.quotas.scenarios import BOTH_TOKENS, OUTAGE, PERIOD, Scenario
+from benchmarks.quotas.scenarios import BOTH_TOKENS, OUTAGE, PERIOD, Scenario, ServiceKind
 from gemini_embed.service.refusals import refusal
 from gemini_embed.standin import gemini_errors, google_errors, vertex_errors
-from gemini_embed.standin.model_quota import MEANINGLESS_DELAY, OverQuota, Violation
+from gemini_embed.standin.model_quota import MEANINGLESS_DELAY, Violation
 
 if TYPE_CHECKING:
     from gemini_embed.errors import RequestError
@@ -138,9 +138,7 @@ class Service:
             one.counter.take(tokens if one.of_tokens else texts, self._own(now))
 
     def _violation(self, limit: _Limit) -> Violation:
-        metric = _METRIC + ("input_token_count" if limit.of_tokens else "requests")
-        quota_id = f"EmbedContent{limit.kind}PerUserPerProjectPerModel-FreeTier"
-        return Violation(metric, quota_id, round(limit.value * self._factor))
+        return violation(limit.kind, limit.value * self._factor, of_tokens=limit.of_tokens)
 
 
 class _Foreign:
@@ -170,31 +168,40 @@ def _limits(scenario: Scenario, load: float) -> list[_Limit]:
     limit = scenario.limit
     limits = []
     if scenario.counts != "tokens":
-        limits.append(_Limit(_counter(scenario, limit), "RequestsPerMinute", False, limit))
+        counter = counter_of(scenario.service, limit)
+        limits.append(_Limit(counter, "RequestsPerMinute", False, limit))
     if scenario.counts_tokens:
         tokens = limit * scenario.tokens_per_text
         tokens *= BOTH_TOKENS if scenario.counts == "both" else 1.0
-        limits.append(_Limit(_counter(scenario, tokens), "TokensPerMinute", True, tokens))
+        counter = counter_of(scenario.service, tokens)
+        limits.append(_Limit(counter, "TokensPerMinute", True, tokens))
     if scenario.counts == "day":
         days = round(limit * load / PERIOD * _DAYS_SHARE)
         limits.append(_Limit(Fixed(days, _DAY), "RequestsPerDay", False, days))
     return limits
 
 
-def _counter(scenario: Scenario, limit: float) -> Counter:
+def counter_of(service: ServiceKind, limit: float, period: float = PERIOD) -> Counter:
     """Return what counts up to `limit` in a period."""
-    match scenario.service:
+    match service:
         case "sliding":
-            return Sliding(limit, PERIOD)
+            return Sliding(limit, period)
         case "fixed":
-            return Fixed(limit, PERIOD, phase=PERIOD / 3)
+            return Fixed(limit, period, phase=period / 3)
         case "gcra-one":
-            return Gcra(limit / PERIOD, 0.0)
+            return Gcra(limit / period, 0.0)
         case "gcra-small":
-            return Gcra(limit / PERIOD, PERIOD / 10)
+            return Gcra(limit / period, period / 10)
         case kind:
             burst = {"bucket-tenth": 1 / 10, "bucket-small": 1 / 60}.get(kind, 1.0)
-            return Bucket(limit / PERIOD, burst * limit)
+            return Bucket(limit / period, burst * limit)
+
+
+def violation(kind: str, limit: float, *, of_tokens: bool = False) -> Violation:
+    """Return how Google names a limit, for instance of the kind `"RequestsPerMinute"`."""
+    metric = _METRIC + ("input_token_count" if of_tokens else "requests")
+    quota_id = f"EmbedContent{kind}PerUserPerProjectPerModel-FreeTier"
+    return Violation(metric, quota_id, round(limit))
 
 
 def error_of(refused: Refused, scenario: Scenario) -> RequestError:
@@ -217,8 +224,9 @@ def _written(refused: Refused, scenario: Scenario) -> google_errors.GoogleError:
     if scenario.told in delays:
         return _silent(delays[scenario.told])
     if scenario.told == "named":
-        told = OverQuota(list(refused.violations), refused.delay)
-        return gemini_errors.quota_exceeded(told, "gemini-embedding-2", silent=False)
+        return gemini_errors.quota_exceeded(
+            refused.violations, refused.delay, "gemini-embedding-2", silent=False
+        )
     if scenario.told == "per-minute":
         return google_errors.GoogleError(
             429, "RESOURCE_EXHAUSTED", "Quota exceeded: requests per minute."
@@ -227,4 +235,4 @@ def _written(refused: Refused, scenario: Scenario) -> google_errors.GoogleError:
 
 
 def _silent(delay: float) -> google_errors.GoogleError:
-    return gemini_errors.quota_exceeded(OverQuota([], delay), "gemini-embedding-2", silent=True)
+    return gemini_errors.quota_exceeded([], delay, "gemini-embedding-2", silent=True)

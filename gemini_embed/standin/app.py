@@ -36,7 +36,6 @@ from gemini_embed.standin.batch_requests import BatchRequests
 from gemini_embed.standin.faults import Faults, Scripted, spoil
 from gemini_embed.standin.file_requests import FileRequests, continues_upload
 from gemini_embed.standin.files import FileStore
-from gemini_embed.standin.model_quota import ModelQuota, QuotaLimits
 from gemini_embed.standin.parts import Blob
 from gemini_embed.standin.request_log import Exchange, RequestLog
 from gemini_embed.standin.url import Target
@@ -48,6 +47,7 @@ if TYPE_CHECKING:
     from gemini_embed.models import BackendName
     from gemini_embed.standin.answers import AioHandler, Handler
     from gemini_embed.standin.batch_faults import JobFaults
+    from gemini_embed.standin.model_quota import TextQuota
     from gemini_embed.standin.vector_sources import VectorSource, WantedVector
 
 INVALID_KEY = "invalid-key"
@@ -73,7 +73,7 @@ class App:
         self,
         source: VectorSource,
         faults: Faults,
-        limits: QuotaLimits,
+        quota: Callable[[], TextQuota],
         *,
         latency: float,
         silent_quota: bool,
@@ -94,9 +94,9 @@ class App:
         self.placed: dict[str, bytes] = {}
         self._source = source
         self._faults = faults
-        self._limits = limits
+        self._quota = quota
         self._clock = clock
-        self._quotas: dict[str, ModelQuota] = {}
+        self._quotas: dict[str, TextQuota] = {}
         self._silent_quota = silent_quota
         self._api_keys = api_keys
         self._vertex = vertex.readers(self._fetch, instances_001=vertex_001_instances)
@@ -222,16 +222,19 @@ class App:
             )
 
     def _charge(self, target: Target, wanted: Sequence[WantedVector], now: float) -> None:
-        quota = self._quotas.setdefault(target.resource, ModelQuota(self._limits))
+        if (quota := self._quotas.get(target.resource)) is None:
+            quota = self._quotas[target.resource] = self._quota()
         today = day_at(self._clock()).number
-        counts = [] if self._limits.tokens is None else counts_of(wanted)
+        counts = counts_of(wanted) if quota.counts_tokens else []
         tokens = sum(count.tokens for count in counts)
         over = quota.take(len(wanted), tokens, now, today)
         if over is None:
             return
-        if target.vertex:
+        if target.vertex or over.delay is None:
             raise vertex_errors.resource_exhausted()
-        raise gemini_errors.quota_exceeded(over, target.model, silent=self._silent_quota)
+        raise gemini_errors.quota_exceeded(
+            over.violations, over.delay, target.model, silent=self._silent_quota
+        )
 
     def _fetch(self, service: BackendName, uri: str) -> Blob:
         """Return what lies at an address; nothing outside of this process is asked for it.

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 from gemini_embed.standin.google_errors import GoogleError, detail
 
 if TYPE_CHECKING:
-    from gemini_embed.standin.model_quota import OverQuota
+    from collections.abc import Sequence
+
+    from gemini_embed.standin.model_quota import Violation
 
 SERVICE = "generativelanguage.googleapis.com"
 
@@ -77,10 +79,12 @@ def job_refused() -> GoogleError:
     return GoogleError(429, "RESOURCE_EXHAUSTED", message, _help())
 
 
-def quota_exceeded(over: OverQuota, model: str, *, silent: bool) -> GoogleError:
+def quota_exceeded(
+    violations: Sequence[Violation], delay: float, model: str, *, silent: bool
+) -> GoogleError:
     """429. A `silent` one gives the delay and no more, as Google's sometimes do."""
     # Rounded up: a client that waits as long as the message says must be let in.
-    exact = math.ceil(over.delay * 1e9) / 1e9
+    exact = math.ceil(delay * 1e9) / 1e9
     message = (
         "You exceeded your current quota, please check your plan and billing details. "
         f"For more information on this error, head to: {_RATE_LIMITS}."
@@ -92,24 +96,24 @@ def quota_exceeded(over: OverQuota, model: str, *, silent: bool) -> GoogleError:
     # Google's quotas know this model by an older name.
     known_as = "gemini-embedding-1.0" if model == "gemini-embedding-001" else model
     message += " To monitor your current usage, head to: https://ai.dev/rate-limit. "
-    for metric, _, limit in over.violations:
+    for metric, _, limit in violations:
         message += f"\n* Quota exceeded for metric: {metric}, limit: {limit}, model: {known_as}"
     message += f"\nPlease retry in {exact:.9f}s."
-    violations = [
+    failures = [
         {
             "quotaMetric": metric,
             "quotaId": quota_id,
             "quotaDimensions": {"model": known_as, "location": "global"},
             **({"quotaValue": str(limit)} if limit else {}),  # Google leaves a zero out
         }
-        for metric, quota_id, limit in over.violations
+        for metric, quota_id, limit in violations
     ]
     return GoogleError(
         429,
         "RESOURCE_EXHAUSTED",
         message,
         _help(),
-        detail("QuotaFailure", violations=violations),
+        detail("QuotaFailure", violations=failures),
         retry,
     )
 

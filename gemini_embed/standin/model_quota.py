@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 MEANINGLESS_DELAY = 18.412144672
 """The delay, in seconds, that Google gives a client whose quota of the day is used up."""
@@ -33,10 +33,33 @@ class Violation(NamedTuple):
 
 
 class OverQuota(NamedTuple):
-    """Why a batch does not fit, and the seconds after which it is worth trying again."""
+    """Why a batch does not fit, and the seconds after which it is worth trying again.
+
+    Without a delay the refusal tells nothing, as on Vertex AI.
+    """
 
     violations: list[Violation]
-    delay: float
+    delay: float | None
+
+
+class TextQuota(Protocol):
+    """What counts the texts of one model, and says which do not fit."""
+
+    @property
+    def counts_tokens(self) -> bool:
+        """Whether `take` must know the tokens; if not, they are 0."""
+        ...
+
+    def take(self, texts: int, tokens: int, now: float, today: int = 0) -> OverQuota | None:
+        """Count a batch and return None, or leave it uncounted and return why.
+
+        Args:
+            texts: In the batch.
+            tokens: Estimated.
+            now: Seconds of a steady clock.
+            today: The number of the day.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +129,7 @@ class ModelQuota:
         self._tokens = _window(limits.tokens, limits.window)
         self._day = None if limits.requests_per_day is None else Daily(limits.requests_per_day)
         self._nothing = 0 in (limits.requests, limits.requests_per_day)
+        self.counts_tokens = limits.tokens is not None
 
     def take(self, texts: int, tokens: int, now: float, today: int = 0) -> OverQuota | None:
         """Count a batch and return None, or leave it uncounted and return why."""

@@ -7,6 +7,7 @@ import json
 import threading
 import time
 from concurrent.futures import Future
+from functools import partial
 from typing import TYPE_CHECKING, Literal, Self, get_args
 
 from gemini_embed.errors import ConfigurationError
@@ -14,7 +15,7 @@ from gemini_embed.model_names import bare_name
 from gemini_embed.models import MODELS
 from gemini_embed.standin.batch_faults import JobFaults
 from gemini_embed.standin.faults import FaultKind, Faults, Scripted
-from gemini_embed.standin.model_quota import QuotaLimits
+from gemini_embed.standin.model_quota import ModelQuota, QuotaLimits
 from gemini_embed.standin.optional_imports import extra_needed
 from gemini_embed.tasks import parse_task_type
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from gemini_embed.standin.batch_faults import JobFault
     from gemini_embed.standin.batch_jobs import Job
     from gemini_embed.standin.files import StoredFile
+    from gemini_embed.standin.model_quota import TextQuota
     from gemini_embed.standin.request_log import Exchange
     from gemini_embed.standin.vector_sources import VectorSource
 
@@ -56,6 +58,8 @@ class Standin:
         tokens: Tokens per window, of each model; estimated as the client does.
         window: Length of the sliding window, in seconds.
         requests_per_day: Texts of each model between two midnights, Pacific time.
+        quota: What makes a quota that counts otherwise, for each model one; in place of all of
+            these limits.
         faults: Share of embedding requests, from 0 to 1, that meet a fault.
         seed: Of the faults: the same seed draws the same ones.
         silent_quota: Whether a 429 gives the delay only, not which quota it was. Vertex AI
@@ -89,6 +93,7 @@ class Standin:
         tokens: int | None = None,
         window: float = 60.0,
         requests_per_day: int | None = None,
+        quota: Callable[[], TextQuota] | None = None,
         faults: Mapping[FaultKind, float] | None = None,
         seed: int = 0,
         silent_quota: bool = False,
@@ -106,16 +111,14 @@ class Standin:
             raise ValueError(f"vertex_001_instances must be at least 1, not {vertex_001_instances}")
         with extra_needed():
             from gemini_embed.standin.app import App  # noqa: PLC0415  # needs the extra
+        limits = QuotaLimits(
+            requests=requests, tokens=tokens, window=window, requests_per_day=requests_per_day
+        )
         self._source = _source(model)
         self._app = App(
             self._source,
             Faults(faults or {}, seed),
-            QuotaLimits(
-                requests=requests,
-                tokens=tokens,
-                window=window,
-                requests_per_day=requests_per_day,
-            ),
+            quota or partial(ModelQuota, limits),
             latency=latency,
             silent_quota=silent_quota,
             api_keys=None if api_keys is None else frozenset(api_keys),

@@ -11,7 +11,13 @@ import pytest
 from standin.messages import NEW
 
 from gemini_embed.standin import Standin
-from gemini_embed.standin.model_quota import ModelQuota, QuotaLimits, SlidingWindow
+from gemini_embed.standin.model_quota import (
+    ModelQuota,
+    OverQuota,
+    QuotaLimits,
+    SlidingWindow,
+    Violation,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,7 +74,7 @@ def test_refused_requests_do_not_count() -> None:
     refusal = quota.take(1, 1, 140.0)
     assert refusal is not None
     assert [one.limit for one in refusal.violations] == [15]
-    assert 0 < refusal.delay < 60
+    assert 0 < (refusal.delay or 0) < 60
     assert quota.take(1, 1, 140.0, today=1) is None
 
 
@@ -140,6 +146,46 @@ def test_no_quota_at_all(ask: Ask, limits: dict[str, int]) -> None:
         )
     }
     assert not any("quotaValue" in violation for violation in failure["violations"])
+
+
+class Even:
+    """Lets every second request pass, and tells of the others as much as it is made to."""
+
+    counts_tokens = True
+
+    def __init__(self, delay: float | None) -> None:
+        self._delay = delay
+        self.taken: list[tuple[int, int]] = []
+
+    def take(self, texts: int, tokens: int, now: float, today: int = 0) -> OverQuota | None:
+        assert now > 0
+        assert today > 0
+        self.taken.append((texts, tokens))
+        if len(self.taken) % 2:
+            return None
+        return OverQuota([Violation("requests", "PerMinute", 7)], self._delay)
+
+
+@pytest.mark.parametrize("delay", [3.5, None])
+def test_a_quota_that_counts_otherwise(ask: Ask, delay: float | None) -> None:
+    """What is given in place of the limits counts, for each model by itself, and refuses."""
+    made: list[Even] = []
+
+    def make() -> Even:
+        made.append(Even(delay))
+        return made[-1]
+
+    with Standin(quota=make) as server:
+        assert ask(server, "a", "b")[0] == 200
+        assert ask(server, "a", model=NEW)[0] == 200
+        status, answer = ask(server, "c")
+
+    assert [len(quota.taken) for quota in made] == [2, 1]
+    assert [texts for texts, _ in made[0].taken] == [2, 1]
+    assert all(tokens > 0 for _, tokens in made[0].taken)
+    assert status == 429
+    assert ("Please retry in 3.5" in answer["error"]["message"]) == (delay is not None)
+    assert ("details" in answer["error"]) == (delay is not None)
 
 
 def test_silent_quota(ask: Ask) -> None:
