@@ -1,4 +1,4 @@
-"""The body of a request for several texts, as the services document it. Performs no I/O.
+"""The body of a request, as the services document it. Performs no I/O.
 
 The SDK could write it too, but holds every text against each kind of content there is, which
 costs more than reading the answer does, and knows one task and one title a request.
@@ -11,7 +11,6 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from gemini_embed.contents import Content
-from gemini_embed.models import MODELS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -24,46 +23,57 @@ _WISH = "autoTruncate"
 """False says that a text that is too long is to be refused, not cut off."""
 
 
-def is_ours(contents: Sequence[Content], ask: Ask) -> bool:
-    """Tell whether we write the body: of several texts, or with what the SDK would refuse.
+def written(body: dict[str, Any]) -> bytes:
+    """Return a body as JSON in UTF-8: escapes would make Chinese twice as long, and its way."""
+    return json.dumps(body, ensure_ascii=False).encode()
 
-    Not where it is unknown which way the SDK goes. On Vertex AI it goes by the model's name, and a
-    gateway's may be any.
-    """
-    if ask.backend.name == "gemini":
-        return len(contents) > 1 or not ask.may_cut
-    return len(contents) > 1 and ask.model.name in MODELS
+
+def method_of(contents: Sequence[Content], ask: Ask) -> str:
+    """Return the API's method for these contents."""
+    return "embedContent" if _is_single(contents, ask) else ask.route.method
 
 
 def body_of(
-    contents: Iterable[Content], ask: Ask, written: Callable[[Content], Any] | None = None
+    contents: Sequence[Content], ask: Ask, as_written: Callable[[Content], Any] | None = None
 ) -> dict[str, Any]:
-    """Return what differs from text to text: the SDK adds what a body holds beside it.
+    """Return the body of a request; `as_written` writes a content with media."""
+    if _is_single(contents, ask):
+        (content,) = contents
+        return _without_none(
+            {
+                "content": (as_written or as_json)(content),
+                "embedContentConfig": _config(content, ask) or None,
+            }
+        )
+    entries = entries_of(contents, ask, as_written)
+    if ask.route.method != "predict":
+        return entries
+    parameters = _without_none(
+        {
+            "outputDimensionality": ask.output_dimensionality,
+            _WISH: None if ask.may_cut else False,
+        }
+    )
+    return entries | ({"parameters": parameters} if parameters else {})
 
-    `written` writes a content with media.
-    """
+
+def count_body_of(contents: Sequence[Content]) -> dict[str, Any]:
+    """Return the body of a request for the number of their tokens."""
+    return {"contents": [{"parts": [{"text": content.read}]} for content in contents]}
+
+
+def entries_of(
+    contents: Iterable[Content], ask: Ask, as_written: Callable[[Content], Any] | None = None
+) -> dict[str, Any]:
+    """Return what differs from text to text, for a request of several."""
     name, entry, of_text = _ENTRIES[ask.backend.name, ask.route.method]
-    written = written or of_text
+    of_one = as_written or of_text
 
     @cache  # most contents of a batch differ in their text alone
     def like(task_type: TaskType | None, title: str | None) -> dict[str, Any]:
         return _without_none(entry(Content.of("", task_type, title), ask))
 
-    return {name: [{**like(c.task_type, c.title), "content": written(c)} for c in contents]}
-
-
-def media_body_of(
-    contents: Sequence[Content], ask: Ask, written: Callable[[Content], Any]
-) -> dict[str, Any]:
-    """Return the same for contents with media; of one on Vertex AI, where the SDK writes it."""
-    if ask.backend.name == "vertex" and len(contents) == 1:
-        return {"content": written(contents[0])}
-    return body_of(contents, ask, written)
-
-
-def stand_in(contents: Sequence[Content]) -> list[dict[str, Any]]:
-    """Return what the SDK is shown in the place of contents with media: as many, of text."""
-    return [{"parts": [{"text": "-"}]} for _ in contents]
+    return {name: [{**like(c.task_type, c.title), "content": of_one(c)} for c in contents]}
 
 
 def as_json(content: Content) -> dict[str, Any]:
@@ -71,17 +81,10 @@ def as_json(content: Content) -> dict[str, Any]:
     return {"parts": [{"text": part} for part in content.parts]}
 
 
-def as_utf8(body: bytes) -> bytes:
-    r"""Return a body of JSON with letters where there were escapes such as `\u6587`.
-
-    The SDK escapes all that is not ASCII: Chinese is twice as long then, and so is its way.
-    """
-    if rb"\u" not in body:
-        return body
-    try:
-        return json.dumps(json.loads(body), ensure_ascii=False).encode()
-    except (RecursionError, ValueError):  # half of a surrogate pair, in what is not a text
-        return body
+def _is_single(contents: Sequence[Content], ask: Ask) -> bool:
+    """Tell whether Vertex AI is asked for one content, for which it has another form."""
+    is_one = len(contents) == 1 and ask.route.method != "predict"
+    return is_one and ask.backend.name == "vertex"
 
 
 def _on_gemini(content: Content, ask: Ask) -> dict[str, Any]:

@@ -2,10 +2,9 @@
 
 They are what these libraries offer: our own classes of requests and responses for a session
 (aiohttp), and event hooks (httpx, httpx2). Addresses, credentials, errors and versions stay with
-the SDK. A request is sent as UTF-8. An answer is read no further than the length that it may need;
-its numbers go straight into arrays, and the SDK, which would take `true` and "0.5" for numbers,
-gets the rest. An error is turned into JSON, which the SDK can read. A redirect is followed only
-where `redirects` allows it.
+the SDK. The bytes of media stream into a request. An answer is read no further than the length
+that it may need, and its numbers go straight into arrays. An error is turned into JSON, which the
+SDK can read. A redirect is followed only where `redirects` allows it.
 """
 
 from __future__ import annotations
@@ -23,9 +22,8 @@ from weakref import WeakSet
 
 from gemini_embed.background.loop import give_way
 from gemini_embed.errors import BadResponseError
-from gemini_embed.service.bodies import as_utf8
 from gemini_embed.service.bounded import ACCEPTED, MOST_BESIDES, Body
-from gemini_embed.service.json_vectors import NO_REPORT, Row, TokenReport, split_answer
+from gemini_embed.service.json_vectors import Parted, split_answer
 from gemini_embed.service.pieces import InTurn, Pieces
 from gemini_embed.service.redirects import KEEPING, REDIRECTS, check_redirect
 
@@ -55,12 +53,12 @@ class Reading:
         most: Bytes that an answer may have.
         fast: Whether its numbers may be read with pysimdjson.
         has_vectors: Whether vectors are to be taken out of it.
-        is_bare: Whether request and answer, unless it is an error, pass as they are.
+        is_bare: Whether an answer, unless it is an error, passes as it is.
         words: What stands for bytes in the body of its request.
         answered: Whether anything came back.
-        rows: The answer's vectors; none where a caller's own client read it. Take them out after
-            use: a cancelled timer may keep this object alive for a while.
-        report: What it says of tokens.
+        parts: The answer's vectors and what it says beside them; none where a caller's own client
+            read it. Take it out after use: a cancelled timer may keep this object alive for a
+            while.
     """
 
     most: int
@@ -69,8 +67,7 @@ class Reading:
     is_bare: bool = False
     words: Mapping[bytes, bytes] | None = None
     answered: bool = False
-    rows: list[list[Row]] = field(default_factory=list)
-    report: TokenReport = NO_REPORT
+    parts: list[Parted] = field(default_factory=list)
 
 
 _reading: ContextVar[Reading] = ContextVar("reading")
@@ -95,7 +92,7 @@ def reading(
 
 @contextmanager
 def reading_bare() -> Generator[Reading]:
-    """Yield a record for a request whose body and answer pass as they are."""
+    """Yield a record for a request whose answer passes as it is."""
     token = _reading.set(one := Reading(MOST_BESIDES, fast=False, has_vectors=False, is_bare=True))
     try:
         yield one
@@ -114,7 +111,7 @@ async def _for_sdk(
     """
     encoding = headers.get("content-encoding", "")
     if status == HTTPStatus.OK:
-        return _without_numbers(await _read(pieces, Body(_reading.get().most, encoding)))
+        return _parted(await _read(pieces, Body(_reading.get().most, encoding)))
     try:
         body = await _read(pieces, Body(MOST_BESIDES, encoding))
     except BadResponseError:
@@ -128,15 +125,14 @@ async def _read(pieces: AsyncIterator[bytes], body: Body) -> bytes:
     return body.whole()
 
 
-def _without_numbers(body: bytes) -> bytes:
-    """Keep an answer's vectors and return the rest."""
+def _parted(body: bytes) -> bytes:
+    """Keep what an answer with vectors says, and return it empty; or another as it is."""
     one = _reading.get()
-    one.rows.clear()
+    one.parts.clear()
     if not one.has_vectors:
         return body
-    rows, rest, one.report = split_answer(body, give_way, fast=one.fast)
-    one.rows.append(rows)
-    return rest
+    one.parts.append(split_answer(body, give_way, fast=one.fast))
+    return b""
 
 
 def _error_as_json(body: bytes, reason: str) -> bytes:
@@ -186,14 +182,10 @@ async def _on_request(request: Any) -> None:
     """Replace the body of a request; httpx calls this before it sends."""
     if not is_the_sdks(request):
         return
-    body = await request.aread()
     if words := _reading.get().words:
-        pieces = Pieces(as_utf8(body), words)
+        pieces = Pieces(await request.aread(), words)
         request.stream = type(request)(request.method, request.url, content=InTurn(pieces)).stream
         request.headers["content-length"] = str(pieces.size)
-    elif not _reading.get().is_bare and (shorter := as_utf8(body)) is not body:
-        request.stream = type(request)(request.method, request.url, content=shorter).stream
-        request.headers["content-length"] = str(len(shorter))
     request.extensions = {**request.extensions, "trace": _NoAnswerAhead()}
 
 
@@ -227,7 +219,7 @@ async def _on_response(response: Any) -> None:
         pass
     elif response.is_stream_consumed:  # a hook of the caller's has read it
         if response.status_code == HTTPStatus.OK:
-            _without_numbers(response.content)
+            _parted(response.content)
     else:
         response_class = type(response)
         raw = response_class(200, headers=response.headers, stream=response.stream)
@@ -287,11 +279,9 @@ if aiohttp is not None:
     class _Request(aiohttp.ClientRequest):
         def update_body_from_data(self, body: Any, *more: Any, **options: Any) -> None:
             if isinstance(body, bytes) and (words := _reading.get().words):
-                body = _InPieces(Pieces(as_utf8(body), words))
-            elif isinstance(body, bytes):
-                body = body if _reading.get().is_bare else as_utf8(body)
-                if len(body) > _SENT_AT_ONCE:
-                    body = io.BytesIO(body)
+                body = _InPieces(Pieces(body, words))
+            elif isinstance(body, bytes) and len(body) > _SENT_AT_ONCE:
+                body = io.BytesIO(body)
             super().update_body_from_data(body, *more, **options)
 
     class _Response(aiohttp.ClientResponse):

@@ -28,13 +28,13 @@ else:
         simdjson = None
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 _HOLDERS = ("embeddings", "embedding", "predictions")
 """Where batchEmbedContents, embedContent and predict put their vectors."""
 
-_OF_A_TEXT = ("token_count", "tokenCount", "truncated")
-"""The fields of a text's statistics that are of use."""
+_OF_A_TEXT = ("token_count", "tokenCount")
+"""How the tokens of one text are named among its statistics."""
 
 _DETAILS = ("promptTokenDetails", "promptTokensDetails")
 """Where the Gemini API and Vertex AI tell tokens by kind of input."""
@@ -42,6 +42,9 @@ _DETAILS = ("promptTokenDetails", "promptTokensDetails")
 _MOST_KINDS = 16
 _LONGEST_KIND = 32
 """Of kinds of input, and letters in the name of one: Google has five."""
+
+_DIGITS = 19
+"""Of a count in a string, which is how Google's services print 64 bits."""
 
 _AT_ONCE = 32
 """Vectors read between two pauses: some milliseconds of work."""
@@ -56,19 +59,20 @@ Row = NDArray[np.float32] | None
 """The numbers of an embedding; None where it came without any."""
 
 
-class TokenReport(NamedTuple):
-    """What an answer says of its tokens, all of them together.
+class Report(NamedTuple):
+    """What an answer says beside its vectors.
 
     Attributes:
-        tokens: How many; None where it does not say.
+        tokens: Those of all its texts together; None where it does not say.
         by_modality: Of each kind of input; empty where it does not say, or says no numbers.
+        truncated: Which of its texts were cut off, where it tells of each.
+        some_truncated: Whether it says of all of them together that some were.
     """
 
     tokens: int | None = None
     by_modality: Mapping[str, int] = MappingProxyType({})
-
-
-NO_REPORT = TokenReport()
+    truncated: Sequence[int] = ()
+    some_truncated: bool = False
 
 
 class Parted(NamedTuple):
@@ -77,13 +81,11 @@ class Parted(NamedTuple):
     Attributes:
         rows: The vectors, in order, rounded to float32; not yet checked. Empty where the answer
             has none in its place.
-        rest: The answer without the numbers: what it says of tokens and of texts cut off.
-        report: What it says of tokens, some of which older SDKs drop, and some every SDK.
+        report: What it says beside them.
     """
 
     rows: list[Row]
-    rest: bytes
-    report: TokenReport
+    report: Report
 
 
 def split_answer(
@@ -99,10 +101,9 @@ def split_answer(
     try:
         with np.errstate(over="ignore"):  # what is too large becomes infinite, refused later
             answer = read_json(body, pause, fast=fast)
-            holder, held = _held(answer)
+            held = _held(answer)
             rows = [numbers_of(index, embedding) for index, embedding in enumerate(held)]
-        rest = json.dumps(_rest(answer, holder, held)).encode()
-        return Parted(rows, rest, _token_report(answer.get("usageMetadata")))
+        return Parted(rows, _report(answer, held))
     except (RecursionError, TypeError, ValueError) as error:
         description = f"{type(error).__name__}: {error}"
     # Raised out here, without a cause: that one holds the body.
@@ -180,8 +181,8 @@ def _numbers(text: memoryview, parser: simdjson.Parser) -> NDArray[np.float32] |
     return doubles.astype(np.float32) if len(doubles) else None
 
 
-def _held(answer: Any) -> tuple[str, list[Any]]:
-    """Return the name under which an answer holds its embeddings, and these."""
+def _held(answer: Any) -> list[Any]:
+    """Return the embeddings that an answer holds."""
     if not isinstance(answer, dict):
         raise TypeError("it is no object")
     names = [name for name in _HOLDERS if answer.get(name) is not None]
@@ -190,14 +191,14 @@ def _held(answer: Any) -> tuple[str, list[Any]]:
     holder = names[0] if names else "embeddings"
     held = answer[holder] if names else []
     if holder == "embedding":
-        return holder, [held]
+        return [held]
     if not isinstance(held, list):
         raise TypeError(f"its {holder} are no list")
     if len(held) > _MOST:
         raise ValueError(f"it has {len(held)} {holder}")
     if holder == "predictions":
-        held = [field_of(prediction, "embeddings") for prediction in held]
-    return holder, held
+        return [field_of(prediction, "embeddings") for prediction in held]
+    return held
 
 
 def numbers_of(index: int, embedding: Any) -> Row:
@@ -214,36 +215,43 @@ def numbers_of(index: int, embedding: Any) -> Row:
         raise BadResponseError(f"vector {index} of the answer {what}") from error
 
 
-def _rest(answer: Any, holder: str, held: list[Any]) -> dict[str, Any]:
-    """Return what else an answer says that is of use, in the form that the SDK expects.
-
-    No more than that: other fields may hold anything, and the SDK would look through all of it.
-    """
-    rest = _fields(answer, "truncated")
-    if usage := _fields(answer.get("usageMetadata"), "promptTokenCount"):
-        rest["usageMetadata"] = usage
+def _report(answer: Any, held: Sequence[Any]) -> Report:
+    usage = answer.get("usageMetadata")
+    tokens = count_of(field_of(usage, "promptTokenCount"))
+    truncated: Sequence[int] = ()
     # Most answers have none. To make objects for each vector in vain would let the garbage
     # collector run twice as often.
-    if holder == "embedding" or any(isinstance(one, dict) and "statistics" in one for one in held):
-        statistics = [_fields(field_of(one, "statistics"), *_OF_A_TEXT) for one in held]
-        shown = [{"values": [], "statistics": one} for one in statistics]
-        match holder:
-            case "embedding":
-                rest[holder] = shown[0]
-            case "predictions":
-                rest[holder] = [{"embeddings": one} for one in shown]
-            case _:
-                rest[holder] = shown
-    return rest
+    if any(isinstance(one, dict) and "statistics" in one for one in held):
+        statistics = [field_of(one, "statistics") for one in held]
+        truncated = [
+            row for row, one in enumerate(statistics) if field_of(one, "truncated") is True
+        ]
+        tokens = _of_each(statistics) if tokens is None else tokens
+    kinds = _by_modality(usage)
+    return Report(
+        tokens,
+        kinds if sum(kinds.values()) <= (tokens or 0) else {},
+        truncated,
+        some_truncated=answer.get("truncated") is True,
+    )
 
 
-def _token_report(usage: Any) -> TokenReport:
-    tokens = field_of(usage, "promptTokenCount")
+def _of_each(statistics: Sequence[Any]) -> int | None:
+    """Return the tokens of all texts from what is reported of each, if it is of all."""
+    counts = [
+        next((n for name in _OF_A_TEXT if (n := count_of(field_of(one, name))) is not None), None)
+        for one in statistics
+    ]
+    told = [count for count in counts if count is not None]
+    return sum(told) if told and len(told) == len(counts) else None
+
+
+def _by_modality(usage: Any) -> dict[str, int]:
     details = next((held for name in _DETAILS if (held := field_of(usage, name))), None)
     listed = details if isinstance(details, list) and len(details) <= _MOST_KINDS else []
     pairs = [(field_of(one, "modality"), field_of(one, "tokenCount")) for one in listed]
     are_counts = all(_is_kind(kind) and is_count(number) for kind, number in pairs)
-    return TokenReport(tokens if is_count(tokens) else None, dict(pairs) if are_counts else {})
+    return dict(pairs) if are_counts else {}
 
 
 def _is_kind(value: Any) -> bool:
@@ -255,10 +263,13 @@ def is_count(value: Any) -> bool:
     return type(value) is int and value >= 0
 
 
-def _fields(value: Any, *names: str) -> dict[str, Any]:
-    """Return the numbers, words and flags that an object has under some names."""
-    found = ((name, field_of(value, name)) for name in names)
-    return {name: item for name, item in found if isinstance(item, (int, float, str))}
+def count_of(value: Any) -> int | None:
+    """Return a count as JSON may hold it: as a number, or in a string; None of anything else."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= _DIGITS:
+        return int(value)
+    if isinstance(value, float) and value.is_integer() and value >= 0:
+        return int(value)
+    return value if is_count(value) else None
 
 
 def field_of(value: Any, name: str) -> Any:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from gemini_embed.errors import BadResponseError, RequestError
 from gemini_embed.observe.tracing import quiet
+from gemini_embed.service.bodies import written
 from gemini_embed.service.bounded import Body
 from gemini_embed.service.fast_decode import reading_bare
 
@@ -170,7 +171,8 @@ class Requests:
                 options = {"api_version": ""} if asked.path.startswith("/") else None
                 build, send = inner._build_request, inner._async_request_once  # noqa: SLF001 - see above
                 request = build(asked.method, asked.path.lstrip("/"), {}, options)
-                request.data = _written(asked.body)
+                body = asked.body or b""
+                request.data = written(body) if isinstance(body, dict) else body
                 # The limit is ours: the header would end a long answer at the service.
                 request.timeout = None
                 request.headers.pop("X-Server-Timeout", None)
@@ -217,9 +219,3 @@ class Requests:
         """The version of the API that the SDK puts before a path; empty for none."""
         options = getattr(self._transport.inner, "_http_options", None)
         return getattr(options, "api_version", None) or ""
-
-
-def _written(body: dict[str, Any] | bytes | None) -> bytes:
-    if isinstance(body, dict):
-        return json.dumps(body, ensure_ascii=False).encode()
-    return body or b""

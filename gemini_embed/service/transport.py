@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -25,20 +24,20 @@ from gemini_embed.errors import (
 from gemini_embed.observe.tracing import quiet
 from gemini_embed.redaction import Secrets, of_sdk_client, shown_url
 from gemini_embed.service.answer import Answer
-from gemini_embed.service.bodies import as_json, body_of, is_ours, media_body_of, stand_in
 from gemini_embed.service.bounded import most_bytes
+from gemini_embed.service.callers import OfCaller
 from gemini_embed.service.connection import connect, meets_tls
 from gemini_embed.service.fast_decode import reading
 from gemini_embed.service.faults import broke_off, hopeless, unsendable, wrong_scheme
 from gemini_embed.service.freight import Freight
-from gemini_embed.service.json_vectors import TokenReport
+from gemini_embed.service.posted import Posted
 from gemini_embed.service.refusals import refusal
 from gemini_embed.service.requests import Requests
 from gemini_embed.service.sdk_errors import as_sdk_error
 from gemini_embed.service.uploads import Uploads, files_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping
 
     from gemini_embed.ask import Ask
     from gemini_embed.contents import Batch
@@ -48,7 +47,6 @@ if TYPE_CHECKING:
     from gemini_embed.service.fast_decode import Reading
     from gemini_embed.service.files import Files
     from gemini_embed.service.freight import Load
-    from gemini_embed.service.json_vectors import Row
 
 R = TypeVar("R")
 
@@ -65,6 +63,7 @@ class Transport:
         self._access = access
         self._connection = connect(access, identity)
         self._client = self._connection.client
+        self._ways = Posted(self.inner) if access.client is None else OfCaller(access.client)
         in_pieces = self._connection.intercepts
         self._freight = Freight(access.media_in_flight, in_pieces=in_pieces)
         self._uploads = Uploads()
@@ -73,12 +72,6 @@ class Transport:
             _open.add(self._connection)
             io_loop = asyncio.get_running_loop()
             weakref.finalize(self, _close_later, self._connection, io_loop).atexit = False
-
-    @property
-    def _extra(self) -> dict[str, Any]:
-        """What a caller's own client adds to every body; what a request adds replaces it whole."""
-        options = getattr(self.inner, "_http_options", None)
-        return getattr(options, "extra_body", None) or {}
 
     @property
     def inner(self) -> Any:
@@ -111,57 +104,28 @@ class Transport:
         if ask.route.method == "countTokens":
             return await self._count(batch, ask)
         words = None if load is None else load.words.bytes_of
-        request = self._embedding(batch, ask, load)
         most = most_bytes(len(batch), ask.dimension)
-        return _answer_in(*await self._answer(request, most, words=words))
-
-    def _embedding(self, batch: Batch, ask: Ask, load: Load | None) -> Callable[[], Any]:
-        """Return the request for a batch; we write its body where the SDK would not, or slowly."""
-        first, shown = batch.contents[0], batch.contents
-        config: dict[str, Any] = {
-            "task_type": first.task_type,
-            "title": first.title,
-            "output_dimensionality": ask.output_dimensionality,
-        }
-        if ask.backend.name == "vertex" and not ask.may_cut:
-            config["auto_truncate"] = False
-        if load is not None:
-            written = media_body_of(batch.contents, ask, load.as_json)
-            config["http_options"] = {"extra_body": self._extra | written}
-        elif is_ours(batch.contents, ask):
-            config["http_options"] = {"extra_body": self._extra | body_of(batch.contents, ask)}
-            if self._access.client is None:
-                shown = batch.contents[:2]  # the SDK only has to see that there are several
-        contents: Any = stand_in(shown) if load is not None else [as_json(one) for one in shown]
-        given: Any = {key: value for key, value in config.items() if value is not None}
-        return partial(
-            self._client.aio.models.embed_content,
-            model=ask.service.sent_model,
-            contents=contents,
-            config=given,
+        return await self._answer(
+            lambda read: self._ways.embed(batch, ask, load, read), most, words=words
         )
 
     async def _count(self, batch: Batch, ask: Ask) -> Answer:
         """Return one number for all of a batch, in the form of a vector: how many tokens it has."""
-        contents: Any = [{"parts": [{"text": content.read}]} for content in batch.contents]
-        request = partial(
-            self._client.aio.models.count_tokens,
-            model=ask.service.sent_model,
-            contents=contents,
+        count = await self._answer(
+            lambda _: self._ways.count(batch, ask), most_bytes(1, 1), has_vectors=False
         )
-        response, _ = await self._answer(request, most_bytes(1, 1), has_vectors=False)
-        if not response.total_tokens:
+        if not count:
             raise BadResponseError("countTokens was answered without a count")
-        return Answer([[response.total_tokens]], None)
+        return Answer([[count]], None)
 
     async def _answer(
         self,
-        request: Callable[[], Awaitable[R]],
+        request: Callable[[Reading], Awaitable[R]],
         most: int,
         *,
         has_vectors: bool = True,
         words: Mapping[bytes, bytes] | None = None,
-    ) -> tuple[R, Reading]:
+    ) -> R:
         """Make one request through the SDK, whose answer may have so many bytes.
 
         `words` stand for bytes in its body.
@@ -172,7 +136,7 @@ class Transport:
             )
             with quiet(), reads as read:
                 async with asyncio.timeout(self._access.timeout):
-                    return await request(), read
+                    return await request(read)
         except Exception as error:  # noqa: BLE001 - whatever it is, it becomes one of ours
             answered = read.answered or not self._connection.intercepts
             failure = self.translated(error, answered=answered)
@@ -241,22 +205,6 @@ class Transport:
             await _close(self._connection)
 
 
-def _answer_in(response: Any, read: Reading) -> Answer:
-    """Return what the SDK made of an answer, with the numbers that we read ourselves."""
-    embeddings = response.embeddings or ()
-    rows: Sequence[Sequence[float] | Row]
-    rows = read.rows.pop() if read.rows else [one.values for one in embeddings]
-    statistics = [embedding.statistics for embedding in embeddings]
-    report = _token_report(read.report, response, statistics)
-    return Answer(
-        rows,
-        report.tokens,
-        truncated=[row for row, one in enumerate(statistics) if one and one.truncated],
-        some_truncated=bool(getattr(response, "truncated", None)),
-        by_modality=report.by_modality,
-    )
-
-
 def _of_connection(error: Exception, description: str, *, answered: bool) -> GeminiEmbedError:
     """Return our error for a broken connection, or for an answer that nobody could read."""
     library = type(error).__module__.partition(".")[0]
@@ -273,29 +221,6 @@ def _is_googles(body: object) -> bool:
         body = body[0]
     error = body.get("error") if isinstance(body, dict) else None
     return isinstance(error, dict) and {"code", "message", "status"} <= error.keys()
-
-
-def _token_report(read: TokenReport, response: Any, statistics: Sequence[Any]) -> TokenReport:
-    """Return the tokens of a batch: reported for all of it, read by us or the SDK, or for each.
-
-    Details that come to more than all are none.
-    """
-    usage = getattr(response, "usage_metadata", None)
-    found = (read.tokens, getattr(usage, "prompt_token_count", None), _of_each(statistics))
-    tokens = next((number for number in found if number is not None), None)
-    kinds = read.by_modality or {
-        str(one.modality.value): int(one.token_count)
-        for one in getattr(usage, "prompt_tokens_details", None) or ()
-        if one.modality and one.token_count
-    }
-    return TokenReport(tokens, kinds if sum(kinds.values()) <= (tokens or 0) else {})
-
-
-def _of_each(statistics: Sequence[Any]) -> int | None:
-    """Return the tokens of a batch from what is reported of each text, if it is of all."""
-    counts = [one.token_count if one else None for one in statistics]
-    reported = [int(count) for count in counts if count is not None]
-    return sum(reported) if reported and len(reported) == len(counts) else None
 
 
 _open: set[Connection] = set()
