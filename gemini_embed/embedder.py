@@ -154,7 +154,8 @@ class GeminiEmbedder(Batching, Streaming):
     def batch_resume(self, run: str) -> BatchRun[EmbeddingResult]:
         """Return a run that is in the cache's file, of this process or an earlier one.
 
-        It goes on with the model, dimension and other settings that it was made with.
+        It goes on with the model, dimension and other settings that it was made with. Of a run
+        that is damaged, all methods but `clean` raise BatchDamagedError.
 
         Args:
             run: Its id: see `batches`.
@@ -163,10 +164,12 @@ class GeminiEmbedder(Batching, Streaming):
             ConfigurationError: There is none, or it is of another service.
         """
         made, found = self._made_like(run)
-        return BatchRun(made._going_on(found, made._like(found)))  # noqa: SLF001 - one like this
+        return BatchRun(made._going_on(run, found, made._like(found)))  # noqa: SLF001 - one like this
 
-    def _like(self, run: Run) -> Checked:
-        """Return a call of no texts with the settings of a run."""
+    def _like(self, run: Run | None) -> Checked:
+        """Return a call of no texts with the settings of a run; of one that is damaged, any."""
+        if run is None:
+            return self._checked((), role="document")
         role, dimension = run.asked["role"], run.asked["dimension"]
         return self._checked((), role=role, output_dimensionality=dimension)
 

@@ -18,7 +18,8 @@ GeminiEmbedError
 │  ├─ BatchPendingError               it is not over: wait longer, or come back later
 │  ├─ BatchFailedError                texts have no vector, and why
 │  ├─ BatchCancelledError             it was cancelled
-│  └─ BatchLeaseError                 another process has taken it over
+│  ├─ BatchLeaseError                 another process has taken it over
+│  └─ BatchDamagedError               what is written down of it cannot be read
 ├─ HookError                          your `rate_limiter`, `on_retry` or `on_progress` raised
 └─ InternalError                      a fault of gemini-embed itself
 ```
@@ -325,6 +326,13 @@ class BatchCancelledError(BatchError):
 
 class BatchLeaseError(BatchError):
     """Another process has taken the run over while this one was held up, and works it now."""
+
+
+class BatchDamagedError(BatchError):
+    """What the cache's file holds of the run cannot be read; other runs are not concerned.
+
+    `clean` stops its jobs and forgets it. Vectors that are in the cache stay.
+    """
 
 
 class HookError(GeminiEmbedError):

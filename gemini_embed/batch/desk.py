@@ -8,16 +8,17 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from gemini_embed.background.threads import in_thread
+from gemini_embed.batch import spool
 from gemini_embed.batch.doing import by_name, stop, tell_late, too_late
-from gemini_embed.batch.places import Places
 from gemini_embed.batch.progress import Told
 from gemini_embed.batch.result import result_of, usage_of
 from gemini_embed.batch.site import Site
-from gemini_embed.batch.status import BatchStatus, status_of
+from gemini_embed.batch.status import BatchStatus, damaged, status_of
 from gemini_embed.batch.work import work
 from gemini_embed.calls.sink import sink_for
 from gemini_embed.contents import Inputs
 from gemini_embed.errors import (
+    BatchDamagedError,
     BatchError,
     BatchPendingError,
     GeminiEmbedError,
@@ -103,7 +104,15 @@ class Office:
         return await in_thread(self._read)
 
     def _read(self) -> list[BatchStatus]:
-        return [status_of(run, self.ledger.jobs(run.id)) for run in self.ledger.runs()]
+        found = filter(None, map(self._status, self.ledger.ids()))
+        return sorted(found, key=lambda status: status.created)
+
+    def _status(self, name: str) -> BatchStatus | None:
+        try:
+            run = self.ledger.run(name)
+            return None if run is None else status_of(run, self.ledger.jobs(name))
+        except BatchDamagedError:
+            return damaged(name)
 
 
 class RunDesk(Generic[R]):
@@ -190,7 +199,7 @@ class RunDesk(Generic[R]):
                 run=self.id,
             )
         with _named(self.id):
-            places = Places.read(await in_thread(self._office.ledger.places, self.id))
+            places = await in_thread(self._office.ledger.places, self.id)
             usage = usage_of(run, jobs, places, self._office.price)
             sink: Any = sink_for(run.texts, self._wanted, self._ask.model, places.pieces)
             result: R = await result_of(
@@ -202,7 +211,11 @@ class RunDesk(Generic[R]):
 
     async def clean(self) -> None:
         """Delete what is left of it."""
-        run, jobs = await self._read()
+        try:
+            run, jobs = await self._read()
+        except BatchDamagedError:
+            await self._discard()
+            return
         if not run.is_done:
             raise BatchPendingError(
                 f"batch run {self.id} is not over: wait for it, or cancel it and wait", run=self.id
@@ -212,6 +225,18 @@ class RunDesk(Generic[R]):
             for name in filter(None, (job.job, *job.late)):
                 await service.delete(name)
         await in_thread(self._office.ledger.forget, self.id)
+
+    async def _discard(self) -> None:
+        """Stop and forget a run of which nothing is known but the names of its jobs."""
+        ledger, service = self._office.ledger, await self._office.service()
+        listed = by_name(await service.list())
+        for name in await in_thread(ledger.names, self.id):
+            for one in listed.get(name, []):
+                await (
+                    stop(service, one.name) if one.state == "running" else service.delete(one.name)
+                )
+        await in_thread(spool.delete_all, self._office.cache.path, self.id)
+        await in_thread(ledger.forget_all_of, self.id)
 
     async def _read(self) -> tuple[Run, list[Job]]:
         ledger = self._office.ledger
@@ -256,6 +281,7 @@ class RunDesk(Generic[R]):
             seen=told,
             collected=self._collected,
             fast=office.fast,
+            on_daily_quota=self._policy.on_daily_quota,
         )
 
     def _collected(self, job: Job) -> None:

@@ -15,7 +15,8 @@ from gemini_embed.batch import outcomes, spool
 from gemini_embed.batch.hold import KEPT_EVERY
 from gemini_embed.batch.jobs import OVER, PREFIX, State
 from gemini_embed.batch.rows import AT_ONCE, Collector, longest_line
-from gemini_embed.batch.steps import Do, looked_for
+from gemini_embed.batch.steps import Do, is_unknown, looked_for
+from gemini_embed.calls.failures import Verdict, verdict
 from gemini_embed.errors import (
     BadResponseError,
     QuotaExceededError,
@@ -35,10 +36,15 @@ if TYPE_CHECKING:
     from gemini_embed.batch.jobs import Job
     from gemini_embed.batch.site import Service
     from gemini_embed.contents import Content
+    from gemini_embed.errors import GeminiEmbedError
+    from gemini_embed.pacing.day import OnDailyQuota
     from gemini_embed.service.jobs import ServerJob
 
 MAY_PASS = (BadResponseError, QuotaExceededError, ServiceUnavailableError)
-"""Failures of a step that is done again later."""
+"""Failures of a step that may pass."""
+
+WAITED_FOR = frozenset({Verdict.RETRY, Verdict.WAIT})
+"""What of an error's verdicts lets a step be done again later."""
 
 _DOWNLOADS = 3
 """Of results that lack rows, or that cannot be read in part, before the rest goes without."""
@@ -85,7 +91,7 @@ async def create(hold: Hold, job: Job) -> None:
     try:
         name = await service.create(hold.run.asked["sent_model"], job.name, job.file)
     except QuotaExceededError as error:
-        if not error.can_pass:
+        if not is_waited_for(error, hold.site.on_daily_quota):
             await hold.write(before)
             raise
         is_large = job.tokens * _SMALL > hold.run.most_tokens and not any(
@@ -103,8 +109,20 @@ async def create(hold: Hold, job: Job) -> None:
         await hold.write(outcomes.found(job, name, hold.now))
 
 
+def is_waited_for(error: GeminiEmbedError, on_daily_quota: OnDailyQuota) -> bool:
+    """Tell whether a failure may pass while a run waits, by what decides that of online calls."""
+    met = verdict(error)
+    is_of_the_day = met is Verdict.NEXT_DAY
+    return met in WAITED_FOR or (is_of_the_day and on_daily_quota == "wait")
+
+
 async def look(hold: Hold, _: Job) -> None:
-    """List all jobs; adopt those that may have been created, cancel those that came too late."""
+    """List all jobs; adopt those that may have been created, cancel those that came too late.
+
+    Raises:
+        BadResponseError: One of them is shown in a way that cannot be read. So it is there, and its
+            rows must not go into another.
+    """
     service = await hold.service()
     listed = by_name(await service.list())
     now, settle = hold.now, hold.run.settle
@@ -115,6 +133,11 @@ async def look(hold: Hold, _: Job) -> None:
     for job in hold.jobs:
         for late in too_late(job, listed[job.name]):
             job = await _cancel_late(hold, job, late)  # noqa: PLW2901 - it is another one now
+    unknown = [job for job in hold.jobs if is_unknown(job, listed[job.name])]
+    if unknown:
+        raise BadResponseError(
+            f"the service shows its job {unknown[0].name} without a name that can be read"
+        )
 
 
 def by_name(shown: Sequence[ServerJob]) -> Mapping[str, list[ServerJob]]:
@@ -130,7 +153,7 @@ def too_late(job: Job, shown: Sequence[ServerJob]) -> list[ServerJob]:
     """Return those that the service has under a job's name beside it, as far as it is news."""
     if job.state in {State.CREATING, State.UNFOUND}:
         return []
-    return [one for one in shown if one.name != job.job and one.name not in job.late]
+    return [one for one in shown if one.name and one.name not in (job.job, *job.late)]
 
 
 async def _cancel_late(hold: Hold, job: Job, late: ServerJob) -> Job:
@@ -208,6 +231,7 @@ async def collect(hold: Hold, job: Job) -> None:
         dimension=asked["sent_dimension"],
         used=asked["dimension"],
         store=hold.site.cache.set_many,
+        drop=hold.site.cache.drop_many,
     )
     try:
         async for rows in _rows(hold, service, job):

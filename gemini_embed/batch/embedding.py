@@ -10,7 +10,7 @@ from gemini_embed.background import loop, process
 from gemini_embed.batch.clock import Clock
 from gemini_embed.batch.progress import Bar
 from gemini_embed.connected import Connected, load
-from gemini_embed.errors import ConfigurationError
+from gemini_embed.errors import BatchDamagedError, ConfigurationError
 from gemini_embed.observe.logs import logs
 from gemini_embed.observe.meter import Metered, meters_of
 from gemini_embed.observe.watch import Watch, hooks
@@ -94,21 +94,26 @@ class Batching(Connected, Metered):
         )
         return self._desk(planning.id_of(places, asked), call, office, planner)
 
-    def _made_like(self, run: str) -> tuple[Self, Run]:
+    def _made_like(self, run: str) -> tuple[Self, Run | None]:
         """Return an embedder with the settings of a run of the ledger, and the run.
+
+        Of one that is damaged, return this one and None: all that it needs is to be cleaned.
 
         Raises:
             ConfigurationError: There is none.
         """
         office = self._office()
-        found = office.ledger.run(run)
+        try:
+            found = office.ledger.run(run)
+        except BatchDamagedError:
+            return self, None
         if found is None:
             raise ConfigurationError(f"there is no batch run {run!r} in {office.cache.path}")
         made = replace(self, **found.options)
         made._meter, made._clock = self._meter, self._clock  # noqa: SLF001 - one like this
         return made, found
 
-    def _going_on(self, run: Run, call: Checked) -> RunDesk[Any]:
+    def _going_on(self, run: str, found: Run | None, call: Checked) -> RunDesk[Any]:
         """Return what works a run of the ledger; `call` is one of no texts with its settings.
 
         Raises:
@@ -116,11 +121,12 @@ class Batching(Connected, Metered):
         """
         from gemini_embed.batch import planning  # noqa: PLC0415 - loads numpy
 
+        held = {} if found is None else found.asked
         asked = planning.settings(call.ask, call.wanted, call.policy)
-        if wrong := [name for name, value in asked.items() if run.asked.get(name) != value]:
-            shown = ", ".join(f"{name} {run.asked.get(name)!r}" for name in wrong)
-            raise ConfigurationError(f"batch run {run.id} was made elsewhere: {shown}")
-        return self._desk(run.id, call, self._office(), None)
+        if found and (wrong := [name for name in asked if held.get(name) != asked[name]]):
+            shown = ", ".join(f"{name} {held.get(name)!r}" for name in wrong)
+            raise ConfigurationError(f"batch run {run} was made elsewhere: {shown}")
+        return self._desk(run, call, self._office(), None)
 
     def _desk(
         self, run: str, call: Checked, office: Office, planner: Planner | None

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gemini_embed.background.threads import in_thread
-from gemini_embed.batch.places import Places
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from gemini_embed.batch.jobs import Job, Run
     from gemini_embed.batch.ledger import Lease
+    from gemini_embed.batch.places import Places
     from gemini_embed.batch.site import Service, Site
 
 MARGIN = 60.0
@@ -66,9 +66,9 @@ class Hold:
         Raises:
             BatchLeaseError: Somebody else has taken it: nothing is written.
         """
-        self._kept_at = self.now
-        until = self._kept_at + seconds + self.site.clock.lasting(MARGIN)
-        await in_thread(self.site.ledger.write, self.lease, jobs, until)
+        self._kept_at = now = self.now
+        lasts = seconds + self.site.clock.lasting(MARGIN)
+        await in_thread(self.site.ledger.write, self.lease, jobs, now, lasts)
         changed = {job.name: job for job in jobs}
         self.jobs = [changed.pop(job.name, job) for job in self.jobs] + list(changed.values())
 
@@ -102,5 +102,5 @@ class Hold:
     async def places(self) -> Places:
         """Return where its vectors belong, and where its rows lie."""
         if self._places is None:
-            self._places = Places.read(await in_thread(self.site.ledger.places, self.lease.run))
+            self._places = await in_thread(self.site.ledger.places, self.lease.run)
         return self._places

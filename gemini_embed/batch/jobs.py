@@ -5,17 +5,21 @@ A job is a part of a run's rows that the service works on as a whole.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast, get_args
 from uuid import uuid4
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from gemini_embed.inputs import BatchFallback
+from gemini_embed.tasks import Role
 
-    from gemini_embed.inputs import BatchFallback
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 PREFIX = "gemini-embed-"
+
+_LARGEST = 2**53
+"""Of a number that the ledger holds."""
 
 
 class State(StrEnum):
@@ -143,12 +147,19 @@ class Job:
         return asdict(self)
 
     @classmethod
-    def of(cls, row: Mapping[str, Any]) -> Self:
-        """Return what `as_row` made, by this version or a later one."""
-        known: dict[str, Any] = {one.name: row[one.name] for one in fields(cls) if one.name in row}
-        known.update({name: tuple(known[name]) for name in ("failed", "late")})
-        known["state"] = State(known["state"])
-        return cls(**known)
+    def of(cls, row: object) -> Self:
+        """Return what `as_row` made, by this version or a later one.
+
+        Raises:
+            ValueError: It is something else; says what is wrong with it.
+        """
+        known = _known(cls, row)
+        known.update({name: tuple(known.get(name, ())) for name in ("failed", "late")})
+        known["state"] = State(known.get("state", State.PLANNED))
+        job = cls(**known)
+        if not 0 <= job.first < job.last or any(not 0 <= row < len(job) for row in job.failed):
+            raise ValueError("its rows are none")
+        return job
 
 
 def new_name() -> str:
@@ -208,6 +219,66 @@ class Run:
         return asdict(self)
 
     @classmethod
-    def of(cls, row: Mapping[str, Any]) -> Self:
-        """Return what `as_row` made, by this version or a later one."""
-        return cls(**{one.name: row[one.name] for one in fields(cls) if one.name in row})
+    def of(cls, row: object) -> Self:
+        """Return what `as_row` made, by this version or a later one.
+
+        Raises:
+            ValueError: It is something else; says what is wrong with it.
+        """
+        run = cls(**_known(cls, row))
+        wrong = [name for name, fits in _ASKED.items() if not fits(run.asked.get(name))]
+        if wrong:
+            raise ValueError(f"what it asks for has no {wrong[0]}")
+        return run
+
+
+def _known(kind: type[Job | Run], row: object) -> dict[str, Any]:
+    """Return the fields of a row of JSON that this version knows, once they are checked."""
+    if not isinstance(row, dict):
+        raise ValueError("it is no object")  # noqa: TRY004 - what is read has no type to trust
+    for one in fields(kind):
+        may_lack = one.default is not MISSING or one.default_factory is not MISSING
+        if one.name not in row and not may_lack:
+            raise ValueError(f"it has no {one.name}")
+        if one.name in row and not _FITS[str(one.type)](row[one.name]):
+            raise ValueError(f"its {one.name} is not what it can be")
+    return {one.name: row[one.name] for one in fields(kind) if one.name in row}
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_whole(value: object) -> bool:
+    return type(value) is int and 0 <= value < _LARGEST
+
+
+def _is_number(value: object) -> bool:
+    return type(value) in (int, float) and abs(cast("float", value)) < _LARGEST
+
+
+_FITS: Mapping[str, Callable[[Any], bool]] = {
+    "str": _is_text,
+    "int": _is_whole,
+    "float": _is_number,
+    "bool": lambda value: type(value) is bool,
+    "State": lambda value: value in list(State),
+    "BatchFallback": lambda value: value in get_args(BatchFallback),
+    "tuple[int, ...]": lambda value: isinstance(value, list) and all(map(_is_whole, value)),
+    "tuple[str, ...]": lambda value: isinstance(value, list) and all(map(_is_text, value)),
+    "Mapping[str, int]": lambda value: (
+        isinstance(value, dict) and all(map(_is_whole, value.values()))
+    ),
+    "Mapping[str, Any]": lambda value: isinstance(value, dict),
+}
+"""Whether a value of JSON can be that of a field, by the field's type."""
+
+_ASKED: Mapping[str, Callable[[Any], bool]] = {
+    "model": _is_text,
+    "backend": _is_text,
+    "sent_model": _is_text,
+    "sent_dimension": _is_whole,
+    "dimension": _is_whole,
+    "role": lambda value: value in get_args(Role),
+}
+"""What of `Run.asked` is used by name."""

@@ -11,14 +11,15 @@ import json
 import os
 import platform
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import uuid4
 
 from gemini_embed.batch.jobs import Job, Run
-from gemini_embed.errors import BatchLeaseError
+from gemini_embed.batch.places import Places
+from gemini_embed.errors import BatchDamagedError, BatchLeaseError
 
 if TYPE_CHECKING:
     import sqlite3
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 _TABLES = """
 CREATE TABLE IF NOT EXISTS batch_runs (
     id TEXT PRIMARY KEY, run TEXT NOT NULL, lease INTEGER NOT NULL, holder TEXT NOT NULL,
-    until REAL NOT NULL, places BLOB NOT NULL
+    until REAL NOT NULL, lasts REAL NOT NULL, places BLOB NOT NULL
 );
 CREATE TABLE IF NOT EXISTS batch_jobs (name TEXT PRIMARY KEY, run TEXT NOT NULL, job TEXT NOT NULL)
 """
@@ -84,26 +85,33 @@ class Ledger:
         with self._writing() as connection:
             row = run.id, json.dumps(run.as_row()), places
             made = connection.execute(
-                "INSERT OR IGNORE INTO batch_runs VALUES (?, ?, 0, '', 0, ?)", row
+                "INSERT OR IGNORE INTO batch_runs VALUES (?, ?, 0, '', 0, 0, ?)", row
             )
             if made.rowcount:
                 self._put(connection, run.id, jobs)
             return bool(made.rowcount)
 
     def take(self, run: str, now: float, seconds: float) -> Lease | Held | None:
-        """Take the lease of a run for so long; None where there is no such run."""
+        """Take the lease of a run for so long; None where there is no such run.
+
+        No lease ends later than it would had it begun now. One that says so was written by another
+        clock, or before this one was put back: it is cut to that, for all who ask.
+        """
         with self._writing() as connection:
             found = connection.execute(
-                "SELECT lease, holder, until FROM batch_runs WHERE id = ?", (run,)
+                "SELECT lease, holder, min(until, ? + lasts) FROM batch_runs WHERE id = ?",
+                (now, run),
             ).fetchone()
             if found is None:
                 return None
             number, holder, until = found
             if until > now and holder != self.holder and not _is_gone(holder):
+                query = "UPDATE batch_runs SET until = ? WHERE id = ? AND until > ?"
+                connection.execute(query, (until, run, until))
                 return Held(holder, until)
             connection.execute(
-                "UPDATE batch_runs SET lease = ?, holder = ?, until = ? WHERE id = ?",
-                (number + 1, self.holder, now + seconds, run),
+                "UPDATE batch_runs SET lease = ?, holder = ?, until = ?, lasts = ? WHERE id = ?",
+                (number + 1, self.holder, now + seconds, seconds, run),
             )
             return Lease(run, number + 1)
 
@@ -115,15 +123,18 @@ class Ledger:
                 (lease.run, lease.number),
             )
 
-    def write(self, lease: Lease, jobs: Iterable[Job], until: float) -> None:
-        """Write jobs as they are now, and keep the lease until then.
+    def write(self, lease: Lease, jobs: Iterable[Job], now: float, seconds: float) -> None:
+        """Write jobs as they are now, and keep the lease for so long.
 
         Raises:
             BatchLeaseError: Somebody else has taken the lease: nothing is written.
         """
         with self._held(lease) as connection:
             self._put(connection, lease.run, jobs)
-            connection.execute("UPDATE batch_runs SET until = ? WHERE id = ?", (until, lease.run))
+            connection.execute(
+                "UPDATE batch_runs SET until = ?, lasts = ? WHERE id = ?",
+                (now + seconds, seconds, lease.run),
+            )
 
     def close(self, lease: Lease) -> None:
         """Note that all of a run is over.
@@ -145,24 +156,39 @@ class Ledger:
         """Forget a run that is over, but for jobs that may still show up; else nothing changes."""
         with self._writing() as connection:
             found = connection.execute("SELECT run FROM batch_runs WHERE id = ?", (run,)).fetchone()
-            if found is None or not Run.of(json.loads(found[0])).is_done:
+            if found is None or not self._run(run, found[0]).is_done:
                 return
             connection.execute("DELETE FROM batch_runs WHERE id = ?", (run,))
             rows = connection.execute("SELECT job FROM batch_jobs WHERE run = ?", (run,)).fetchall()
-            jobs = [Job.of(json.loads(row)) for (row,) in rows]
+            jobs = [self._job(run, row) for (row,) in rows]
             names = [(job.name,) for job in jobs if not job.is_awaited]
             connection.executemany("DELETE FROM batch_jobs WHERE name = ?", names)
 
+    def forget_all_of(self, run: str) -> None:
+        """Forget a run, whatever stands there of it."""
+        with self._writing() as connection:
+            connection.execute("DELETE FROM batch_runs WHERE id = ?", (run,))
+            connection.execute("DELETE FROM batch_jobs WHERE run = ?", (run,))
+
     def forget_old(self, before: float) -> None:
         """Forget runs that are over, and began before a time."""
-        for run in self.runs():
-            if run.is_done and run.created < before:
-                self.forget(run.id)
+        for name in self.ids():
+            with suppress(BatchDamagedError):  # who asks for it hears of it
+                run = self.run(name)
+                if run is not None and run.is_done and run.created < before:
+                    self.forget(name)
 
     def awaited(self) -> list[Job]:
         """Return the jobs of all runs that were given up, and have not shown up since."""
-        found = self._select("SELECT job FROM batch_jobs")
-        return [job for (row,) in found if (job := Job.of(json.loads(row))).is_awaited]
+        found: list[Job] = []
+        for run, row in self._select("SELECT run, job FROM batch_jobs"):
+            with suppress(BatchDamagedError):  # likewise
+                found.append(self._job(run, row))
+        return [job for job in found if job.is_awaited]
+
+    def names(self, run: str) -> list[str]:
+        """Return our names of the jobs of a run, which need no row that can be read."""
+        return [name for (name,) in self._select("SELECT name FROM batch_jobs WHERE run = ?", run)]
 
     def came_late(self, job: Job) -> None:
         """Write down which jobs came late under a job's name; this needs no lease: it is over."""
@@ -176,25 +202,58 @@ class Ledger:
         with self._writing() as connection:
             connection.executemany("DELETE FROM batch_jobs WHERE name = ?", old)
 
-    def run(self, run: str) -> Run | None:
-        """Return a run; None where there is none."""
-        found = self._select("SELECT run FROM batch_runs WHERE id = ?", run)
-        return Run.of(json.loads(found[0][0])) if found else None
+    def ids(self) -> list[str]:
+        """Return the ids of all runs."""
+        return [run for (run,) in self._select("SELECT id FROM batch_runs")]
 
-    def runs(self) -> list[Run]:
-        """Return all runs, the oldest first."""
-        found = [Run.of(json.loads(row)) for (row,) in self._select("SELECT run FROM batch_runs")]
-        return sorted(found, key=lambda run: run.created)
+    def run(self, run: str) -> Run | None:
+        """Return a run; None where there is none.
+
+        Raises:
+            BatchDamagedError: What stands there of it cannot be read.
+        """
+        found = self._select("SELECT run FROM batch_runs WHERE id = ?", run)
+        return self._run(run, found[0][0]) if found else None
 
     def jobs(self, run: str) -> list[Job]:
-        """Return the jobs of a run, in the order of their rows, the latest last."""
-        found = self._select("SELECT job FROM batch_jobs WHERE run = ? ORDER BY rowid", run)
-        return sorted((Job.of(json.loads(row)) for (row,) in found), key=lambda job: job.first)
+        """Return the jobs of a run, in the order of their rows, the latest last.
 
-    def places(self, run: str) -> bytes:
-        """Return where the vectors of a run belong."""
+        Raises:
+            BatchDamagedError: What stands there of one cannot be read.
+        """
+        found = self._select("SELECT job FROM batch_jobs WHERE run = ? ORDER BY rowid", run)
+        return sorted((self._job(run, row) for (row,) in found), key=lambda job: job.first)
+
+    def places(self, run: str) -> Places:
+        """Return where the vectors of a run belong.
+
+        Raises:
+            BatchDamagedError: What stands there cannot be read.
+        """
         ((places,),) = self._select("SELECT places FROM batch_runs WHERE id = ?", run)
-        return bytes(places)
+        with self._reading(run):
+            return Places.read(places)
+
+    def _run(self, run: str, row: Any) -> Run:
+        with self._reading(run):
+            return Run.of(json.loads(row))
+
+    def _job(self, run: str, row: Any) -> Job:
+        with self._reading(run):
+            return Job.of(json.loads(row))
+
+    @contextmanager
+    def _reading(self, run: str) -> Generator[None]:
+        """Make of what cannot be read an error that says where it stands, and what to do."""
+        try:
+            yield
+        except (RecursionError, TypeError, ValueError) as error:  # a BLOB may be in a text's place
+            raise BatchDamagedError(
+                f"what {self._cache.path} holds of batch run {run} is damaged ({error}): nobody "
+                f"can go on with it. batch_resume({run!r}).clean() stops its jobs and forgets it; "
+                "then embed the same texts again",
+                run=run,
+            ) from error
 
     @staticmethod
     def _put(connection: sqlite3.Connection, run: str, jobs: Iterable[Job]) -> None:

@@ -108,15 +108,36 @@ class Places:
 
     @classmethod
     def read(cls, held: bytes) -> Self:
-        """Return what `as_bytes` made."""
+        """Return what `as_bytes` made.
+
+        Raises:
+            ValueError: It is something else.
+        """
         sizes = np.frombuffer(held, "<u8", 6)
+        if sizes.max() > len(held) or int(sizes.sum()) + sizes.nbytes != len(held):
+            raise ValueError("its places have another size")
         ends = np.cumsum(sizes) + sizes.nbytes
         parts = [held[int(a) : int(b)] for a, b in zip(ends - sizes, ends, strict=True)]
-        return cls(
+        made = cls(
             parts[0],
             np.frombuffer(parts[1], np.uint32),
             np.frombuffer(parts[2], np.uint32),
             np.frombuffer(parts[3], np.float64),
             np.frombuffer(parts[4], np.uint32),
             np.frombuffer(parts[5], np.uint64),
+        )
+        if not made._is_sound():
+            raise ValueError("its places are none")
+        return made
+
+    def _is_sound(self) -> bool:
+        """Tell whether each number can be what it stands for."""
+        return (
+            len(self.keys) % _KEY_BYTES == 0
+            and len(self.contents) == len(self.owners)
+            and len(self.weights) in (0, len(self))
+            and len(self.offsets) == len(self.rows) + 1
+            and all(not len(of) or of.max() < len(self) for of in (self.contents, self.rows))
+            and bool((self.owners[:-1] <= self.owners[1:]).all())
+            and bool((self.offsets[:-1] <= self.offsets[1:]).all())
         )

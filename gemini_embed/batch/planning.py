@@ -14,7 +14,6 @@ from gemini_embed.background.threads import in_thread
 from gemini_embed.batch import spool
 from gemini_embed.batch.jobs import Run, for_online, planned
 from gemini_embed.batch.parts import parts_of
-from gemini_embed.batch.places import Places
 from gemini_embed.cache import cache_keys
 from gemini_embed.cache.guard import UnguardedCache
 from gemini_embed.cache.lookup import Lookup
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from gemini_embed.ask import Ask
     from gemini_embed.batch.jobs import Job
     from gemini_embed.batch.ledger import Ledger
+    from gemini_embed.batch.places import Places
     from gemini_embed.cache.sqlite import SQLiteCache
     from gemini_embed.calls.policy import CallPolicy
     from gemini_embed.contents import Content, Inputs
@@ -170,7 +170,7 @@ class Planner:
     def _mend_spool(self, run: Run) -> None:
         """Write the spool of a run that goes on again, where it is gone or not whole."""
         path = self._cache.path.with_name(run.spool)
-        places = Places.read(self._ledger.places(run.id))
+        places = self._ledger.places(run.id)
         if not path.exists() or path.stat().st_size != places.offsets[-1]:
             path.unlink(missing_ok=True)
             spool.write(path, self._lines(places.rows.tolist()))

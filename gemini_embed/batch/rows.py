@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from gemini_embed.service.jobs import RowAnswer
 
     Store = Callable[[Sequence[tuple[str, bytes]]], None]
+    Drop = Callable[[Sequence[str]], None]
 
 AT_ONCE = 100
 """Rows that are checked and stored in one go, as an online answer is."""
@@ -29,9 +30,6 @@ AT_ONCE = 100
 _PER_NUMBER = 64
 _BESIDES = 2**20
 """Bytes of a line for each number, and for all else."""
-
-_VOID = b""
-"""Stored under the key of a row that has two different vectors: neither is believed."""
 
 
 def longest_line(dimension: int) -> int:
@@ -47,6 +45,7 @@ class Collector:
         dimension: How many numbers each vector has.
         used: How many of them are used.
         store: Keeps values under their keys.
+        drop: Takes them away again.
 
     Attributes:
         prompt_tokens: As reported of the rows that have a vector.
@@ -56,11 +55,14 @@ class Collector:
         error: Why the first row that has no vector has none.
     """
 
-    def __init__(self, keys: Sequence[str], *, dimension: int, used: int, store: Store) -> None:
+    def __init__(
+        self, keys: Sequence[str], *, dimension: int, used: int, store: Store, drop: Drop
+    ) -> None:
         self._places = {key: place for place, key in enumerate(keys)}
         self._dimension = dimension
         self._used = used
         self._store = store
+        self._drop = drop
         self._kept = np.zeros(len(keys), np.bool_)
         self._came = np.zeros(len(keys), np.bool_)
         self._seen: dict[str, int] = {}  # a hash of the first vector of each
@@ -148,7 +150,7 @@ class Collector:
             self._count(rows[i].tokens)
         if spoilt:
             self._note("two different vectors came for one text")
-            self._store([(key, _VOID) for key in sorted(spoilt)])
+            self._drop(sorted(spoilt))
             self._kept[[self._places[key] for key in spoilt]] = False
 
     def _count(self, tokens: int | None) -> None:

@@ -51,7 +51,8 @@ class BatchRun(Generic[R_co]):
 
     Every method has an async twin: `asubmit`, `astatus`, `await_`, `aresult`, `acancel`, `aclean`.
     All raise BatchLeaseError where another process has taken the run over meanwhile, and
-    RequestError where the service refuses in a way that will not pass; the run is kept.
+    RequestError where the service refuses in a way that will not pass; the run is kept. All but
+    `clean` raise BatchDamagedError where what is written down of the run cannot be read.
 
     Attributes:
         id: Its id. The same texts in the same order, with the same settings, have the same.
@@ -127,7 +128,8 @@ class BatchRun(Generic[R_co]):
     def clean(self) -> None:
         """Delete what is left of a run that is over: in the ledger, and its jobs at the service.
 
-        Its vectors stay in the cache.
+        Its vectors stay in the cache. A run that is damaged is cleaned as well, over or not: its
+        jobs are stopped.
 
         Raises:
             BatchPendingError: It is not over.

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from gemini_embed.batch.ledger import Ledger
     from gemini_embed.cache.sqlite import SQLiteCache
     from gemini_embed.contents import Content
+    from gemini_embed.pacing.day import OnDailyQuota
     from gemini_embed.service.jobs import ServerJob
 
 
@@ -83,6 +84,7 @@ class Site:
         seen: Is told of the run and its jobs before each step.
         collected: Is told of a job that was collected.
         fast: Whether results may be read with pysimdjson.
+        on_daily_quota: What becomes of a run when the quota of a day is used up.
     """
 
     ledger: Ledger
@@ -93,3 +95,4 @@ class Site:
     seen: Callable[[Run, Sequence[Job]], None]
     collected: Callable[[Job], None]
     fast: bool = True
+    on_daily_quota: OnDailyQuota = "error"

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 
     from gemini_embed.batch.jobs import Job, Run
 
-RunState = Literal["open", "done", "cancelling", "cancelled"]
-"""`open`: it has to be waited for. `done`: `result` is ready. The others: it was cancelled."""
+RunState = Literal["open", "done", "cancelling", "cancelled", "damaged"]
+"""`open`: it has to be waited for. `done`: `result` is ready. `damaged`: what is written down of it
+cannot be read, and only `clean` helps. The others: it was cancelled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,8 @@ class BatchStatus:
 
     Attributes:
         id: Its id, for `batch_resume`.
-        state: `"open"`, `"done"`, `"cancelling"` or `"cancelled"`.
+        state: `"open"`, `"done"`, `"cancelling"`, `"cancelled"`, or `"damaged"`, where all numbers
+            are 0.
         created: When it began, in seconds since the epoch.
         texts: How many texts the caller has.
         rows: How many different texts the service has to embed; the cache has the others.
@@ -86,6 +88,11 @@ def status_of(run: Run, jobs: Sequence[Job]) -> BatchStatus:
         jobs=tuple(_shown(job) for job in jobs),
         duplicates=tuple(late for job in jobs for late in job.late),
     )
+
+
+def damaged(run: str) -> BatchStatus:
+    """Return how a run stands of which the ledger cannot be read."""
+    return BatchStatus(run, "damaged", 0.0, 0, 0, 0, 0, (), ())
 
 
 def done_rows(jobs: Sequence[Job]) -> int:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from gemini_embed.batch.jobs import Run
     from gemini_embed.service.jobs import ServerJob
 
+_LOOKED_FOR = frozenset({State.CREATING, State.UNFOUND})
+
 _MOST_JOBS = 100
 """Jobs that the service takes at once."""
 
@@ -126,14 +128,22 @@ def looked_for(job: Job, shown: Sequence[ServerJob], now: float, settle: float) 
     """
     if job.is_awaited:
         return [replace(job, due=now + LATE_LOOK_EVERY)]
-    if job.state not in {State.CREATING, State.UNFOUND}:
+    if job.state not in _LOOKED_FOR:
         return []
-    if not shown:
+    if is_unknown(job, shown):
+        return []
+    named = [one for one in shown if one.name]
+    if not named:
         return not_found(job, now, settle)
     # A request that was carried out twice made two: the others are cancelled.
-    best = min(shown, key=lambda one: (one.state not in {"succeeded", "running"}, one.name))
+    best = min(named, key=lambda one: (one.state not in {"succeeded", "running"}, one.name))
     adopted = found(job, best.name, now)
     return [adopted if best.state == "running" else replace(adopted, due=now)]
+
+
+def is_unknown(job: Job, shown: Sequence[ServerJob]) -> bool:
+    """Tell whether the service has a job that is looked for, and does not say by which name."""
+    return job.state in _LOOKED_FOR and bool(shown) and not any(one.name for one in shown)
 
 
 def _room(run: Run, jobs: Sequence[Job]) -> float:

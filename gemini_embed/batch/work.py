@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from gemini_embed.background.threads import in_thread
 from gemini_embed.batch import outcomes, spool
-from gemini_embed.batch.doing import DOING, MAY_PASS, look
+from gemini_embed.batch.doing import DOING, MAY_PASS, is_waited_for, look
 from gemini_embed.batch.hold import MARGIN, Hold
 from gemini_embed.batch.ledger import Held, Lease
 from gemini_embed.batch.steps import Do, Step, next_step
@@ -127,7 +127,7 @@ async def _do(hold: Hold, do: Do, job: Job) -> None:
     try:
         await DOING[do](hold, job)
     except (BadResponseError, RequestError) as error:
-        if not _may_pass(error, do, job):
+        if not _may_pass(hold, error, do, job):
             raise _kept(error, run) from error.__cause__
         failure = error
     except OSError as error:
@@ -138,10 +138,10 @@ async def _do(hold: Hold, do: Do, job: Job) -> None:
     await hold.write(outcomes.failed_to_pass(latest, hold.now, failure.summary))
 
 
-def _may_pass(error: GeminiEmbedError, do: Do, job: Job) -> bool:
+def _may_pass(hold: Hold, error: GeminiEmbedError, do: Do, job: Job) -> bool:
     """Tell whether a step is to be done again later; what goes online was tried enough."""
-    is_hopeless = not getattr(error, "can_pass", True) or job.failures >= _FAILURES
-    return isinstance(error, MAY_PASS) and not is_hopeless and do is not Do.ONLINE
+    is_tried_enough = job.failures >= _FAILURES or do is Do.ONLINE
+    return is_waited_for(error, hold.site.on_daily_quota) and not is_tried_enough
 
 
 def _kept(error: GeminiEmbedError, run: str) -> GeminiEmbedError:

@@ -184,6 +184,12 @@ class SQLiteCache:
                 self._write_all([self._waiting.popleft() for _ in range(len(self._waiting))])
         mine.outcome.result()
 
+    def drop_many(self, keys: Sequence[str]) -> None:
+        """Delete the values of some keys; OSError where the file cannot be written now."""
+        named = [(bytes.fromhex(key),) for key in keys]
+        with self._used(self._writer) as connection:
+            connection.executemany("DELETE FROM vectors WHERE key = ?", named)
+
     def _write_all(self, writes: Sequence[_Write]) -> None:
         try:
             with self._used(self._writer) as connection:

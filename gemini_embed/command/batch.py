@@ -125,6 +125,8 @@ def _print(status: BatchStatus, given: Namespace) -> int:
 
 
 def _line(status: BatchStatus) -> str:
+    if status.state == "damaged":
+        return f"{status.id}  {status.state:10}  only `clean {status.id}` helps"
     created = datetime.fromtimestamp(status.created).astimezone()
     return f"{status.id}  {status.state:10}  {created:%Y-%m-%d %H:%M}  {_progress(status)}"
 

@@ -39,7 +39,7 @@ class ServerJob:
     """A job as the service shows it.
 
     Attributes:
-        name: The service's.
+        name: The service's; empty where it cannot be read: of a list, that is left to who looks.
         display_name: Ours, where it is ours.
         state: Where it is; what nobody knows counts as running.
         rows: How many it has, as it says itself.
@@ -80,14 +80,20 @@ class RowAnswer(NamedTuple):
 
 
 def job_of(operation: Any) -> ServerJob:
-    """Return a job, as one of a list shows it or it is shown by itself.
+    """Return a job that is shown by itself.
 
     Raises:
         BadResponseError: It has no name that is one.
     """
-    name = _text(field_of(operation, "name"))
-    if not _NAME.fullmatch(name):
+    job = _read(operation)
+    if not job.name:
         raise BadResponseError("the service named a batch job in a way that cannot be read")
+    return job
+
+
+def _read(operation: Any) -> ServerJob:
+    """Return a job as far as it can be read: others than ours may be of any shape."""
+    name = _text(field_of(operation, "name"))
     metadata, error = field_of(operation, "metadata"), field_of(operation, "error")
     stats = field_of(metadata, "batchStats")
     held = [field_of(metadata, "output"), field_of(operation, "response")]
@@ -95,7 +101,7 @@ def job_of(operation: Any) -> ServerJob:
     results = next((file for one in held if (file := _text(field_of(one, "responsesFile")))), "")
     code = field_of(error, "code")
     return ServerJob(
-        name=name,
+        name=name if _NAME.fullmatch(name) else "",
         display_name=_text(field_of(metadata, "displayName")),
         state=_state(operation, metadata, error),
         rows=_number(field_of(stats, "requestCount")) or 0,
@@ -115,7 +121,7 @@ def jobs_of(page: Any) -> tuple[list[ServerJob], str]:
         listed = []
     if not isinstance(listed, list):
         raise BadResponseError("the service's list of batch jobs is none")
-    return [job_of(one) for one in listed], _text(field_of(page, "nextPageToken"))
+    return list(map(_read, listed)), _text(field_of(page, "nextPageToken"))
 
 
 def row_of(

@@ -34,6 +34,10 @@ class Kept(dict[str, bytes]):
     def store(self, pairs: Any) -> None:
         self.update(pairs)
 
+    def drop(self, keys: Any) -> None:
+        for key in keys:
+            del self[key]
+
     def vectors(self) -> dict[str, list[float]]:
         keys = list(self)
         found = opened(keys, [self[key] for key in keys], dimension=3)
@@ -43,7 +47,7 @@ class Kept(dict[str, bytes]):
 def collected(lines: list[bytes], *, fast: bool = True) -> tuple[Collector, Kept]:
     """Return what becomes of lines that come some at a time."""
     kept = Kept()
-    collector = Collector(KEYS, dimension=3, used=3, store=kept.store)
+    collector = Collector(KEYS, dimension=3, used=3, store=kept.store, drop=kept.drop)
     for start in range(0, len(lines), 70):
         collector.take([row_of(one, fast=fast) for one in lines[start : start + 70]])
     return collector, kept
@@ -104,6 +108,7 @@ def test_of_two_different_vectors_for_a_text_none_is_believed() -> None:
 
     assert collector.missing == (5, 240)
     assert kept.vectors() == {key: vector(key) for key in KEYS if key not in {KEYS[5], KEYS[240]}}
+    assert kept.keys() == kept.vectors().keys()  # nothing is left that would count as damaged
     assert "two different vectors" in collector.error
 
 

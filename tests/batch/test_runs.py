@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
@@ -14,6 +15,7 @@ from google import genai
 
 from gemini_embed import (
     BatchCancelledError,
+    BatchDamagedError,
     BatchError,
     BatchFailedError,
     BatchPendingError,
@@ -521,6 +523,35 @@ def test_media_are_refused_by_name(item: Any, made: Callable[..., GeminiEmbedder
             ConfigurationError, match=r"texts alone: .*batch_documents=False, or with batch=False"
         ):
             made(**options).embed(["a", item], role="document", batch=batch)
+
+
+def test_a_damaged_run_is_cleaned_and_made_anew(
+    made: Callable[..., GeminiEmbedder], server: Standin, tmp_path: Path
+) -> None:
+    """All else says what is wrong; its jobs are stopped, others go on, and nothing is left."""
+    embedder = made()
+    good, run = (embedder.batch(some, role="document") for some in (TEXTS[:5], TEXTS[5:9]))
+    for one in (good, run):
+        one.submit()
+    for job in server.jobs:
+        job.seconds = 1e6
+    with sqlite3.connect(tmp_path / "v.sqlite3") as file:
+        file.execute("UPDATE batch_jobs SET job = '{}' WHERE run = ?", (run.id,))
+
+    assert {one.id: one.state for one in embedder.batches()} == {good.id: "open", run.id: "damaged"}
+    for broken in (run, made().batch_resume(run.id), embedder.batch(TEXTS[5:9], role="document")):
+        with pytest.raises(BatchDamagedError, match=r"v\.sqlite3 .*it has no name"):
+            broken.wait()
+    made().batch_resume(run.id).clean()
+
+    assert [one.id for one in embedder.batches()] == [good.id]
+    assert [job.cancelled is not None for job in server.jobs] == [False, True]
+    assert len(spools(tmp_path)) == 1
+    server.jobs[0].seconds = 0
+    good.wait()
+    again = embedder.embed(TEXTS[:9], role="document", batch=True)
+    assert (again.vectors == vectors(server, TEXTS[:9])).all()
+    assert spools(tmp_path) == []
 
 
 def test_a_run_of_another_service_is_refused(made: Callable[..., GeminiEmbedder]) -> None:

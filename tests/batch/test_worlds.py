@@ -7,7 +7,7 @@ import math
 import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 from batch.world import RUN, Creation, Ending, Killed, Machine, World, vector
@@ -18,12 +18,20 @@ from gemini_embed.batch.jobs import State, planned
 from gemini_embed.batch.ledger import Lease
 from gemini_embed.batch.outcomes import ATTEMPTS, failed
 from gemini_embed.batch.work import work
-from gemini_embed.errors import QuotaExceededError, RequestError, ServiceUnavailableError
+from gemini_embed.errors import (
+    BadResponseError,
+    DailyQuotaError,
+    QuotaExceededError,
+    RequestError,
+    ServiceUnavailableError,
+)
+from gemini_embed.service.refusals import refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Mapping
 
     from gemini_embed.batch.jobs import Job
+    from gemini_embed.service.jobs import ServerJob
 
 TEXTS = [f"text {n}" for n in range(11)]
 
@@ -188,6 +196,85 @@ def test_refusals_wait_longer_each_time_and_then_make_smaller_jobs(folder: Path)
     assert_clean(machine)
     assert world.jobs[0].created - began >= 60 + 120 + 240
     assert [len(job.rows) for job in world.jobs] == [6, 5]
+
+
+class Spent(World):
+    """A service that refuses creations for the quota of a day, some times."""
+
+    left = 3
+    body: Mapping[str, Any]
+
+    async def create(self, model: str, display_name: str, file: str) -> str:
+        if self.left:
+            self.left -= 1
+            self.request("create")
+            raise refusal(429, self.body)
+        return await super().create(model, display_name, file)
+
+
+def spent(**violation: str) -> dict[str, Any]:
+    """Return the body of a 429 for the quota of a day."""
+    quota = {"quotaId": "BatchEmbedContentRequestsPerDayPerProject", **violation}
+    details = [{"@type": "type.googleapis.com/google.rpc.QuotaFailure", "violations": [quota]}]
+    return {"error": {"status": "RESOURCE_EXHAUSTED", "message": "no more", "details": details}}
+
+
+@pytest.mark.parametrize("value", ["0", "100"])
+def test_a_limit_of_the_day_ends_the_work_and_keeps_the_run(folder: Path, value: str) -> None:
+    """Nobody waits for ever: the error says when it resets, unless there is no quota at all."""
+    world = Spent()
+    world.body = spent(quotaValue=value)
+    machine = Machine(world, folder, TEXTS, parts=1)
+
+    with pytest.raises(DailyQuotaError, match="is kept: batch_resume goes on") as caught:
+        live(machine)
+
+    assert (caught.value.resets_at is None) == (value == "0")
+    assert world.requests["create"] == 1
+    world.left = 0
+    live(machine)
+    assert_clean(machine)
+
+
+def test_a_limit_of_the_day_is_waited_for_where_that_is_wanted(folder: Path) -> None:
+    """As online: `on_daily_quota="wait"`; a quota of nothing is not."""
+    world = Spent()
+    world.body = spent(quotaValue="100")
+    machine = Machine(world, folder, TEXTS, parts=1)
+    asyncio.run(work(replace(machine.site(), on_daily_quota="wait"), RUN, until=math.inf))
+    assert_clean(machine)
+
+    world.left = 1
+    world.body = spent(quotaValue="0")
+    with tempfile.TemporaryDirectory() as other:
+        none = Machine(world, Path(other), TEXTS, parts=1)
+        with pytest.raises(DailyQuotaError):
+            asyncio.run(work(replace(none.site(), on_daily_quota="wait"), RUN, until=math.inf))
+
+
+class Nameless(World):
+    """A service whose list shows jobs of ours without their names for a while."""
+
+    until = math.inf
+
+    async def list(self) -> list[ServerJob]:
+        shown = await super().list()
+        return [replace(one, name="") for one in shown] if self.now < self.until else shown
+
+
+def test_a_job_of_ours_that_is_shown_without_a_name_is_not_absent(folder: Path) -> None:
+    """It is there, and paid for: no other job gets its rows. The run stops, or finds it later."""
+    world = Nameless(creations=["lost"])
+    machine = Machine(world, folder, TEXTS, parts=1)
+
+    with pytest.raises(BadResponseError, match=r"without a name that can be read.*is kept"):
+        live(machine)
+    assert (len(world.jobs), world.requests["create"]) == (1, 1)
+    world.until = world.now
+    live(machine)
+
+    assert_clean(machine)
+    assert (len(world.jobs), sum(world.online.values())) == (1, 0)
 
 
 def test_refusals_that_last_make_no_jobs_of_single_rows(folder: Path) -> None:

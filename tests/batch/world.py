@@ -248,6 +248,11 @@ class MemoryFile:
         self._world.pass_step()
         self.values.update(pairs)
 
+    def drop_many(self, keys: Sequence[str]) -> None:
+        self._world.pass_step()
+        for key in keys:
+            self.values.pop(key, None)
+
     def vector(self, key: str) -> list[float] | None:
         value = self.values.get(key)
         found = opened([key], [value], dimension=DIMENSION).block
@@ -313,7 +318,14 @@ class Machine:
         )
         cuts = np.linspace(0, len(texts), parts + 1).astype(int).tolist()
         jobs = [planned(a, b, b - a) for a, b in pairwise(cuts) if b > a]
-        asked = {"sent_model": "m", "sent_dimension": DIMENSION, "dimension": DIMENSION}
+        asked = {
+            "model": "m",
+            "backend": "gemini",
+            "sent_model": "m",
+            "sent_dimension": DIMENSION,
+            "dimension": DIMENSION,
+            "role": "document",
+        }
         given: dict[str, Any] = {
             "id": RUN,
             "created": world.now,

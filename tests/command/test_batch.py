@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -118,8 +119,7 @@ def test_a_reader_gets_lines(
     cache = ["--cache", str(file)]
     assert main(["batch", "list", *cache]) == 0
     (line,) = capsys.readouterr().out.splitlines()
-    assert line.startswith(f"{submitted}  open")
-    assert line.endswith(f"0 of {len(TEXTS)} texts")
+    assert re.fullmatch(rf"{submitted}  open .* \d+ of {len(TEXTS)} texts", line)
     assert main(["batch", "wait", submitted, *cache]) == 0
     printed = capsys.readouterr().out
     assert f"job    {server.jobs[0].name}, collected, 23 of 23" in printed

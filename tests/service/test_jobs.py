@@ -63,6 +63,18 @@ def test_an_empty_list_and_a_page_of_it() -> None:
         jobs_of({"operations": "x"})
 
 
+@pytest.mark.parametrize(
+    "other", [None, [], "x", {}, {"name": "tunings/a b"}, {"name": 5, "metadata": {"x": 1}}]
+)
+def test_a_job_of_another_shape_costs_the_list_nothing(other: Any) -> None:
+    """A project may have jobs of others; ours are known by the name that we gave."""
+    ours = {"name": "batches/a b", "metadata": {"displayName": "gemini-embed-1"}}
+    jobs, _ = jobs_of({"operations": [JOB, other, ours]})
+
+    assert [job.name for job in jobs] == [job_of(JOB).name, "", ""]
+    assert [job.display_name for job in jobs[1:]] == ["", "gemini-embed-1"]
+
+
 @given(st.lists(st.binary(max_size=30)), st.integers(1, 40))
 async def test_lines_are_the_same_however_they_come(pieces: list[bytes], longest: int) -> None:
     """One that is too long is empty, and costs the others nothing."""
