@@ -27,7 +27,7 @@ KEY = "a-key-that-nobody-may-see"
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Standin]:
     """A machine with a key, and a service whose hours pass in moments, as the command's do."""
-    with standing() as running:
+    with standing(batch_seconds=1e6) as running:
         monkeypatch.setattr(Clock.__init__, "__defaults__", (SPEED,))
         monkeypatch.setenv("GEMINI_API_KEY", KEY)
         monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", running.url)
@@ -42,10 +42,16 @@ def file(tmp_path: Path) -> Path:
 @pytest.fixture
 def submitted(server: Standin, tmp_path: Path) -> str:
     """Return the id of a run that a process has submitted, before it was gone."""
-    with embedder(server, tmp_path) as mine:
+    with embedder(server, tmp_path, batch_tokens=10**6) as mine:
         run = mine.batch(TEXTS, role="document")
         run.submit()
     return run.id
+
+
+def end_all(server: Standin) -> None:
+    """Let the service have ended its jobs."""
+    for job in server.jobs:
+        job.seconds = 0
 
 
 @pytest.fixture
@@ -72,6 +78,7 @@ def test_a_run_from_its_beginning_to_its_end(
     assert (code, status["state"], status["rows"]) == (0, "open", len(TEXTS))
     assert status["jobs"][0]["job"] == server.jobs[0].name
 
+    end_all(server)
     code, status = command("wait", submitted)
     assert (code, status["state"], status["done"]) == (0, "done", len(TEXTS))
     with embedder(server, tmp_path) as mine:
@@ -83,18 +90,14 @@ def test_a_run_from_its_beginning_to_its_end(
     assert command("list") == (0, {"runs": []})
 
 
-def test_waiting_for_some_time_only(server: Standin, submitted: str, command: Command) -> None:
+def test_waiting_for_some_time_only(submitted: str, command: Command) -> None:
     """2 says that it is not over, and no more was wrong."""
-    for job in server.jobs:
-        job.seconds = 1e5
     code, status = command("wait", submitted, "--timeout", "0.1")
     assert (code, status["state"]) == (2, "open")
 
 
 def test_a_run_that_is_cancelled(server: Standin, submitted: str, command: Command) -> None:
     """It ends, has no result, and is cleaned like others."""
-    for job in server.jobs:
-        job.seconds = 1e5
     code, status = command("cancel", submitted)
     assert (code, status["state"]) in {(0, "cancelling"), (0, "cancelled")}
     code, status = command("wait", submitted)
@@ -119,10 +122,11 @@ def test_a_reader_gets_lines(
     cache = ["--cache", str(file)]
     assert main(["batch", "list", *cache]) == 0
     (line,) = capsys.readouterr().out.splitlines()
-    assert re.fullmatch(rf"{submitted}  open .* \d+ of {len(TEXTS)} texts", line)
+    assert re.fullmatch(rf"{submitted}  open .* 0 of {len(TEXTS)} texts", line)
+    end_all(server)
     assert main(["batch", "wait", submitted, *cache]) == 0
     printed = capsys.readouterr().out
-    assert f"job    {server.jobs[0].name}, collected, 23 of 23" in printed
+    assert f"job    {server.jobs[0].name}, collected, 60 of 60" in printed
     assert printed.isascii()
     assert main(["batch", "clean", *cache]) == 0
     assert main(["batch", "list", *cache]) == 0
