@@ -4,14 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import signal
-import subprocess
 import sys
-import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 from urllib.error import HTTPError
 from urllib.parse import urlencode
@@ -19,11 +13,11 @@ from urllib.request import urlopen
 
 import pytest
 from pages import ROOT, marked, run
+from programs import needs, running
 
 from gemini_embed import GeminiEmbedder
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
     from pathlib import Path
 
     from gemini_embed.standin import Standin
@@ -36,71 +30,13 @@ REFUSAL: Verbatim = (
     {},
 )
 
-_PATIENCE = 100.0
-"""Seconds that a program has in all; then it is killed."""
-
 TEXTS = [f"question {number}" for number in range(30)]
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs forks")
 
 
-def needs(package: str) -> pytest.MarkDecorator:
-    return pytest.mark.skipif(find_spec(package) is None, reason=f"{package} is not installed")
-
-
 def put(name: str, folder: Path, more: str = "") -> None:
     (folder / name).write_text(FILES[f"file: {name}"] + more, encoding="utf-8")
-
-
-class Program:
-    """A program that runs, and what it has said so far."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self.process = process
-        self.said = ""
-
-    def read_until(self, pattern: str) -> re.Match[str]:
-        """Return what matches in what it says, as soon as it is said."""
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
-            self.said += line
-            if found := re.search(pattern, line):
-                threading.Thread(target=self._read_on, daemon=True).start()
-                return found
-        raise AssertionError(self.said)
-
-    def _read_on(self) -> None:
-        """Let it say more than the pipe holds."""
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
-            self.said += line
-
-    def end(self) -> int:
-        """Ask it to end, and return its exit code."""
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(30)
-
-
-@contextmanager
-def running(folder: Path, url: str, *arguments: str) -> Generator[Program]:
-    """Run a Python module; the service is that at `url`."""
-    service = {"GEMINI_API_KEY": "a-key", "GOOGLE_GEMINI_BASE_URL": url}
-    caches = {"XDG_CACHE_HOME": str(folder)}  # that of the user stays as it is
-    with subprocess.Popen(  # noqa: S603 - our own interpreter
-        [sys.executable, "-m", *arguments],
-        cwd=folder,
-        env={**os.environ, "PYTHONUNBUFFERED": "1", **service, **caches},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        patience = threading.Timer(_PATIENCE, process.kill)
-        patience.start()
-        try:
-            yield Program(process)
-        finally:
-            patience.cancel()
-            process.kill()
 
 
 def ask(address: str, text: str) -> list[float]:

@@ -18,7 +18,7 @@ if __name__ == "__main__":
         output_dimensionality=128,
         embed_batch_size=7,
         timeout=5,
-        quota=Quota(30, period=0.5, path=path),
+        quota=Quota(60, period=0.5, path=path),
     )
     documents = [Document(text=f"text number {i}") for i in range(count)]
     nodes = IngestionPipeline(transformations=[model]).run(documents=documents, num_workers=3)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from numpy import float32
     from numpy.typing import NDArray
 
-LIMIT, PERIOD, DIMENSION = 30, 0.5, 128
+LIMIT, PERIOD, DIMENSION = 60, 0.5, 128
 
 
 def made(url: str, path: str) -> GeminiEmbedder:
