@@ -38,7 +38,7 @@ from gemini_embed.errors import (
 from gemini_embed.fingerprint import FingerprintMismatchError, check_fingerprint
 from gemini_embed.media import Media, fused
 from gemini_embed.observe.events import Progress, Retry
-from gemini_embed.pacing.quota import Quota
+from gemini_embed.pacing.quota import Quota, QuotaLeft
 from gemini_embed.prices import Price
 from gemini_embed.results import EmbeddingResult, Estimate, StreamBlock
 from gemini_embed.usage import Usage
@@ -77,6 +77,7 @@ __all__ = [
     "Progress",
     "Quota",
     "QuotaExceededError",
+    "QuotaLeft",
     "RequestError",
     "Retry",
     "ServiceUnavailableError",

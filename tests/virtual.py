@@ -22,7 +22,7 @@ from gemini_embed.errors import QuotaExceededError
 from gemini_embed.models import BATCH, MODELS
 from gemini_embed.observe.watch import hooks
 from gemini_embed.pacing.backoff import Backoff
-from gemini_embed.pacing.quota import Quota
+from gemini_embed.pacing.quota import Quota, limiter_of
 from gemini_embed.results import Wanted
 from gemini_embed.service.answer import Answer
 from gemini_embed.service.refusals import refusal
@@ -153,7 +153,7 @@ def engine(
     seen = hooks(on_retry)
     usual = {"quota": Quota(), "max_concurrency": 8, "backoff": Backoff(), "observers": seen}
     given: dict[str, Any] = {**usual, **options}
-    given["quota"].daily.clock = wall
+    limiter_of(given["quota"]).daily.clock = wall
     return Engine(service, **given)
 
 

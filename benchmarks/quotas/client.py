@@ -16,7 +16,7 @@ from gemini_embed.models import BATCH as ROUTE
 from gemini_embed.models import MODELS
 from gemini_embed.observe.watch import hooks
 from gemini_embed.pacing.backoff import Backoff
-from gemini_embed.pacing.quota import Quota
+from gemini_embed.pacing.quota import Quota, limiter_of
 from gemini_embed.results import Wanted
 
 if TYPE_CHECKING:
@@ -61,11 +61,12 @@ class Client:
             route=ROUTE,
             output_dimensionality=DIMENSION,
         )
-        self.quota = Quota(requests, tokens, period)
-        self.quota.daily.clock = wall
+        quota = Quota(requests, tokens, period)
+        self._limiter = limiter_of(quota)
+        self._limiter.daily.clock = wall
         self._engine = Engine(
             sender,
-            quota=self.quota,
+            quota=quota,
             max_concurrency=WIDTH,
             backoff=Backoff(),
             observers=hooks(on_retry),
@@ -82,6 +83,6 @@ class Client:
         """Return what is believed of the quota, in numbers."""
         return {
             name.lstrip("_"): float(value)
-            for name, value in vars(self.quota).items()
+            for name, value in vars(self._limiter).items()
             if isinstance(value, int | float) and math.isfinite(value)
         }

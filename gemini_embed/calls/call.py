@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from gemini_embed.contents import Batch, Content, Inputs
     from gemini_embed.errors import GeminiEmbedError, RequestError
     from gemini_embed.observe.watch import Watch
-    from gemini_embed.pacing.quota import Quota
+    from gemini_embed.pacing.limiter import Limiter
 
     _Positions = Sequence[Sequence[int]]
     _Block = NDArray[np.float32]
@@ -52,18 +52,18 @@ class Call:
         *,
         sink: Sink[object],
         watch: Watch,
-        quota: Quota,
+        limiter: Limiter,
         cache: GuardedCache | None,
     ) -> None:
         self.ask = ask
         self.policy = policy
         self.sink = sink
         self.watch = watch
-        self.waits = Waits(ask, policy, sink=sink, watch=watch, quota=quota, stop=self.stop)
+        self.waits = Waits(ask, policy, sink=sink, watch=watch, limiter=limiter, stop=self.stop)
         self.outbox = Outbox(
             ask,
             batch_size=policy.batch_size,
-            quota=quota,
+            limiter=limiter,
             on_wait=self.waits.for_quota,
             on_spent_day=self.waits.for_day,
             tally=MediaTally() if inputs.have_media else Tally(),
@@ -72,7 +72,7 @@ class Call:
         self.uncut = Uncut(ask, inputs.suspects)
         self.error: BaseException | None = None
         self._started_at = asyncio.get_running_loop().time()
-        self._quota = quota
+        self._limiter = limiter
         self._inputs = inputs
         self._places = places_of(inputs)
         self._rejected: list[GeminiEmbedError] = []
@@ -184,5 +184,5 @@ class Call:
             len(self.sink),
             usage.cached,
             embedded / seconds if embedded and seconds > 0 else None,
-            seconds_for(self._quota, unsent, unsent * tokens / max(1, embedded), now),
+            seconds_for(self._limiter, unsent, unsent * tokens / max(1, embedded), now),
         )

@@ -123,7 +123,7 @@ class Engine:
             policy,
             sink=sink,
             watch=self._watch(policy, inputs.texts, ask, meters, observers),
-            quota=self._gate.quota,
+            limiter=self._gate.limiter,
             cache=self._cache,
         )
         async with self.in_use():
@@ -358,7 +358,8 @@ class Engine:
             call.stop(error)
         else:
             call.outbox.put_back(admitted.batch)
-            wait = self._gate.quota.daily.wait(self._gate.quota.daily.clock())
+            daily = self._gate.limiter.daily
+            wait = daily.wait(daily.clock())
             call.waits.note_retry(admitted.batch, error, wait, quota=True)
         self._gate.unsent(admitted)
 

@@ -20,7 +20,7 @@ from gemini_embed.contents import Tally
 from gemini_embed.counting import counted
 from gemini_embed.media.contents import MediaTally, by_kind
 from gemini_embed.pacing.gate import Admitted, admit
-from gemini_embed.pacing.known import as_known
+from gemini_embed.pacing.quota import limiter_of
 from gemini_embed.prices import cost_of
 from gemini_embed.results import Estimate
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from gemini_embed.contents import Content, Inputs
     from gemini_embed.pacing.counting import Book
     from gemini_embed.pacing.day import DailyLimit
+    from gemini_embed.pacing.limiter import Limiter
     from gemini_embed.pacing.quota import Quota
     from gemini_embed.pacing.window import Sent
     from gemini_embed.prices import Price
@@ -55,7 +56,7 @@ class Beginning(NamedTuple):
         alone: Those that travel alone.
         have_media: Whether any of them has media.
         unknown: Those that the cache does not have, in order.
-        quota: What is known of the quota.
+        limiter: What is known of the quota.
         now: The clock.
         today: How many texts the day's quota has left.
         a_day: How many it has in all.
@@ -65,7 +66,7 @@ class Beginning(NamedTuple):
     alone: AbstractSet[Content]
     have_media: bool
     unknown: Sequence[Content]
-    quota: Quota
+    limiter: Limiter
     now: float
     today: float
     a_day: float
@@ -96,9 +97,10 @@ async def beginning(
         from gemini_embed.cache.lookup import lookup_of  # noqa: PLC0415 - loads numpy
 
         unknown = await _unknown(lookup_of(inputs, cache, contents, ask, used))
-    today, a_day = await _day_of(quota.daily, None if cache is None else cache.day_book(account))
+    limiter = limiter_of(quota)
+    today, a_day = await _day_of(limiter.daily, None if cache is None else cache.day_book(account))
     now = asyncio.get_running_loop().time()
-    known = as_known(quota, now)
+    known = limiter.as_known(now)
     return Beginning(contents, alone, inputs.have_media, unknown, known, now, today, a_day)
 
 
@@ -177,13 +179,13 @@ class _Rehearsal:
         self.days = 1
         self._now = begin.now
         self._today, self._a_day = begin.today, begin.a_day
-        self._quota = begin.quota
+        self._limiter = begin.limiter
         self._width = width
         self._is_query = policy.role == "query"
         self._outbox = Outbox(
             ask,
             batch_size=policy.batch_size,
-            quota=begin.quota,
+            limiter=begin.limiter,
             on_wait=lambda _: None,
             on_spent_day=lambda _: None,
             tally=tally,
@@ -202,7 +204,7 @@ class _Rehearsal:
         if self._today < 1:
             return math.inf if self._under_way else self._sleep()
         admitted = admit(
-            self._outbox, self._quota, self._now, is_query=self._is_query, most=self._today
+            self._outbox, self._limiter, self._now, is_query=self._is_query, most=self._today
         )
         if not isinstance(admitted, Admitted):
             return admitted
@@ -226,4 +228,4 @@ class _Rehearsal:
         self._now = later
         if later == end:
             _, sent = self._under_way.popleft()
-            self._quota.fail(sent, later)  # counted, and nothing is learned of it
+            self._limiter.fail(sent, later)  # counted, and nothing is learned of it

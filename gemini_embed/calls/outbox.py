@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from gemini_embed.contents import Batch, Content, Tally
     from gemini_embed.counting import Count
     from gemini_embed.errors import RequestError
-    from gemini_embed.pacing.quota import Quota, Room
+    from gemini_embed.pacing.limiter import Limiter, Room
 
 _COUNTED_AT_ONCE = 1000
 """Texts that a caller's own function counts before the first of them are sent."""
@@ -33,7 +33,7 @@ class Outbox:
     Args:
         ask: What the service is asked for.
         batch_size: Contents in one request, at most.
-        quota: The quota of the gate.
+        limiter: What the gate asks, for how tokens are counted.
         on_wait: Called with the seconds that the next request waits for the quota.
         on_spent_day: Called with the seconds until the day's quota resets, when it is used up.
         tally: Counts tokens, where they are limited; of contents with media, a `MediaTally`.
@@ -45,14 +45,14 @@ class Outbox:
         ask: Ask,
         *,
         batch_size: int,
-        quota: Quota,
+        limiter: Limiter,
         on_wait: Callable[[float], None],
         on_spent_day: Callable[[float], None],
         tally: Tally,
         alone: AbstractSet[Content] = frozenset(),
     ) -> None:
         self._route = ask.route
-        self._quota = quota
+        self._limiter = limiter
         self._on_wait = on_wait
         self._on_spent_day = on_spent_day
         self._tally = tally
@@ -89,22 +89,22 @@ class Outbox:
 
     def estimate_next(self) -> int:
         """Return about how many tokens the next content has; 0 where tokens are not limited."""
-        if not self._quota.counts_tokens:
+        if not self._limiter.counts_tokens:
             return 0
         content = self._plan.next_content()
         tokens = 0 if content is None else self._tally(content)
-        return round(tokens * self._quota.tokens_per_estimate)
+        return round(tokens * self._limiter.tokens_per_estimate)
 
     def estimate(self, batch: Batch) -> int:
         """Return about how many tokens a batch has; 0 where tokens are not limited."""
-        if not self._quota.counts_tokens:
+        if not self._limiter.counts_tokens:
             return 0
-        return max(1, round(batch.tokens * self._quota.tokens_per_estimate))
+        return max(1, round(batch.tokens * self._limiter.tokens_per_estimate))
 
     def take(self, room: Room) -> Batch:
         """Return the next batch that fits; there is one unless `is_empty`."""
         texts = min(room.texts, self._diagnosis.most_texts)
-        tokens = min(room.tokens, self._route.tokens) / self._quota.tokens_per_estimate
+        tokens = min(room.tokens, self._route.tokens) / self._limiter.tokens_per_estimate
         batch = self._plan.take(Bounds(texts, tokens, self._diagnosis.most_bytes))
         assert batch is not None  # noqa: S101 - the gate asks a source that is not empty
         return batch
@@ -125,7 +125,7 @@ class Outbox:
         Raises:
             HookError: The function failed.
         """
-        if count is not None and (self._quota.counts_tokens or self._route.tokens < math.inf):
+        if count is not None and (self._limiter.counts_tokens or self._route.tokens < math.inf):
             contents = list(places)
             for start in range(0, len(contents), _COUNTED_AT_ONCE):
                 some = contents[start : start + _COUNTED_AT_ONCE]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from gemini_embed.contents import Batch
     from gemini_embed.errors import GeminiEmbedError
     from gemini_embed.observe.watch import Watch
-    from gemini_embed.pacing.quota import Quota
+    from gemini_embed.pacing.limiter import Limiter
 
 
 class Waits:
@@ -41,14 +41,14 @@ class Waits:
         *,
         sink: Sink[object],
         watch: Watch,
-        quota: Quota,
+        limiter: Limiter,
         stop: Callable[[BaseException], None],
     ) -> None:
         self._ask = ask
         self._policy = policy
         self._sink = sink
         self._watch = watch
-        self._quota = quota
+        self._limiter = limiter
         self._stop = stop
         self._over = asyncio.Event()
         self.last_failure: GeminiEmbedError | None = None
@@ -82,12 +82,12 @@ class Waits:
 
     def for_quota(self, seconds: float) -> None:
         """Wait for room in the quota; the gate does the waiting."""
-        reason = f"for the quota of {self._ask.model.name}: {self._quota.description}"
+        reason = f"for the quota of {self._ask.model.name}: {self._limiter.description}"
         self._show(seconds, reason, quota=True)
 
     def for_day(self, seconds: float) -> None:
         """Wait until the day's quota resets, or end: as the caller chose."""
-        daily, model = self._quota.daily, self._ask.model
+        daily, model = self._limiter.daily, self._ask.model
         now = daily.clock()
         known, resets_at = daily.described(now), daily.resets_at(now)
         error = spent_day(model, known, resets_at)

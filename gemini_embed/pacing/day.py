@@ -157,11 +157,16 @@ class DailyLimit:
     def entry(self, number: int) -> Entry:
         """Return what is known of the day of that number."""
         if number not in self._known:
-            before = max((day for day in self._known if day < number), default=None)
-            known = Entry() if before is None else self._known[before].for_another_day()
-            self._known = {day: self._known[day] for day in self._known if day == before}
-            self._known[number] = known.with_at_least(self.own[number])
+            before, entry = _of_day(number, self._known, self.own)
+            self._known = {day: one for day, one in self._known.items() if day == before}
+            self._known[number] = entry
         return self._known[number]
+
+    def left(self, now: float) -> float:
+        """Return how many texts are left of a day; changes nothing, on any thread."""
+        today = day_at(now)
+        _, entry = _of_day(today.number, self._known, self.own)
+        return entry.left(self.told, today, now)
 
     def know(self, number: int, entry: Entry) -> None:
         """Take what is known of a day now."""
@@ -233,3 +238,12 @@ class DailyLimit:
         limit, sent = self.limit(now), self.entry(self.today(now).number).sent
         size = f"{limit:,.0f} texts a day" if limit < math.inf else "a limit nobody has named"
         return f"{size}, {sent:,} sent today"
+
+
+def _of_day(number: int, known: dict[int, Entry], own: Counter[int]) -> tuple[int | None, Entry]:
+    """Return what is known of a day, and the last day before of which anything is known."""
+    before = max((day for day in list(known) if day < number), default=None)
+    if number in known:
+        return before, known[number]
+    entry = Entry() if before is None else known[before].for_another_day()
+    return before, entry.with_at_least(own[number])

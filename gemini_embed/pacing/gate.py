@@ -1,6 +1,6 @@
 """Who may send next: the one place where requests wait for a slot and for the quota.
 
-Runs on the I/O thread's loop and performs no I/O. How long to wait is `quota`'s to say;
+Runs on the I/O thread's loop and performs no I/O. How long to wait is `limiter`'s to say;
 here is the queue, woken by a timer or by a request that ends, never by looking again and again.
 """
 
@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from weakref import WeakValueDictionary
 
 from gemini_embed.pacing.counting import DayCount
+from gemini_embed.pacing.quota import limiter_of
 from gemini_embed.pacing.sharing import Sharing
 
 if TYPE_CHECKING:
     from gemini_embed.contents import Batch
     from gemini_embed.errors import QuotaExceededError
     from gemini_embed.pacing.day import Taken
-    from gemini_embed.pacing.quota import Quota, Room
+    from gemini_embed.pacing.limiter import Limiter, Room
+    from gemini_embed.pacing.quota import Quota
     from gemini_embed.pacing.sharing import Ledger
     from gemini_embed.pacing.window import Sent
 
@@ -92,19 +94,19 @@ class Admitted(NamedTuple):
 
 
 def admit(
-    source: Source, quota: Quota, now: float, *, is_query: bool, most: float = math.inf
+    source: Source, limiter: Limiter, now: float, *, is_query: bool, most: float = math.inf
 ) -> Admitted | float:
     """Take the next batch of a source that is not empty, with at most so many texts, and count it.
 
     Where there is no room, return the seconds until there may be: infinite until an answer.
     """
     wanted, least_tokens = min(source.wanted(), most), source.estimate_next()
-    room = quota.room(now, wanted=wanted, least_tokens=least_tokens, is_query=is_query)
+    room = limiter.room(now, wanted=wanted, least_tokens=least_tokens, is_query=is_query)
     if room is None:
-        return quota.wait(now, wanted=wanted, least_tokens=least_tokens, is_query=is_query)
+        return limiter.wait(now, wanted=wanted, least_tokens=least_tokens, is_query=is_query)
     batch = source.take(room)
     tokens = source.estimate(batch)
-    return Admitted(batch, quota.send(len(batch), tokens, now, is_query=is_query))
+    return Admitted(batch, limiter.send(len(batch), tokens, now, is_query=is_query))
 
 
 @dataclass(slots=True, eq=False)
@@ -123,10 +125,10 @@ class Gate:
     """
 
     def __init__(self, quota: Quota) -> None:
-        self.quota = quota
+        self.limiter = limiter_of(quota)
         self.loop = asyncio.get_running_loop()
-        quota.adopt(self.loop.time())
-        self.day = DayCount(quota.daily)
+        self.limiter.adopt(self.loop.time())
+        self.day = DayCount(self.limiter.daily)
         self.sharing: Sharing | None = None
         self._lanes: list[Lane] = []
         self._waiting: dict[Source, list[_Waiter]] = {}
@@ -139,7 +141,7 @@ class Gate:
     def share(self, ledger: Ledger, timeout: float | None) -> None:
         """Share the quota with all processes that have this ledger."""
         if self.sharing is None:
-            self.sharing = Sharing(self.quota, ledger, timeout)
+            self.sharing = Sharing(self.limiter, ledger, timeout)
 
     async def take(self, admitted: Pass) -> bool:
         """Count a request that is about to leave; tell whether others have left room for it."""
@@ -182,7 +184,7 @@ class Gate:
     def answered(self, admitted: Pass, *, tokens: int | None) -> None:
         """Hand a pass back: the request was answered."""
         self._part(admitted, answered=True)
-        self.quota.accept(admitted.sent, self.loop.time(), tokens=tokens)
+        self.limiter.accept(admitted.sent, self.loop.time(), tokens=tokens)
         if self.sharing is not None:
             self.sharing.end("answered", admitted.sent, tokens=tokens)
         self.wake()
@@ -190,7 +192,7 @@ class Gate:
     def failed(self, admitted: Pass) -> None:
         """Hand a pass back: the request ended otherwise, and may have been counted."""
         self._part(admitted)
-        self.quota.fail(admitted.sent, self.loop.time())
+        self.limiter.fail(admitted.sent, self.loop.time())
         if self.sharing is not None:
             self.sharing.end("failed", admitted.sent)
         self.wake()
@@ -198,7 +200,7 @@ class Gate:
     def unsent(self, admitted: Pass) -> None:
         """Hand a pass back: nothing was sent."""
         self._part(admitted)
-        self.quota.unsend(admitted.sent, self.loop.time())
+        self.limiter.unsend(admitted.sent, self.loop.time())
         if self.sharing is not None:
             self.sharing.end("unsent", admitted.sent)
         self.wake()
@@ -206,7 +208,7 @@ class Gate:
     def refused(self, admitted: Pass, error: QuotaExceededError, *, backoff: float) -> float:
         """Hand a pass back: the quota was exceeded. Return the seconds that all now wait."""
         self._part(admitted)
-        wait = self.quota.refuse(admitted.sent, error, self.loop.time(), backoff=backoff)
+        wait = self.limiter.refuse(admitted.sent, error, self.loop.time(), backoff=backoff)
         if self.sharing is not None:
             self.sharing.refuse(admitted.sent, error, backoff=backoff)
         self.wake()
@@ -240,7 +242,7 @@ class Gate:
 
     def _is_day_spent(self) -> bool:
         """Tell whether the day has no room now; if that is so until it ends, tell all who wait."""
-        wait = self.quota.daily.wait(self.quota.daily.clock())
+        wait = self.limiter.daily.wait(self.limiter.daily.clock())
         if wait > 0:
             self._held_since = self.loop.time()
         if 0 < wait < math.inf:
@@ -256,7 +258,7 @@ class Gate:
     def _next(self) -> tuple[Lane, _Waiter] | None:
         """Return who is next: the first urgent waiter, or else the first, of a lane with room."""
         kinds = ("urgent", "patient")
-        if self.quota.is_starved(self.loop.time()):
+        if self.limiter.is_starved(self.loop.time()):
             kinds = ("patient", "urgent")
         for kind in kinds:
             first: tuple[Lane, _Waiter] | None = None
@@ -273,9 +275,9 @@ class Gate:
         return None
 
     def _admit(self, waiter: _Waiter, lane: Lane) -> Pass | None:
-        now, daily = self.loop.time(), self.quota.daily
+        now, daily = self.loop.time(), self.limiter.daily
         most = daily.room(daily.clock())
-        admitted = admit(waiter.source, self.quota, now, is_query=waiter.urgent, most=most)
+        admitted = admit(waiter.source, self.limiter, now, is_query=waiter.urgent, most=most)
         if not isinstance(admitted, Admitted):
             if admitted < math.inf:
                 waiter.source.note_wait(admitted)

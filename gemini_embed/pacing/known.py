@@ -1,58 +1,41 @@
-"""What is known of a quota, for those who ask how long something will take. Performs no I/O."""
+"""How long a quota takes to let something go, for those who ask. Performs no I/O."""
 
 from __future__ import annotations
 
 import math
-from copy import copy, deepcopy
+from typing import TYPE_CHECKING
 
-from gemini_embed.pacing.quota import Quota
+if TYPE_CHECKING:
+    from gemini_embed.pacing.limiter import Limiter
 
 _SECONDS_OF_A_DAY = 86_400.0
 
 
-def as_known(quota: Quota, now: float) -> Quota:
-    """Return a quota with what is known of another one, as if it had been told.
-
-    It begins with what was sent within the period. What happens to either changes nothing in the
-    other.
-    """
-    window, learned = deepcopy(quota._window), quota._learning
-    window.end_all(now)
-    texts, tokens = map(_told, (window.texts_limit, window.tokens_limit))
-    known = Quota(texts, tokens, window.period, quota.query_reserve)
-    known._window, known._ratio = window, copy(quota._ratio)
-    known._learning.pacer, known._learning.size = deepcopy(learned.pacer), copy(learned.size)
-    known._blocked_until = quota._blocked_until
-    return known
-
-
-def _told(limit: float) -> int | None:
-    return None if limit == math.inf else int(limit)
-
-
-def seconds_for(quota: Quota, texts: int, tokens: float, now: float) -> float | None:
+def seconds_for(limiter: Limiter, texts: int, tokens: float, now: float) -> float | None:
     """Return about how long a quota takes to let so much go; None where no limit of it is known."""
-    window, pace = quota._window, quota._learning.pacer.pace
+    window, pace = limiter.window, limiter.pace
     room = window.room(now)
     waits = [
-        _in_window(texts, room[0], window.texts_limit, quota, now),
-        _in_window(tokens, room[1], window.tokens_limit, quota, now),
-        _in_days(texts, quota),
+        _in_window(texts, room[0], window.texts_limit, limiter, now),
+        _in_window(tokens, room[1], window.tokens_limit, limiter, now),
+        _in_days(texts, limiter),
         None if pace == math.inf else texts / pace,
     ]
     known = [wait for wait in waits if wait is not None]
-    return max(0.0, quota._blocked_until - now, *known) if known else None
+    return max(0.0, limiter.blocked_until - now, *known) if known else None
 
 
-def _in_window(amount: float, room: float, limit: float, quota: Quota, now: float) -> float | None:
+def _in_window(
+    amount: float, room: float, limit: float, limiter: Limiter, now: float
+) -> float | None:
     if limit == math.inf or amount <= room:
         return None if limit == math.inf else 0.0
-    first, period = quota._window.wait(now), quota._window.period
+    first, period = limiter.window.wait(now), limiter.window.period
     return (period if first == math.inf else first) + period * _further(amount, room, limit)
 
 
-def _in_days(texts: int, quota: Quota) -> float | None:
-    daily, now = quota.daily, quota.daily.clock()
+def _in_days(texts: int, limiter: Limiter) -> float | None:
+    daily, now = limiter.daily, limiter.daily.clock()
     limit, room = daily.limit(now), daily.room(now)
     if limit == math.inf or texts <= room:
         return None if limit == math.inf else 0.0

@@ -1,9 +1,9 @@
 """One quota for all processes of a machine: each tells the others what it sends, and its outcome.
 
-A ledger, which is a file, holds these events in one order. Each process applies those of the others
-to its own `Quota`, as if they were its own: so all know the same of the window, of the load's pace,
-and of what refusals taught. A request leaves once its event is in the ledger, and that goes in only
-if nothing was sent since that its process has not taken into account.
+A ledger, which is a file, holds these events in one order. Each process tells its own `Limiter` of
+those of the others, as if they were its own: so all know the same of the window, of the load's
+pace, and of what refusals taught. A request leaves once its event is in the ledger, and that goes
+in only if nothing was sent since that its process has not taken into account.
 
 Times are seconds of the machine's monotonic clock, which is the I/O loop's. Runs on that loop; a
 worker thread waits for the file.
@@ -21,12 +21,11 @@ from gemini_embed.background.threads import in_thread
 from gemini_embed.errors import ConfigurationError, QuotaExceededError
 from gemini_embed.notices import warn
 from gemini_embed.pacing.learning import PERIOD
-from gemini_embed.pacing.window import Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from gemini_embed.pacing.quota import Quota
+    from gemini_embed.pacing.limiter import Limiter
     from gemini_embed.pacing.window import Sent
 
 Clock: TypeAlias = "Callable[[], float]"
@@ -139,13 +138,13 @@ class Sharing:
     """What a process has to do with the others that share its quota.
 
     Args:
-        quota: The quota. What is in its window is forgotten: the ledger has it.
+        limiter: What says who may send. What is in its window is forgotten: the ledger has it.
         ledger: Where events are kept.
         timeout: Seconds after which a request has surely ended.
     """
 
-    def __init__(self, quota: Quota, ledger: Ledger, timeout: float | None) -> None:
-        self._quota = quota
+    def __init__(self, limiter: Limiter, ledger: Ledger, timeout: float | None) -> None:
+        self._limiter = limiter
         self._ledger = ledger
         self._timeout = _LONGEST if timeout is None else timeout
         self._loop = asyncio.get_running_loop()
@@ -161,8 +160,7 @@ class Sharing:
         self._changed_at = -math.inf  # when others last sent something, as far as is known here
         self._is_in_trouble = False
         self._flushing: asyncio.Task[None] | None = None
-        window = quota._window
-        quota._window = Window(window.texts_limit, window.tokens_limit, window.period)
+        limiter.forget()
 
     async def take(self, sent: Sent, *, is_query: bool) -> bool:
         """Count a request that is about to leave; tell whether there is room for it."""
@@ -170,7 +168,9 @@ class Sharing:
         number = self._count
         try:
             async with self._turn:
-                while sent.at > self._changed_at or self._fits(is_query=is_query):
+                while sent.at > self._changed_at or self._limiter.holds(
+                    self._loop.time(), is_query=is_query
+                ):
                     wanted = self._sent(number, sent, is_query=is_query)
                     if await self._exchange(wanted):
                         return self._is_counted(sent, number)
@@ -213,7 +213,8 @@ class Sharing:
         """Tell the others that a query waits, so that their loads leave it some room."""
         now = self._loop.time()
         if now - self._asked_at > _ASKED_AGAIN:
-            self._asked_at = self._quota._queried_at = now
+            self._asked_at = now
+            self._limiter.note_query(now)
             self._owe(self._event("asked", 0))
 
     async def look(self) -> bool:
@@ -227,7 +228,7 @@ class Sharing:
 
     def _event(self, kind: Kind, number: int) -> Event:
         now = self._loop.time()
-        counts = self._timeout + 2 * self._quota.period
+        counts = self._timeout + 2 * self._limiter.limits.period
         return Event(kind, self._process, number, now, now + counts + _KEPT)
 
     def _sent(self, number: int, sent: Sent, *, is_query: bool) -> Event:
@@ -284,19 +285,12 @@ class Sharing:
         self._is_in_trouble = False
         return news
 
-    def _fits(self, *, is_query: bool) -> bool:
-        """Tell whether a request that is in the window already has room in it after all."""
-        quota, now = self._quota, self._loop.time()
-        texts, tokens = quota._window.room(now, reserve=quota._reserve(now, is_query=is_query))
-        has_tokens = tokens >= 0 or len(quota._window._sent) == 1
-        return texts >= 0 and has_tokens and now >= quota._blocked_until
-
     def _give_up_lost(self) -> bool:
         """Take it that requests have ended whose processes have not said so in time."""
         now = self._loop.time()
         lost = [key for key, (_, ends_by) in self._others.items() if ends_by <= now]
         for key in lost:
-            self._quota.fail(*self._others.pop(key))
+            self._limiter.fail(*self._others.pop(key))
         return bool(lost)
 
     def _apply(self, news: News | None) -> bool:
@@ -311,26 +305,28 @@ class Sharing:
         return bool(news.events)
 
     def _apply_one(self, event: Event) -> None:
-        quota, key = self._quota, (event.process, event.number)
+        limiter, key = self._limiter, (event.process, event.number)
         sent, _ = self._others.pop(key, (None, 0.0))
         match event.kind:
             case "asked":
-                quota._queried_at = max(quota._queried_at, event.at)
+                limiter.note_query(event.at)
             case "sent":
-                sent = quota.send(event.texts, event.tokens or 0, event.at, is_query=event.is_query)
+                sent = limiter.send(
+                    event.texts, event.tokens or 0, event.at, is_query=event.is_query
+                )
                 self._others[key] = sent, event.ends_by
             case "refused":
-                refused = sent or quota.send(event.texts, 0, event.at)
+                refused = sent or limiter.send(event.texts, 0, event.at)
                 error = QuotaExceededError(
                     "another process was refused",
                     retry_after=event.retry_after,
                     quota_id=event.quota_id,
                     quota_value=event.quota_value,
                 )
-                quota.refuse(refused, error, event.at, backoff=event.backoff)
+                limiter.refuse(refused, error, event.at, backoff=event.backoff)
             case "answered" if sent:
-                quota.accept(sent, event.at, tokens=event.tokens)
+                limiter.accept(sent, event.at, tokens=event.tokens)
             case "unsent" if sent:
-                quota.unsend(sent, event.at)
+                limiter.unsend(sent, event.at)
             case "failed" if sent:
-                quota.fail(sent, event.at)
+                limiter.fail(sent, event.at)

@@ -49,6 +49,21 @@ class Window:
         self._texts = 0
         self._tokens = 0
 
+    def __len__(self) -> int:
+        """Return how many requests are counted."""
+        return len(self._sent)
+
+    def left(self, now: float) -> tuple[float, float]:
+        """Return how many texts and tokens there is room for; changes nothing, on any thread."""
+        counted = [
+            sent
+            for sent in list(self._sent)
+            if sent.ended is None or sent.ended + self.period - now > 0
+        ]
+        texts = self.texts_limit - sum(sent.texts for sent in counted)
+        tokens = self.tokens_limit - sum(sent.tokens for sent in counted)
+        return max(0, texts), max(0, tokens)
+
     def take(
         self,
         texts: int,
@@ -100,11 +115,6 @@ class Window:
         if first is None or first.ended is None:
             return math.inf
         return max(0.0, first.ended + self.period - now)
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing is counted."""
-        return not self._sent
 
     def raise_limits(self, *, texts: float | None, tokens: float | None) -> None:
         """Take it that twice as much fits, but not more than this."""

@@ -23,6 +23,7 @@ from helpers import joined, sent_texts
 from gemini_embed import DailyQuotaError
 from gemini_embed.cache import SQLiteCache
 from gemini_embed.pacing.day import Entry
+from gemini_embed.pacing.quota import limiter_of
 from gemini_embed.standin import Standin
 
 if TYPE_CHECKING:
@@ -178,7 +179,7 @@ def test_a_clock_that_was_far_ahead_lets_nobody_send_more(
     """A day's count is found again, though the file keeps days of the last weeks only."""
     made = embedder(requests_per_day=10, cache=path if in_file else None)
     times = [NOON]
-    made._quota.daily.clock = lambda: times[-1]
+    limiter_of(made._quota).daily.clock = lambda: times[-1]
     for days, texts in ((0, 6), (40, 1), (41, 1)):
         times.append(NOON + days * DAY)
         made.embed([f"{days} {i}" for i in range(texts)], role="document")
@@ -237,13 +238,14 @@ def test_without_a_limit_nobody_is_told_nor_waits_long(
 LOADING = """
 import sys, time
 from gemini_embed import DailyQuotaError, GeminiEmbedder
+from gemini_embed.pacing.quota import limiter_of
 url, cache, name, base, limit = sys.argv[1:]
 embedder = GeminiEmbedder(
     api_key="k", base_url=url, cache=cache, output_dimensionality=128, timeout=20,
     requests_per_day=int(limit) or None, max_concurrency=2, batch_size=50,
 )
 began = time.time()
-embedder._quota.daily.clock = lambda: float(base) + time.time() - began
+limiter_of(embedder._quota).daily.clock = lambda: float(base) + time.time() - began
 try:
     print(len(embedder.embed([f"{name} {i}" for i in range(1000)], role="document").vectors))
 except DailyQuotaError as error:

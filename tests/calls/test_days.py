@@ -20,7 +20,7 @@ from gemini_embed.cache import SQLiteCache
 from gemini_embed.cache.guard import GuardedCache
 from gemini_embed.errors import DailyQuotaError, HookError, QuotaExceededError
 from gemini_embed.observe.events import Waiting
-from gemini_embed.pacing.quota import Quota
+from gemini_embed.pacing.quota import Quota, limiter_of
 from gemini_embed.service.refusals import refusal
 
 if TYPE_CHECKING:
@@ -196,7 +196,7 @@ def test_a_limit_on_tokens_is_none_on_texts() -> None:
     for one, limit in ((error, 5), (tokens, math.inf)):
         quota = Quota()
         failed(Service(trouble=lambda _, one=one: one), ["a"], quota=quota)  # type: ignore[misc] # bound now
-        assert quota.daily.limit(virtual.MIDNIGHT) == limit
+        assert limiter_of(quota).daily.limit(virtual.MIDNIGHT) == limit
 
 
 def test_none_at_all_is_not_waited_for() -> None:
@@ -337,7 +337,7 @@ def test_what_was_sent_before_there_was_a_file_is_counted_in_it(tmp_path: Path) 
         await engine(Service(), quota=quota).embed(*request(texts(120)))
         for begin in (200, 300):
             await engine(Service(), quota=quota, **options).embed(*request([str(begin)]))
-        book, today = options["day_book"], quota.daily.today(virtual.wall()).number
+        book, today = options["day_book"], limiter_of(quota).daily.today(virtual.wall()).number
         return int(book.change(today, lambda entry: entry, patient=True)[1].sent)
 
     assert virtual.run(main()) == 122
@@ -355,7 +355,7 @@ def test_what_is_about_to_be_sent_is_in_the_file_before(tmp_path: Path) -> None:
         return 0.05, 0.05
 
     service = Service(trouble=trouble)
-    today = Quota().daily.today(virtual.MIDNIGHT + 60).number
+    today = limiter_of(Quota()).daily.today(virtual.MIDNIGHT + 60).number
     embedded(service, texts(1000), **options)
 
     assert len(seen) == 10

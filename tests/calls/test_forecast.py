@@ -14,6 +14,7 @@ from gemini_embed.calls.engine import Engine
 from gemini_embed.calls.forecast import beginning, forecast
 from gemini_embed.observe.tracing import Traces
 from gemini_embed.pacing.backoff import Backoff
+from gemini_embed.pacing.quota import limiter_of
 from gemini_embed.results import EmbeddingResult
 from gemini_embed.service.answer import Answer
 from gemini_embed.standin.model_quota import ModelQuota, QuotaLimits
@@ -158,7 +159,7 @@ def test_days_are_those_of_a_call_that_waits_for_them() -> None:
     """A request that is cut by the end of a day is in the forecast, and so is the day it ends."""
     texts = [f"text {i}" for i in range(1_100)]
     quota = Quota(requests_per_day=250)
-    quota.daily.clock = lambda: 1_800_036_000 + now()  # ten in the morning
+    limiter_of(quota).daily.clock = lambda: 1_800_036_000 + now()  # ten in the morning
 
     said, result, seconds = both(
         texts, Line(QuotaLimits()), quota=quota, on_daily_quota="wait", deadline=None

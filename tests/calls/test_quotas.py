@@ -21,7 +21,7 @@ from gemini_embed.errors import (
     QuotaExceededError,
     ServiceUnavailableError,
 )
-from gemini_embed.pacing.quota import Quota
+from gemini_embed.pacing.quota import Quota, limiter_of
 from gemini_embed.service.refusals import refusal
 
 if TYPE_CHECKING:
@@ -347,7 +347,7 @@ def test_a_token_count_that_cannot_be_is_not_believed(told: int) -> None:
         return (await made.embed(*request(texts(250)))).usage
 
     assert virtual.run(main()).prompt_tokens is None
-    assert quota.tokens_per_estimate == 1
+    assert limiter_of(quota).tokens_per_estimate == 1
 
 
 def test_queries_do_not_starve_a_long_text() -> None:

@@ -179,4 +179,4 @@ def test_a_quota_carries_its_day() -> None:
 
     assert again is quota
     assert repr(quota).endswith("requests_per_day=1000)")
-    assert Quota(5, None, 60.0, 0.02).daily.told is None
+    assert Quota(5, None, 60.0, 0.02).requests_per_day is None

@@ -1,247 +1,22 @@
-"""The arithmetic of quotas, on a clock that is a number; tests/calls has what they do in time."""
+"""What a user has of a quota: limits that are checked, copies that are one, and what is left."""
 
 from __future__ import annotations
 
 import copy
-import gc
 import math
 import pickle
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gemini_embed import GeminiEmbedder, Quota
-from gemini_embed.errors import ConfigurationError, QuotaExceededError
-from gemini_embed.pacing.quota import Room
-from gemini_embed.pacing.window import Sent
+from gemini_embed import GeminiEmbedder, GeminiEmbedError, Quota
+from gemini_embed.errors import ConfigurationError
+from gemini_embed.standin import Standin
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-def refusal(
-    delay: float | None, *, quota_id: str | None = None, value: int | None = None
-) -> QuotaExceededError:
-    return QuotaExceededError("429", retry_after=delay, quota_id=quota_id, quota_value=value)
-
-
-def test_a_known_quota_counts_until_a_period_after_the_answer() -> None:
-    """The service counted a request at some time before its answer: only then does time run."""
-    quota = Quota(requests=100, period=60)
-    first = quota.send(70, 0, now=0)
-
-    assert quota.room(10) == Room(30, math.inf)
-    quota.send(30, 0, now=10)
-    assert quota.room(50) is None
-    assert quota.wait(50) == math.inf
-    quota.accept(first, now=12)
-    assert quota.wait(50) == 22
-    assert quota.room(71.9) is None
-    assert quota.room(72) == Room(70, math.inf)
-
-
-def test_without_a_limit_everything_may_go() -> None:
-    """Nobody waits before the service refuses something."""
-    quota = Quota()
-    for second in range(100):
-        quota.send(100, 0, now=second)
-
-    assert quota.room(100) == Room(math.inf, math.inf)
-
-
-def test_a_refusal_blocks_for_as_long_as_told() -> None:
-    """The told delay holds for all; and one refusal proves nothing of a limit."""
-    quota = Quota()
-    kept = quota.send(100, 0, now=0)
-    refused = quota.send(100, 0, now=1)
-    quota.accept(kept, now=0.5)
-
-    assert quota.refuse(refused, refusal(29.0), now=1.5, backoff=1) == 29
-    assert quota.room(30) is None
-    assert quota.wait(30) == 0.5
-    assert quota.room(30.5) == Room(math.inf, math.inf)
-
-
-def test_a_refusal_without_delay_backs_off() -> None:
-    """Where the service names no delay, the caller's backoff is the wait."""
-    quota = Quota()
-    refused = quota.send(100, 0, now=0)
-
-    assert quota.refuse(refused, refusal(None), now=0, backoff=7) == 7
-    assert quota.wait(1) == 6
-    assert quota.room(7) == Room(math.inf, math.inf)
-
-
-def test_a_named_limit_is_taken_over() -> None:
-    """A quotaValue caps the texts of a window; a quotaId of tokens caps the tokens."""
-    quota = Quota()
-    quota.refuse(
-        quota.send(100, 10, now=0),
-        refusal(60, quota_id="RequestsPerMinute", value=40),
-        0,
-        backoff=1,
-    )
-    assert quota.room(60) == Room(40, math.inf)
-
-    quota.refuse(
-        quota.send(40, 10, now=60),
-        refusal(60, quota_id="TokensPerMinute", value=500),
-        60,
-        backoff=1,
-    )
-    assert quota.room(120) == Room(40, 500)
-    assert quota.counts_tokens
-
-
-def test_reported_tokens_correct_the_estimate() -> None:
-    """What the service counts is believed, for this request and for later estimates."""
-    quota = Quota(tokens=1000)
-    sent = quota.send(10, 100, now=0)
-    assert quota.room(1) == Room(math.inf, 900)
-
-    quota.accept(sent, now=1, tokens=200)
-
-    assert quota.room(1) == Room(math.inf, 800)
-    assert quota.tokens_per_estimate == 1.25
-
-
-def test_a_text_larger_than_the_quota_goes_alone() -> None:
-    """It would never fit; the service may say what it thinks of it."""
-    quota = Quota(tokens=100)
-
-    assert quota.room(0, least_tokens=500) == Room(math.inf, 100)
-    quota.accept(quota.send(1, 500, now=0), now=0)
-    assert quota.room(1, least_tokens=5) is None
-    assert quota.room(60, least_tokens=5) == Room(math.inf, 100)
-
-
-def test_a_load_leaves_room_for_queries() -> None:
-    """While queries come, a load keeps to its share of the window and spreads itself over it."""
-    quota = Quota(requests=600)
-    quota.accept(quota.send(1, 0, now=0, is_query=True), now=0)
-
-    now, sent = 1.0, 0
-    while now < 61:
-        if (room := quota.room(now, wanted=100)) is None:
-            now += max(0.01, min(quota.wait(now, wanted=100), 60))
-            continue
-        texts = int(min(100, room.texts))
-        quota.accept(quota.send(texts, 0, now=now), now=now)
-        sent += texts
-        assert quota.room(now, wanted=1, is_query=True) == Room(1, math.inf)
-
-    assert 0.95 * 588 <= sent <= 588
-
-
-def test_without_queries_a_load_takes_all_at_once() -> None:
-    """Nothing is kept back where nobody asks."""
-    assert Quota(requests=600).room(0, wanted=1000) == Room(600, math.inf)
-
-
-def test_a_named_limit_is_tried_again_after_a_while() -> None:
-    """Someone who is moved to a higher tier need not restart."""
-    quota = Quota()
-    named = refusal(60, quota_id="RequestsPerMinute", value=100)
-    quota.refuse(quota.send(100, 0, now=0), named, 0, backoff=1)
-    now = 60.0
-    passed = 0
-    while now < 2000:
-        if (room := quota.room(now, wanted=100)) is None:
-            now += min(quota.wait(now, wanted=100), 60)
-            continue
-        passed += (texts := int(min(100, room.texts)))
-        quota.accept(quota.send(texts, 0, now=now), now=now)
-        if passed > 20_000:
-            break
-
-    assert 700 < now < 1500
-
-
-def test_a_named_limit_of_another_window_is_learned() -> None:
-    """A gateway that names 100 and counts in fifths of a second is not taken for Google."""
-    quota = Quota()
-    now, passed = 0.0, 0
-    window: list[tuple[float, int]] = []
-    while now < 20:
-        if (room := quota.room(now, wanted=50)) is None:
-            now += min(max(0.001, quota.wait(now, wanted=50)), 60)
-            continue
-        texts = int(min(50, room.texts))
-        sent = quota.send(texts, 0, now=now)
-        window = [one for one in window if one[0] > now - 0.2]
-        if sum(n for _, n in window) + texts <= 100:
-            window.append((now, texts))
-            passed += texts
-            quota.accept(sent, now=now)
-        else:
-            told = window[0][0] + 0.2 - now
-            named = refusal(told, quota_id="RequestsPerMinute", value=100)
-            quota.refuse(sent, named, now, backoff=1)
-
-    assert passed > 0.7 * 20 * 500
-
-
-def test_a_raised_limit_is_found_beside_queries() -> None:
-    """A load that leaves room for queries tries a named limit again, too."""
-    quota = Quota()
-    named = refusal(60, quota_id="RequestsPerMinute", value=100)
-    quota.refuse(quota.send(100, 0, now=0), named, 0, backoff=1)
-    now, passed = 60.0, 0
-    while now < 1800:
-        if quota.room(now, is_query=True, wanted=1) is not None and now % 20 < 1:
-            quota.accept(quota.send(1, 0, now=now, is_query=True), now=now)
-        room = quota.room(now, wanted=100)
-        if room is not None:
-            passed += (texts := int(min(100, room.texts)))
-            quota.accept(quota.send(texts, 0, now=now), now=now)
-        now += 0.25
-
-    assert passed > 10 * 3000
-
-
-@pytest.mark.parametrize(
-    ("limits", "quota_id", "value"),
-    [
-        ({"requests": 100}, "TokensPerMinute", 1_000_000),
-        ({"tokens": 10_000}, "RequestsPerMinute", 5),
-    ],
-)
-def test_trying_a_named_limit_keeps_to_what_the_user_said(
-    limits: dict[str, Any], quota_id: str, value: int
-) -> None:
-    """Of the other kind, too: what the user gives is never exceeded."""
-    quota = Quota(**limits)
-    quota.refuse(
-        quota.send(1, 100, now=0), refusal(60, quota_id=quota_id, value=value), 0, backoff=1
-    )
-    sent: list[tuple[float, int]] = []
-    now = 60.0
-    while now < 1200:
-        if room := quota.room(now, wanted=20, least_tokens=100):
-            texts = int(min(20, room.texts, room.tokens // 100))
-            quota.accept(quota.send(texts, 100 * texts, now=now), now=now)
-            sent.append((now, texts))
-        now += 0.5
-
-    most = max(sum(n for at, n in sent if start <= at < start + 60) for start, _ in sent)
-    assert most <= 100
-
-
-def test_a_refusal_for_tokens_is_no_verdict_on_the_estimate() -> None:
-    """It may have been another process's: it does not cost a load its quota for good."""
-    quota = Quota(tokens=1000)
-
-    for at in range(5):
-        refused = refusal(60, quota_id="Tokens", value=2000)
-        quota.refuse(quota.send(1, 100, now=at), refused, at, backoff=1)
-
-    assert quota.tokens_per_estimate == 1
-
-
-def test_a_limit_of_the_users_is_never_exceeded() -> None:
-    """What the user says holds, whatever a refusal names beside it."""
-    quota = Quota(requests=100)
-    named = refusal(1, quota_id="RequestsPerMinute", value=1000)
-    quota.refuse(quota.send(100, 0, now=0), named, 0, backoff=1)
-
-    assert quota.room(1, wanted=1000) == Room(100, math.inf)
+    Maker = Callable[..., GeminiEmbedder]
 
 
 def loaded(pickled: bytes) -> Any:
@@ -295,20 +70,29 @@ def test_one_way_to_say_it(short: str) -> None:
         GeminiEmbedder(quota=Quota(), **options)
 
 
-@pytest.mark.parametrize("limits", [{}, {"requests": 1000}, {"tokens": 1_000_000}])
-def test_a_quota_keeps_what_left_in_the_last_minute_only(limits: dict[str, Any]) -> None:
-    """A process that embeds for weeks holds no more than one that embeds for minutes."""
-    quota = Quota(**limits)
-    before = requests_known()
+def test_what_is_left_can_be_read_at_any_time(server: Standin, embedder: Maker) -> None:
+    """A program shows how much of its limits it has used, without asking the service."""
+    quota = Quota(requests=100, tokens=1000, requests_per_day=500)
+    made = embedder(base_url=server.url, quota=quota)
 
-    for second in range(1000):
-        assert quota.room(second) is not None
-        quota.accept(quota.send(1, 1, now=second), now=second + 0.5)
+    assert quota.left() == (100, 1000, 500, 0.0)
+    made.embed(["a", "b", "c"], role="document")
+    texts, tokens, today, wait = quota.left()
 
-    assert requests_known() - before <= 62
+    assert (texts, today, wait) == (97, 497, 0.0)
+    assert 900 < tokens < 1000
+    assert Quota().left() == (math.inf, math.inf, math.inf, 0.0)
 
 
-def requests_known() -> int:
-    """Return how many requests this process remembers."""
-    gc.collect()
-    return sum(isinstance(one, Sent) for one in gc.get_referrers(Sent))
+def test_what_is_left_after_a_refusal(embedder: Maker) -> None:
+    """The wait that the service asked for is told, and so is the limit that it named."""
+    quota = Quota()
+    texts = [f"text {number}" for number in range(60)]
+    with Standin(requests=50) as server:
+        made = embedder(base_url=server.url, quota=quota, deadline=0.5)
+        made.embed(["a"], role="document")
+        with pytest.raises(GeminiEmbedError):
+            made.embed(texts, role="document")
+
+    assert quota.left().texts == 49
+    assert 0 < quota.left().wait <= 60

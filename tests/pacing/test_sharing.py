@@ -12,7 +12,7 @@ import pytest
 from gemini_embed.cache import SQLiteCache, ledger
 from gemini_embed.cache.ledger import QuotaFile
 from gemini_embed.errors import ConfigurationError, QuotaExceededError
-from gemini_embed.pacing.quota import Quota
+from gemini_embed.pacing.limiter import Limiter, Limits
 from gemini_embed.pacing.sharing import Sharing
 
 if TYPE_CHECKING:
@@ -48,21 +48,21 @@ class Process:
     """What one process has of a shared quota."""
 
     def __init__(self, path: Path, clock: Clock, **limits: int) -> None:
-        self.quota = Quota(**(limits or {"requests": 100}), path=path)
+        self.limiter = Limiter(Limits(**(limits or {"requests": 100})))
         self.clock = clock
-        self.sharing = Sharing(self.quota, QuotaFile(str(path)), TIMEOUT)
+        self.sharing = Sharing(self.limiter, QuotaFile(str(path)), TIMEOUT)
 
     async def take(self, texts: int, *, is_query: bool = False) -> Sent | None:
         """Admit a request as the gate does, and count it for all; None where it may not leave."""
-        sent = self.quota.send(texts, texts, self.clock.now, is_query=is_query)
+        sent = self.limiter.send(texts, texts, self.clock.now, is_query=is_query)
         self.clock.now += 0.001
         if await self.sharing.take(sent, is_query=is_query):
             return sent
-        self.quota.unsend(sent, self.clock.now)
+        self.limiter.unsend(sent, self.clock.now)
         return None
 
     async def answer(self, sent: Sent) -> None:
-        self.quota.accept(sent, self.clock.now)
+        self.limiter.accept(sent, self.clock.now)
         self.sharing.end("answered", sent)
         await self.told()
 
@@ -73,7 +73,7 @@ class Process:
 
     async def room(self, *, is_query: bool = True) -> float:
         await self.sharing.look()
-        room = self.quota.room(self.clock.now, is_query=is_query)
+        room = self.limiter.room(self.clock.now, is_query=is_query)
         return 0 if room is None else room.texts
 
 
@@ -139,7 +139,7 @@ async def test_what_was_not_sent_leaves_its_room(path: Path, clock: Clock) -> No
     one, other = Process(path, clock), Process(path, clock)
     sent = await one.take(100)
     assert sent is not None
-    one.quota.unsend(sent, clock.now)
+    one.limiter.unsend(sent, clock.now)
     one.sharing.end("unsent", sent)
     await one.told()
 
@@ -154,14 +154,14 @@ async def test_a_refusal_teaches_all(path: Path, clock: Clock) -> None:
     error = QuotaExceededError(
         "429", retry_after=20.0, quota_id="EmbedContentRequestsPerMinute", quota_value=50
     )
-    one.quota.refuse(sent, error, clock.now, backoff=1.0)
+    one.limiter.refuse(sent, error, clock.now, backoff=1.0)
     one.sharing.refuse(sent, error, backoff=1.0)
     await one.told()
 
     for process in (other, Process(path, clock)):
         await process.sharing.look()
-        assert process.quota.wait(clock.now) == pytest.approx(20.0, abs=0.1)
-        assert process.quota.description.startswith("50 texts")
+        assert process.limiter.wait(clock.now) == pytest.approx(20.0, abs=0.1)
+        assert process.limiter.description.startswith("50 texts")
 
 
 async def test_a_query_that_waits_is_left_some_room(path: Path, clock: Clock) -> None:
