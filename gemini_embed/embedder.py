@@ -23,6 +23,7 @@ from gemini_embed.errors import ConfigurationError, GeminiEmbedError, ServiceUna
 from gemini_embed.long_inputs import LongTexts
 from gemini_embed.models import TEXTS_PER_REQUEST, check_dimension
 from gemini_embed.observe.meter import Meter, meters_of
+from gemini_embed.observe.progress import drawn
 from gemini_embed.observe.tracing import Operation, Traces, traced
 from gemini_embed.options import check_picklable, meant_by_first_release
 from gemini_embed.options.checks import one_of, optional, whole
@@ -295,7 +296,8 @@ class GeminiEmbedder(Batching, Streaming):
     async def _embed(self, call: Checked, traces: Traces) -> EmbeddingResult | ListedResult:
         """Runs on the I/O thread, where numpy and the SDK load at the first call."""
         inputs, ask, wanted, policy = call
-        with traces.within():
+        is_shown = policy.show_progress and inputs.texts > 0
+        with traces.within(), drawn(inputs.texts, wanted=is_shown) as bars:  # to load takes seconds
             load()
             from gemini_embed.calls.sink import sink_for  # noqa: PLC0415 - loads numpy
 
@@ -309,7 +311,7 @@ class GeminiEmbedder(Batching, Streaming):
                 sink,
                 policy.begun(loop.now()),
                 meters=[*meters_of(self._meter), *traces.meters],
-                observers=traces.observers,
+                observers=[*bars, *traces.observers],
             )
 
     async def _count(self, call: Checked) -> list[int]:

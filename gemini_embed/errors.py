@@ -90,7 +90,7 @@ class GeminiEmbedError(Exception):
     def _text(self) -> str:
         late = "the deadline passed; " if self.deadline_passed else ""
         notes = self._notes()
-        bracket = f" ({', '.join(notes)})" if notes else ""
+        bracket = f" ({'; '.join(notes)})" if notes else ""
         return f"{late}{self.summary}{bracket}{self._rejected()}{self._finished()}"
 
     def _notes(self) -> list[str]:
@@ -251,7 +251,7 @@ class DailyQuotaError(QuotaExceededError):
 
     def _finished(self) -> str:
         finished = super()._finished()
-        return finished and f"{finished}, {self.total - self._count_finished()} are left"
+        return finished and f"{finished}, {self.total - self._count_finished()} left"
 
 
 class ServiceUnavailableError(RequestError):

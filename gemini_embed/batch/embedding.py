@@ -140,7 +140,7 @@ class Batching(Connected, Metered):
             seen = [*logs(), *(bar(total) for bar in bars)]
             return Watch([*seen, *hooks(self.on_retry, self.on_progress)])
 
-        policy = replace(policy, deadline=None, show_progress=False)
+        policy = replace(policy, deadline=None)
         return RunDesk(
             office, run, ask=ask, wanted=wanted, policy=policy, watch=watch, planner=planner
         )

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, TypeVar, cast
 from gemini_embed.calls.call import Call
 from gemini_embed.calls.failures import (
     Verdict,
-    exceeds,
     is_hopeless,
     is_too_large_within,
     ours,
+    out_of_patience,
     verdict,
 )
 from gemini_embed.calls.sink import ListSink
@@ -33,7 +33,6 @@ from gemini_embed.errors import (
 from gemini_embed.media.contents import UnreadableError
 from gemini_embed.models import COUNT
 from gemini_embed.observe.logs import logs
-from gemini_embed.observe.progress import ProgressBar
 from gemini_embed.observe.watch import Watch
 from gemini_embed.pacing.gate import Lane, gate_of
 from gemini_embed.pacing.quota import Quota
@@ -122,7 +121,7 @@ class Engine:
             ask,
             policy,
             sink=sink,
-            watch=self._watch(policy, inputs.texts, ask, meters, observers),
+            watch=self._watch(ask, meters, observers),
             limiter=self._gate.limiter,
             cache=self._cache,
         )
@@ -154,7 +153,7 @@ class Engine:
         """
         asked = replace(ask, route=COUNT, output_dimensionality=1)
         wanted = Wanted(1, normalize=False, as_lists=True)
-        alone = replace(policy, batch_size=1, show_progress=False, count=None)
+        alone = replace(policy, batch_size=1, count=None)
         sink = ListSink(len(contents), wanted, ask.model)
         counting = Engine(
             self._transport,
@@ -166,18 +165,10 @@ class Engine:
             result = await counting.embed(Inputs.whole(contents), asked, sink, alone)
         return [int(tokens) - _BEGINNING for (tokens,) in result.lists]
 
-    def _watch(
-        self,
-        policy: CallPolicy,
-        total: int,
-        ask: Ask,
-        meters: Sequence[Meter],
-        observers: Sequence[Observer],
-    ) -> Watch:
-        bars = [ProgressBar(total)] if policy.show_progress else []
+    def _watch(self, ask: Ask, meters: Sequence[Meter], observers: Sequence[Observer]) -> Watch:
         model, backend = ask.model.name, ask.backend.name
         rate = Rate(model, backend, price_of(model, backend, self._prices))
-        return Watch([*logs(), *bars, *self._observers, *observers], meters=meters, rate=rate)
+        return Watch([*logs(), *self._observers, *observers], meters=meters, rate=rate)
 
     async def _embed(self, call: Call) -> None:
         try:
@@ -335,8 +326,8 @@ class Engine:
         """Send the batch again when the quota, which every caller shares, has room for it."""
         batch, policy = admitted.batch, call.policy
         call.waits.refusals += 1
-        if exceeds(error.retry_after, policy.max_wait):
-            raise call.about(batch, error) from error.__cause__
+        if (ending := out_of_patience(error, policy.max_wait)) is not None:
+            raise call.about(batch, ending) from error.__cause__
         wait = self._gate.refused(admitted, error, backoff=self._backoff.wait(call.waits.refusals))
         attempts = batch.attempts + (error.retry_after is None)
         if is_hopeless(
@@ -371,8 +362,8 @@ class Engine:
             case Verdict.RETRY if batch.attempts < call.policy.max_retries:
                 attempt = batch.attempts + 1
                 asked = getattr(error, "retry_after", None)
-                if exceeds(asked, call.policy.max_wait):
-                    raise call.about(batch, error) from error.__cause__
+                if (ending := out_of_patience(error, call.policy.max_wait)) is not None:
+                    raise call.about(batch, ending) from error.__cause__
                 wait = self._backoff.wait(attempt) if asked is None else asked
                 call.waits.note_retry(batch, error, wait, quota=False)
                 await call.waits.pause(wait)

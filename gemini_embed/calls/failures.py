@@ -9,6 +9,7 @@ from enum import Enum
 from http import HTTPStatus
 from typing import TYPE_CHECKING, cast
 
+from gemini_embed.durations import duration
 from gemini_embed.errors import (
     AuthenticationError,
     BadResponseError,
@@ -107,13 +108,17 @@ def is_hopeless(
 
 def spent_day(model: Model, known: str, resets_at: datetime) -> DailyQuotaError:
     """Return the error of a day's quota that is known to be used up; nobody was asked."""
-    summary = f"the daily quota of {model.name} is used up ({known})"
+    summary = f"the daily quota of {model.name} is used up: {known}"
     return DailyQuotaError(summary, resets_at=resets_at)
 
 
-def exceeds(wait: float | None, max_wait: float | None) -> bool:
-    """Tell whether the service asks for a longer wait than the caller allows."""
-    return wait is not None and max_wait is not None and wait > max_wait
+def out_of_patience(error: GeminiEmbedError, max_wait: float | None) -> GeminiEmbedError | None:
+    """Return what ends a call whose service asks for a longer wait than the caller allows."""
+    asked = getattr(error, "retry_after", None)
+    if asked is None or max_wait is None or asked <= max_wait:
+        return None
+    why = f"it asks to wait {duration(asked)}, longer than max_wait, {duration(max_wait)}"
+    return error.with_context(summary=f"{error.summary}; {why}")
 
 
 def all_rejected(rejected: Sequence[GeminiEmbedError]) -> GeminiEmbedError | None:

@@ -101,6 +101,7 @@ def _said(given: Namespace) -> _Said:
         raise ConfigurationError(f"vectors of {embedder.model} cannot be cut")
     with embedder:
         cost = _cost_of(embedder, documents)
+        _check(given, len(documents))
         vectors = _vectors(embedder, documents, "document")
         asking = _vectors(embedder, queries, "query") if queries is not None else None
         advice = advise(vectors, asking, labels, given.dims or DIMS, given.k, given.target)
@@ -111,6 +112,17 @@ def _said(given: Namespace) -> _Said:
         used = embedder.usage
     sent = used.texts - used.cached - used.duplicates
     return _Said(advice, tasks, used.cost(), sent, cost)
+
+
+def _check(given: Namespace, documents: int) -> None:
+    """Check, before anything is paid for, what is asked of so many documents."""
+    from gemini_embed.dimensions.given import check_asked  # noqa: PLC0415 - loads numpy
+
+    dims, own = given.dims or (), given.queries is None
+    try:
+        check_asked(documents, given.k, target=given.target, dims=dims, own=own)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"--{error}") from None
 
 
 def _asked(
@@ -175,6 +187,10 @@ def _text(said: _Said) -> str:
     parts.append(
         f"Cost of a million such documents, at every dimension the same: {million}. This run sent "
         f"{said.sent:,} texts{paid}."
+    )
+    parts.append(
+        f"All figures are of {said.advice.k} documents that a query finds (--k {said.advice.k}); "
+        f"{said.advice.target:g} of them is to be kept (--target {said.advice.target:g})."
     )
     return "\n\n".join(parts)
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gemini_embed.command.corpus import placed, read
-from gemini_embed.command.table import as_json, dollars, duration, table
+from gemini_embed.command.table import as_json, dollars, table
+from gemini_embed.durations import duration
 from gemini_embed.embedder import GeminiEmbedder
 from gemini_embed.errors import GeminiEmbedError, InvalidInputError
 from gemini_embed.models import NEWEST

@@ -25,15 +25,6 @@ def as_json(values: Mapping[str, Any]) -> str:
     return json.dumps(values, indent=2, default=str)
 
 
-def duration(seconds: float) -> str:
-    """Return seconds in the words of a reader."""
-    whole = round(seconds)
-    hours, minutes = divmod(whole // 60, 60)
-    if hours:
-        return f"{hours:,} h {minutes} min"
-    return f"{minutes} min {whole % 60} s" if minutes else f"{seconds:.1f} s"
-
-
 def dollars(amount: Decimal) -> str:
     """Return an amount of US dollars in the words of a reader."""
     if 0 < amount < _LEAST:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gemini_embed.dimensions.advice import Advice, Row, weaknesses
-from gemini_embed.dimensions.given import check_searchable, checked, labels_of
+from gemini_embed.dimensions.given import check_asked, check_searchable, checked, labels_of
 from gemini_embed.dimensions.measures import Bootstrap, Interval, agreement
 from gemini_embed.dimensions.search import Way, search
 from gemini_embed.dimensions.storage import bytes_of, pgvector_type
 from gemini_embed.errors import ConfigurationError
-from gemini_embed.options.checks import whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -63,14 +61,10 @@ def advise(  # noqa: PLR0917 - read as a sentence: these vectors, with these que
     Raises:
         ConfigurationError: These cannot be compared; says why.
     """
-    documents, k = checked("vectors", vectors), whole(1)("k", k)
+    documents = checked("vectors", vectors)
+    k = check_asked(len(documents), k, target=target, dims=dims, own=queries is None)
     full = documents.shape[1]
-    if not 0 < target <= 1:
-        raise ConfigurationError(f"target={target}: a share, above 0 and at most 1")
-    tried = [
-        full,
-        *sorted({n for n in map(partial(whole(1), "dims"), dims) if n < full}, reverse=True),
-    ]
+    tried = [full, *sorted({int(n) for n in dims if n < full}, reverse=True)]
     own = _stand_ins(len(documents)) if queries is None else None
     asking = documents[own] if queries is None else checked("queries", queries)
     labels = None
@@ -79,7 +73,7 @@ def advise(  # noqa: PLR0917 - read as a sentence: these vectors, with these que
             raise ConfigurationError("qrels are the labels of queries: give these, too")
         labels, judged = labels_of(qrels, queries=len(asking), documents=len(documents))
         asking = asking[judged]
-    check_searchable(documents, asking, k=k, least=min(tried), own=own is not None)
+    check_searchable(documents, asking, least=min(tried))
     count = min(_RESCORED * k, len(documents) - (own is not None))
     found = search(documents, asking, tried, count=count, own=own)
     rows = _rows(found, labels, k=k, full=full)

@@ -8,10 +8,11 @@ import numpy as np
 
 from gemini_embed.dimensions.measures import Labels
 from gemini_embed.errors import ConfigurationError
+from gemini_embed.options.checks import whole
 from gemini_embed.vectors import sound
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -25,30 +26,43 @@ def checked(name: str, given: ArrayLike) -> NDArray[np.float32]:
     return block
 
 
+def check_asked(
+    documents: int, k: int, *, target: float = 1.0, dims: Iterable[int] = (), own: bool = False
+) -> int:
+    """Check what is asked of so many documents; return `k`. An error begins with a name.
+
+    Args:
+        documents: How many are searched.
+        k: How many of them a query is to find.
+        target: Which share is to be kept.
+        dims: Which dimensions are tried.
+        own: Whether a query is one of the documents, and does not find that.
+    """
+    there = documents - own
+    found: int = whole(1)("k", k)
+    if found > there:
+        raise ConfigurationError(f"k={k}: a query can find 1 to {there} of these documents")
+    if not 0 < target <= 1:
+        raise ConfigurationError(f"target={target}: a share, above 0 and at most 1")
+    for dimension in dims:
+        whole(1)("dims", dimension)
+    return found
+
+
 def check_searchable(
-    documents: NDArray[np.float32],
-    queries: NDArray[np.float32],
-    *,
-    k: int,
-    least: int,
-    own: bool = False,
+    documents: NDArray[np.float32], queries: NDArray[np.float32], *, least: int
 ) -> None:
     """Check that queries can be compared with documents.
 
     Args:
         documents: What is searched.
         queries: What looks for it.
-        k: How many documents a query is to find.
         least: By how many of the first numbers they are compared at least.
-        own: Whether a query is one of the documents, and does not find that.
     """
     if documents.shape[1] != queries.shape[1]:
         raise ConfigurationError(
             f"the documents have {documents.shape[1]} dimensions and the queries {queries.shape[1]}"
         )
-    there = len(documents) - own
-    if not 1 <= k <= there:
-        raise ConfigurationError(f"k={k}: a query can find 1 to {there} of these documents")
     for name, block in {"vectors": documents, "queries": queries}.items():
         for row in np.flatnonzero(~(sound(block) & block[:, :least].any(axis=1))):
             raise ConfigurationError(

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gemini_embed.dimensions.advice import MANY_QUERIES, within
-from gemini_embed.dimensions.given import check_searchable, checked, labels_of
+from gemini_embed.dimensions.given import check_asked, check_searchable, checked, labels_of
 from gemini_embed.dimensions.measures import Bootstrap, Interval
 from gemini_embed.dimensions.search import Way, search
 from gemini_embed.errors import ConfigurationError
-from gemini_embed.options.checks import whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -110,14 +109,15 @@ def compare_tasks(
     Raises:
         ConfigurationError: These cannot be compared; says why.
     """
-    documents, k = checked("vectors", vectors), whole(1)("k", k)
+    documents = checked("vectors", vectors)
+    k = check_asked(len(documents), k)
     asked = {task: checked(f"queries for {task}", given) for task, given in queries.items()}
     if len({block.shape for block in asked.values()}) != 1:
         raise ConfigurationError("queries: there must be vectors of the same ones for each task")
     (count, full), *_ = (block.shape for block in asked.values())
     labels, judged = labels_of(qrels, queries=count, documents=len(documents))
     together = np.concatenate([block[judged] for block in asked.values()])
-    check_searchable(documents, together, k=k, least=full)
+    check_searchable(documents, together, least=full)
     found = search(documents, together, [full], count=k, storages=["float32"])
     ranked = np.split(found[Way(full, "float32")].places, len(asked))
     ndcg = [labels.ndcg(places) for places in ranked]

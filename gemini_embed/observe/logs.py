@@ -9,6 +9,7 @@ import logging
 import math
 from typing import TYPE_CHECKING
 
+from gemini_embed.durations import duration
 from gemini_embed.observe.events import Answered, Failed, Waiting
 
 if TYPE_CHECKING:
@@ -39,8 +40,8 @@ class WaitLog:
         self._logged_at[level] = event.at
         logger.log(
             level,
-            "waiting %.0f s %s; %s of %s texts done",
-            event.seconds,
+            "waiting %s %s; %s of %s texts done",
+            duration(event.seconds),
             event.reason,
             f"{event.done:,}",
             f"{event.total:,}",

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import sys
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+from gemini_embed.durations import duration
 from gemini_embed.observe.events import Ended, Placed, Waiting
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from gemini_embed.observe.events import Event
 
 
@@ -36,9 +39,20 @@ class ProgressBar:
                     self._bar.update(texts)
                 case Waiting(seconds, quota=quota):
                     what = "for quota" if quota else "to try again"
-                    self._bar.set_postfix_str(f"waiting {max(seconds, 1):.0f} s {what}")
+                    self._bar.set_postfix_str(f"waiting {duration(max(1, round(seconds)))} {what}")
                 case Ended():
                     self._bar.close()
+
+
+@contextmanager
+def drawn(total: int, *, wanted: bool) -> Generator[list[ProgressBar]]:
+    """Draw a bar, if one is wanted, from now until the block ends: what is to be done, and 0 %."""
+    bars = [ProgressBar(total)] if wanted else []
+    try:
+        yield bars
+    finally:
+        for bar in bars:
+            bar(Ended())
 
 
 class _Console:

@@ -17,7 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
-from urllib.request import getproxies
+from urllib.request import getproxies, proxy_bypass
 
 from google import genai
 
@@ -161,6 +161,19 @@ async def meets_tls(access: Access) -> bool:
         return False
     writer.transport.abort()
     return True
+
+
+def proxy_of(access: Access, address: str) -> str | None:
+    """Return the proxy on the way to an address; None where there is none, or nobody can tell."""
+    options = access.client_args or {}
+    if (given := options.get("proxy")) is not None:
+        return str(getattr(given, "url", given))
+    if access.client is not None or {"mounts", "transport"} & options.keys():
+        return None
+    parts, proxies = urlsplit(address), getproxies()
+    if not options.get("trust_env", True) or proxy_bypass(parts.hostname or ""):
+        return None
+    return proxies.get(parts.scheme) or proxies.get("all")
 
 
 def _names_proxy() -> bool:

@@ -6,6 +6,7 @@ among these.
 
 from __future__ import annotations
 
+import re
 import ssl
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,9 @@ _BROKEN_OFF = frozenset(
 _NOT_MADE = "ClientConnectorError"
 """The error of aiohttp for a connection that was never made, a subclass of one of these."""
 
+_TLS_OBJECT = re.compile(r" ssl:(?:<[^>]*>|\w+)(?= \[)")
+"""What aiohttp says of its TLS, an object in memory, within the words about a connection."""
+
 _OF_VALUES = (ArithmeticError, LookupError, TypeError, ValueError)
 
 
@@ -50,6 +54,11 @@ def hopeless(error: Exception, description: str) -> GeminiEmbedError | None:
     faults = [fault for fault in _chain(error) if isinstance(fault, ssl.SSLError)]
     faults = [fault for fault in faults if type(fault).__module__ == "ssl"]
     return next((meant for fault in faults if (meant := _of_tls(fault))), None)
+
+
+def in_words(kind: str, error: BaseException) -> str:
+    """Return what an HTTP library raised, of this class, as a reader may be told."""
+    return f"{kind}: {_TLS_OBJECT.sub('', str(error))}"
 
 
 def unsendable(error: Exception, description: str) -> GeminiEmbedError:

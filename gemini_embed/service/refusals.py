@@ -74,7 +74,7 @@ def refusal(
     }
 
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN} or _is_bad_key(details):
-        source = f" ({identity})" if identity else ""
+        source = f"; sent with {identity}" if identity else ""
         evidence["summary"] = f"{text}{source}{where}"
         return AuthenticationError(**evidence)
     if status == HTTPStatus.TOO_MANY_REQUESTS:

@@ -24,11 +24,12 @@ from gemini_embed.errors import (
 from gemini_embed.observe.tracing import quiet
 from gemini_embed.redaction import Secrets, of_sdk_client, shown_url
 from gemini_embed.service.answer import Answer
+from gemini_embed.service.backend import own_address
 from gemini_embed.service.bounded import most_bytes
 from gemini_embed.service.callers import OfCaller
-from gemini_embed.service.connection import connect, meets_tls
+from gemini_embed.service.connection import connect, meets_tls, proxy_of
 from gemini_embed.service.fast_decode import reading
-from gemini_embed.service.faults import broke_off, hopeless, unsendable, wrong_scheme
+from gemini_embed.service.faults import broke_off, hopeless, in_words, unsendable, wrong_scheme
 from gemini_embed.service.freight import Freight
 from gemini_embed.service.posted import Posted
 from gemini_embed.service.refusals import refusal
@@ -141,7 +142,7 @@ class Transport:
             answered = read.answered or not self._connection.intercepts
             failure = self.translated(error, answered=answered)
             if not self._answered and broke_off(error) and await meets_tls(self._access):
-                failure = wrong_scheme()
+                failure = self._of_asking(wrong_scheme())
         finally:
             self._answered |= read.answered
         raise failure  # out here, where what the SDK raised does not become its context
@@ -162,7 +163,7 @@ class Transport:
         if isinstance(error, genai_errors.APIError):
             translated = self._refusal(error, response)
         else:
-            description = f"{type(error).__name__}: {clean}"
+            description = in_words(type(error).__name__, clean)
             translated = self._meaning(error, description, answered=answered)
         translated.__cause__ = clean
         return translated
@@ -182,21 +183,31 @@ class Transport:
 
     def _meaning(self, error: Exception, description: str, *, answered: bool) -> GeminiEmbedError:
         if isinstance(error, TimeoutError):
-            return ServiceUnavailableError(f"no answer within {self._access.timeout} s")
-        return (
-            hopeless(error, description)
-            or self._of_token(error, description)
-            or _of_connection(error, description, answered=answered)
+            late = ServiceUnavailableError(f"no answer within {self._access.timeout} s")
+            return self._of_asking(late)
+        if isinstance(error, google_auth_errors.GoogleAuthError):  # of another server
+            return hopeless(error, description) or self._of_token(error, description)
+        return self._of_asking(
+            hopeless(error, description) or _of_connection(error, description, answered=answered)
         )
 
-    def _of_token(self, error: Exception, description: str) -> GeminiEmbedError | None:
+    def _of_asking(self, failure: GeminiEmbedError) -> GeminiEmbedError:
+        """Return an error that names the address that was asked, and the proxy on the way."""
+        options = getattr(self.inner, "_http_options", None)
+        address = getattr(options, "base_url", None) or own_address(self._access.backend)
+        proxy = proxy_of(self._access, address)
+        way = f", by way of the proxy {shown_url(proxy)}" if proxy else ""
+        asked = self.secrets().without(f"{shown_url(address)}{way}")
+        return failure.with_context(summary=f"{failure.summary}; asked: {asked}")
+
+    def _of_token(
+        self, error: google_auth_errors.GoogleAuthError, description: str
+    ) -> GeminiEmbedError:
         """Return our error for a fault of google-auth, which fetches access tokens."""
         transport_failed = isinstance(error, google_auth_errors.TransportError)
         if transport_failed or getattr(error, "retryable", False):
             return ServiceUnavailableError(f"no access token could be fetched: {description}")
-        if isinstance(error, google_auth_errors.GoogleAuthError):
-            return AuthenticationError(f"no access token ({self._access.identity}): {description}")
-        return None
+        return AuthenticationError(f"no access token, with {self._access.identity}: {description}")
 
     async def aclose(self) -> None:
         """Delete what was stored; close connections, unless the client is the caller's own."""

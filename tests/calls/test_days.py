@@ -66,8 +66,11 @@ def test_a_known_limit_is_used_whole_and_never_exceeded() -> None:
     assert service.refused == []
     assert sorted(error.partial) == list(range(250))
     assert error.indexes == tuple(range(250, 700))
-    assert "250 of 700 texts were finished, 450 are left" in str(error)
-    assert "the day's quota resets at midnight Pacific, 2026-11-21 00:00 PST" in str(error)
+    assert str(error) == (
+        "the daily quota of gemini-embedding-2 is used up: 250 texts a day, 250 sent today (the "
+        "day's quota resets at midnight Pacific, 2026-11-21 00:00 PST; 450 texts between 250 and "
+        "699); 250 of 700 texts were finished, 450 left"
+    )
 
 
 def test_a_refusal_teaches_what_nobody_told() -> None:
@@ -87,7 +90,7 @@ def test_a_refusal_teaches_what_nobody_told() -> None:
 
     assert (first.status, first.quota_value) == (429, 250)
     assert len(first.partial) == 200
-    assert "0 of 700 texts were finished, 700 are left" in str(second)
+    assert "0 of 700 texts were finished, 700 left" in str(second)
     assert len(service.refused) == 1
 
 

@@ -54,6 +54,7 @@ def test_a_reader_gets_the_table_and_the_advice(
     assert "\nTake " in printed
     assert "Weak evidence: documents stood for queries" in printed
     assert "This run sent 120 texts" in printed
+    assert "10 documents that a query finds (--k 10)" in printed
     assert len(joined(sent_texts(server))) == 120
     assert all("outputDimensionality" not in json.dumps(one.body) for one in server.log)
 
@@ -137,19 +138,25 @@ def test_a_wrong_label_is_named(  # noqa: PLR0917 - fixtures
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        (["--k", "500"], "k=500"),
-        (["--target", "2"], "target=2"),
+        (["--k", "120"], "--k=120: a query can find 1 to 119 of these documents"),
+        (["--target", "2"], "--target=2"),
+        (["--dims", "0"], "--dims must be"),
         (["--model", "text-embedding-004"], "vectors of text-embedding-004 cannot be cut"),
         (["--qrels", "qrels.tsv"], "give --queries, too"),
         (["--queries", "none.txt"], "there is no such file"),
     ],
 )
 def test_what_cannot_work_is_said_in_a_line(
-    corpus: Path, more: list[str], said: str, capsys: pytest.CaptureFixture[str]
+    corpus: Path,
+    more: list[str],
+    said: str,
+    server: Standin,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """A mistake is one line on standard error and exit code 1, no traceback."""
+    """A mistake is one line on standard error and exit code 1; nothing was sent and paid for."""
     assert main(["dimensions", str(corpus), *more]) == 1
     assert said in capsys.readouterr().err
+    assert server.log == []
 
 
 def test_a_text_that_cannot_be_embedded_is_named(

@@ -125,7 +125,7 @@ NAMED: dict[str, Any] = {"indexes": (3, 4, 8), "total": 9}
         ),
         (
             errors.RequestError("wrong", **NAMED, attempts=7),
-            "wrong (3 texts between 3 and 8, tried 7 times); 0 of 9 texts were finished",
+            "wrong (3 texts between 3 and 8; tried 7 times); 0 of 9 texts were finished",
         ),
         (
             errors.RequestError("wrong", **NAMED, one_by_one=True, partial=FIELDS["partial"]),
@@ -138,8 +138,8 @@ NAMED: dict[str, Any] = {"indexes": (3, 4, 8), "total": 9}
         (
             errors.DailyQuotaError("429", **NAMED, resets_at=FIELDS["resets_at"]),
             (
-                "429 (the day's quota resets at midnight Pacific, 2026-03-01 00:00 UTC, "
-                "3 texts between 3 and 8); 0 of 9 texts were finished, 9 are left"
+                "429 (the day's quota resets at midnight Pacific, 2026-03-01 00:00 UTC; "
+                "3 texts between 3 and 8); 0 of 9 texts were finished, 9 left"
             ),
         ),
     ],
@@ -271,7 +271,7 @@ def test_an_error_raised_twice_does_not_grow() -> None:
 
     error = failed(outcome, max_retries=2)
 
-    told = "503 (3 texts between 0 and 2, tried 3 times); 0 of 3 texts were finished"
+    told = "503 (3 texts between 0 and 2; tried 3 times); 0 of 3 texts were finished"
     assert str(error) == told
     assert (error.indexes, error.attempts, error.total) == ((0, 1, 2), 3, 3)
     assert error.partial == {}

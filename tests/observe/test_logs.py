@@ -114,4 +114,4 @@ for log in logs():
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
     )
 
-    assert ran.stderr == "waiting 61 s for the quota; 1 of 2 texts done\n"
+    assert ran.stderr == "waiting 1 min 1 s for the quota; 1 of 2 texts done\n"

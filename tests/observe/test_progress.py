@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import virtual
+from tqdm import tqdm
 from virtual import Service, engine, request
 
 from gemini_embed import GeminiEmbedder, HookError, Progress, Quota
@@ -144,6 +146,31 @@ def test_the_bar_says_what_is_tried_again(
     )
 
     assert "s to try again" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_the_bar_is_there_before_anything_else(
+    embedder: Maker,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    *,
+    fails: bool,
+) -> None:
+    """What a first call loads takes seconds: nobody wonders meanwhile. An error ends it, too."""
+    drawn: list[str] = []
+
+    def loading() -> None:
+        drawn.append(capsys.readouterr().err)
+        if fails:
+            raise ZeroDivisionError
+
+    monkeypatch.setattr("gemini_embed.embedder.load", loading)
+    with pytest.raises(ZeroDivisionError) if fails else nullcontext():
+        embedder().embed(["a", "b"], role="document", show_progress=True)
+
+    assert [shown.count("0/2") for shown in drawn] == [1]
+    assert ("2/2" in capsys.readouterr().err) is not fails
+    assert not vars(tqdm)["_instances"]  # none is open
 
 
 def test_a_notebook_without_widgets_gets_a_bar_and_no_warning(

@@ -73,14 +73,54 @@ def test_https_to_a_plain_port_is_told_at_once(server: Standin, maker: Maker) ->
     assert not server.log
 
 
-def test_a_refused_connection_is_tried_again(maker: Maker) -> None:
-    """The service may be back in a moment."""
+@pytest.fixture
+def nobody() -> str:
+    """Return an address at which nobody listens."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        return f"127.0.0.1:{listener.getsockname()[1]}"
+
+
+def test_a_refused_connection_is_tried_again(nobody: str, maker: Maker) -> None:
+    """The service may be back in a moment; the error says where it was looked for."""
+    url = f"http://user:hidden-word@{nobody}/gate?key=hidden-too"
     error, retries = failure(maker, base_url=url, max_retries=2)
 
     assert isinstance(error, ServiceUnavailableError)
     assert len(retries) == 2
+    assert f"; asked: http://{nobody}/gate (" in str(error)
+    assert "hidden" not in f"{error} {error!r} {error.__cause__!r}"
+    assert "object at" not in str(error)
+
+
+def test_googles_own_address_is_named_too(maker: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine without a way out is known by it."""
+
+    def found(*_: object, **__: object) -> list[object]:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", found)
+    error, _ = failure(maker, base_url=None, max_retries=0)
+
+    assert isinstance(error, ServiceUnavailableError)
+    assert "asked: https://generativelanguage.googleapis.com" in str(error)
+
+
+def test_the_proxy_on_the_way_is_named(
+    nobody: str, server: Standin, embedder: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be what is not there, whether an option or the environment names it."""
+    proxy = f"http://user:hidden-word@{nobody}"
+    told = f"; asked: {server.url}, by way of the proxy http://{nobody}"
+
+    given, _ = failure(embedder, client_args={"proxy": proxy}, max_retries=0)
+    monkeypatch.setenv("HTTP_PROXY", proxy)
+    monkeypatch.setenv("NO_PROXY", "")
+    named, _ = failure(embedder, max_retries=0)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    embedder().embed(["a"], role="query")
+
+    assert [told in str(error) for error in (given, named)] == [True, True]
+    assert "hidden" not in f"{given} {named}"
 
 
 def test_a_slow_answer_ends_with_the_timeout(maker: Maker) -> None:
@@ -96,7 +136,7 @@ def test_a_slow_answer_ends_with_the_timeout(maker: Maker) -> None:
         error, _ = failure(maker, base_url=url, timeout=0.2, max_retries=0)
 
     assert isinstance(error, ServiceUnavailableError)
-    assert "no answer within 0.2 s" in str(error)
+    assert f"no answer within 0.2 s; asked: {url}" in str(error)
     assert len(sent) < 400
 
 
@@ -129,6 +169,7 @@ def test_an_untrusted_certificate_is_told_at_once(
 
     assert "the server's certificate is not trusted" in str(error)
     assert "verify" in str(error)
+    assert front.url in str(error)
     assert type(error) is RequestError
     assert not retries
     assert not server.log
