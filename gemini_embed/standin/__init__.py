@@ -11,5 +11,15 @@ from gemini_embed.standin.faults import FaultKind, Scripted
 from gemini_embed.standin.files import StoredFile
 from gemini_embed.standin.request_log import Exchange
 from gemini_embed.standin.server import Standin
+from gemini_embed.standin.storage import StoredObject
 
-__all__ = ["Exchange", "FaultKind", "Job", "JobFault", "Scripted", "Standin", "StoredFile"]
+__all__ = [
+    "Exchange",
+    "FaultKind",
+    "Job",
+    "JobFault",
+    "Scripted",
+    "Standin",
+    "StoredFile",
+    "StoredObject",
+]

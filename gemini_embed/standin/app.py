@@ -32,14 +32,19 @@ from gemini_embed.standin import (
     vertex_errors,
 )
 from gemini_embed.standin.answers import Answer
-from gemini_embed.standin.batch_requests import BatchRequests
+from gemini_embed.standin.batch_desk import BatchDesk
+from gemini_embed.standin.callers import Callers
 from gemini_embed.standin.faults import Faults, Scripted, spoil
 from gemini_embed.standin.file_requests import FileRequests, continues_upload
 from gemini_embed.standin.files import FileStore
+from gemini_embed.standin.gemini_batches import GeminiBatches
 from gemini_embed.standin.parts import Blob
 from gemini_embed.standin.request_log import Exchange, RequestLog
+from gemini_embed.standin.storage import Storage, parted
+from gemini_embed.standin.storage_requests import StorageRequests, carries_bytes
 from gemini_embed.standin.url import Target
 from gemini_embed.standin.vector_sources import counts_of
+from gemini_embed.standin.vertex_batches import VertexBatches
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -49,12 +54,6 @@ if TYPE_CHECKING:
     from gemini_embed.standin.batch_faults import JobFaults
     from gemini_embed.standin.model_quota import TextQuota
     from gemini_embed.standin.vector_sources import VectorSource, WantedVector
-
-INVALID_KEY = "invalid-key"
-"""Never accepted, so that a wrong key can be shown."""
-
-INVALID_TOKEN = "invalid-token"  # noqa: S105  # opens nothing, on purpose
-"""Never accepted by Vertex AI, so that a wrong access token can be shown."""
 
 _MAX_BODY = 32 * 2**20
 _VERTEX_PATH = (
@@ -91,44 +90,71 @@ class App:
         self.script: deque[Scripted] = deque()
         self.other_script: deque[Scripted] = deque()
         self.files = FileStore(clock)
-        self.placed: dict[str, bytes] = {}
+        self.objects = Storage(clock, self.files.new_path)
         self._source = source
         self._faults = faults
         self._quota = quota
         self._clock = clock
         self._quotas: dict[str, TextQuota] = {}
         self._silent_quota = silent_quota
-        self._api_keys = api_keys
+        self._callers = Callers(api_keys)
+        self._placed: dict[str, bytes] = {}
         self._vertex = vertex.readers(self._fetch, instances_001=vertex_001_instances)
         self._gemini = gemini.readers(self._fetch)
         self._released = asyncio.Event()
         self._workers = ThreadPoolExecutor(2, thread_name_prefix="gemini-embed-standin")
         self._closed = threading.Event()
-        self.batch = BatchRequests(
-            files=self.files,
-            source=source,
-            reader=self._gemini["embedContent"],
-            workers=self._workers,
+        self.desk = BatchDesk(
             faults=job_faults,
             seconds=batch_seconds,
             lag=batch_lag,
-            tokens=batch_tokens,
             clock=clock,
+            workers=self._workers,
             keep=keep_log,
         )
+        self._batch_tokens = batch_tokens
 
     def routes(self) -> list[web.RouteDef]:
         """Return every address that is served."""
         root = "/{version:v1|v1beta}/models"
         embed = self._served(self._embed)
+        gemini_batches = GeminiBatches(
+            desk=self.desk,
+            files=self.files,
+            source=self._source,
+            reader=self._gemini["embedContent"],
+            workers=self._workers,
+            tokens=self._batch_tokens,
+        )
+        vertex_batches = VertexBatches(
+            desk=self.desk,
+            objects=self.objects,
+            source=self._source,
+            reader=self._vertex["embedContent"],
+        )
+        of_gemini = partial(self._served_beside, self._callers.check_gemini)
+        of_vertex = partial(self._served_beside, self._callers.check_vertex)
+        of_storage = partial(self._served_beside, self._callers.check_storage)
         return [
-            *FileRequests(self.files, self._workers).routes(self._served_beside),
-            *self.batch.routes(self._served_beside),
+            *FileRequests(self.files, self._workers).routes(of_gemini),
+            *gemini_batches.routes(of_gemini),
+            *StorageRequests(self.objects).routes(of_storage),
+            *vertex_batches.routes(of_vertex),
             web.post(root + "/{model:[^/:]+}:{method}", embed),
             web.get(root + "/{model:[^/:]+}", embed),
             web.get(root, embed),
             web.post(_VERTEX_PATH, embed),
         ]
+
+    def place(self, uri: str, data: bytes) -> None:
+        """Let requests find bytes at an address."""
+        where = parted(uri)
+        if where is None:
+            self._placed[uri] = data
+            return
+        path = self.objects.new_path()
+        path.write_bytes(data)
+        self.objects.put(*where, "application/octet-stream", path)
 
     def application(self) -> web.Application:
         """Return the aiohttp application."""
@@ -151,13 +177,17 @@ class App:
         """Return a handler that sends what `handler` answers, and logs it."""
         return partial(self._handle, handler)
 
-    def _served_beside(self, handler: Handler) -> AioHandler:
-        """Return the same for what is not about embedding now: files, and jobs."""
-        return self._served(partial(self._beside, handler))
+    def _served_beside(self, check: Callable[[web.Request], None], handler: Handler) -> AioHandler:
+        """Return the same for what is not about embedding now: files, objects, and jobs.
+
+        `check` refuses who may not ask for it.
+        """
+        return self._served(partial(self._beside, check, self.desk.after_what_is_due(handler)))
 
     async def _handle(self, handler: Handler, request: web.Request) -> web.StreamResponse:
         arrived = time.monotonic()
-        raw = b"" if continues_upload(request) else await request.read()
+        unread = continues_upload(request) or carries_bytes(request)
+        raw = b"" if unread else await request.read()
         exchange = _exchange(request, raw, arrived)
         self.log.add(exchange)
         try:
@@ -169,14 +199,15 @@ class App:
         self.log.set_status(exchange, answer.status)
         return await answers.send(request, answer)
 
-    async def _beside(self, handler: Handler, request: web.Request) -> Answer:
+    async def _beside(
+        self, check: Callable[[web.Request], None], handler: Handler, request: web.Request
+    ) -> Answer:
         fault = self.other_script.popleft() if self.other_script else None
         if (instead := answers.instead(fault)) is not None:
             return instead
         if fault == "hang":
             await self._released.wait()
-        if not continues_upload(request):
-            self._check_caller(request, Target.of(request.match_info))
+        check(request)
         answer = await handler(request)
         return replace(answer, sent="half") if fault == "half" else answer
 
@@ -186,14 +217,14 @@ class App:
         reader = (self._vertex if target.vertex else self._gemini).get(target.method)
         counts = target.method == "countTokens" and not target.vertex
         if reader is None and not counts:
-            self._check_caller(request, target)
+            self._callers.check(request, target)
             return Answer(200, _description_of(target))
         fault = self.script.popleft() if self.script else self._faults.draw()
         if (instead := answers.instead(fault)) is not None:
             return instead
         if fault == "hang":
             await self._released.wait()
-        self._check_caller(request, target)
+        self._callers.check(request, target)
         if reader is None:
             counted = gemini.count_tokens(target, protojson.parse(raw), self._fetch)
             return Answer(200, counted, sent="half" if fault == "half" else "whole")
@@ -203,23 +234,6 @@ class App:
         arrays = spoil(await loop.run_in_executor(self._workers, self._vectors, wanted), fault)
         body = (vertex if target.vertex else gemini).answer(target, wanted, arrays)
         return Answer(200, body, sent="half" if fault == "half" else "whole")
-
-    def _check_caller(self, request: web.Request, target: Target) -> None:
-        authorization = request.headers.get("Authorization")
-        if target.vertex and authorization is not None:
-            scheme, _, token = authorization.partition(" ")
-            if scheme.lower() != "bearer" or token.strip() in ("", INVALID_TOKEN):
-                raise vertex_errors.unauthenticated(target, missing=False)
-            return
-        key = request.headers.get("x-goog-api-key") or request.query.get("key")
-        if not key and target.vertex:
-            raise vertex_errors.unauthenticated(target, missing=True)
-        if not key:
-            raise gemini_errors.missing_key()
-        if key == INVALID_KEY or (self._api_keys is not None and key not in self._api_keys):
-            raise google_errors.bad_key(
-                vertex_errors.SERVICE if target.vertex else gemini_errors.SERVICE
-            )
 
     def _charge(self, target: Target, wanted: Sequence[WantedVector], now: float) -> None:
         if (quota := self._quotas.get(target.resource)) is None:
@@ -242,13 +256,27 @@ class App:
         Raises:
             GoogleError: Nothing that the service can read.
         """
-        if uri in self.placed and (service == "vertex" or not uri.startswith("gs://")):
-            return Blob(self.placed[uri], None)
+        if uri in self._placed:
+            return Blob(self._placed[uri], None)
+        if service == "vertex" and (where := parted(uri)) is not None:
+            return self._object(*where)
         if service == "gemini" and _UPLOADED.search(uri):
             file = self.files.by_uri(uri)
             if file.path is not None:
                 return Blob(file.path.read_bytes(), file.mime_type)
         raise parts.cannot_fetch(service, uri)
+
+    def _object(self, bucket: str, name: str) -> Blob:
+        """Return an object of Cloud Storage.
+
+        Raises:
+            GoogleError: There is none.
+        """
+        try:
+            stored = self.objects.find(bucket, name)
+        except google_errors.GoogleError:
+            raise parts.cannot_fetch("vertex", f"gs://{bucket}/{name}") from None
+        return Blob(stored.path.read_bytes(), None)
 
     def _vectors(self, wanted: Sequence[WantedVector]) -> list[bytes]:
         arrays = []

@@ -1,4 +1,4 @@
-"""What can be made to go wrong with a job of the Batch API. Performs no I/O."""
+"""What can be made to go wrong with a job of a batch API. Performs no I/O."""
 
 from __future__ import annotations
 
@@ -20,13 +20,17 @@ JobFault = Literal[
     "rows-shuffled",
     "rows-failed",
     "rows-spoiled",
+    "partly",
+    "paused",
+    "sharded",
+    "full-dimension",
 ]
 """What a job can meet, several at once too:
 
 - `refused`: 429 where it is to be created.
 - `answer-lost`: it is created, and the connection is closed without an answer.
-- `late`: the connection is closed likewise, and the job is created `batch_lag` seconds later, if
-  its input file is still there then.
+- `late`: the connection is closed likewise, and the job is created `batch_lag` seconds later: on
+  the Gemini API if its input file is still there then; on Vertex AI it fails where it is not.
 - `unlisted`: it is not in the list for `batch_lag` seconds.
 - `slow`: it takes ten times as long.
 - `expired`, `failed`: how it ends when its time is over, without results.
@@ -34,9 +38,22 @@ JobFault = Literal[
   an error. What is missing was paid for.
 - `rows-spoiled`: as many have a vector that is none: no numbers, a NaN, or one number too few.
 - `rows-shuffled`: the results are in another order.
+
+A job of Vertex AI alone:
+
+- `partly`: it ends as `JOB_STATE_PARTIALLY_SUCCEEDED`. Of a tenth of the rows, at least one, the
+  results have nothing, and nothing was paid.
+- `paused`: it is `JOB_STATE_PAUSED` for a fifth of its time, and goes on.
+- `sharded`: the results are in several files, one of them empty; beside them lies a file of
+  what was done halfway.
+- `full-dimension`: each vector has as many numbers as the model makes, whatever was asked for. One
+  developer saw that.
 """
 
 JOB_FAULTS: tuple[JobFault, ...] = get_args(JobFault)
+
+OF_VERTEX: frozenset[JobFault] = frozenset({"partly", "paused", "sharded", "full-dimension"})
+"""Those that a job of the Gemini API does not meet."""
 
 
 class JobFaults:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from gemini_embed.standin.files import StoredFile
     from gemini_embed.standin.model_quota import TextQuota
     from gemini_embed.standin.request_log import Exchange
+    from gemini_embed.standin.storage import StoredObject
     from gemini_embed.standin.vector_sources import VectorSource
 
 LocalModel = Literal["hash", "minilm"]
@@ -42,7 +43,8 @@ _PATIENCE = 0.05  # seconds that requests under way have left when the service c
 class Standin:
     """A local service that speaks Google's embedding API; a context manager.
 
-    It is the Gemini API and Vertex AI at one address: the path says which of them is asked.
+    It is the Gemini API, Vertex AI and Cloud Storage at one address: the path says which of them
+    is asked. Any bucket exists, but `"no-such-bucket"`; `"closed-bucket"` is closed to everyone.
     Its vectors are NOT Google's: `minilm` has a small local model's, with meaning; `hash` has
     meaningless ones, at once. Both are the same in every run. Nothing sees or hears: of media
     `minilm` reads the text of a PDF and the description in a PNG, and takes others by a hash. Each
@@ -70,12 +72,13 @@ class Standin:
             AI: Google took one in 2025, and 250 a year later.
         port: To listen on; 0 for any free one.
         keep_log: Whether `log` is kept; a service that runs for days should not.
-        batch_seconds: That a job of the Batch API takes; may be changed while running.
+        batch_seconds: That a job of a batch API takes; may be changed while running.
         batch_faults: Share of these jobs, from 0 to 1, that meet a fault; each fault is drawn for
             itself.
         batch_lag: Seconds by which the list of jobs lags, and a late creation comes late, where
             that is the fault; may be changed while running.
-        batch_tokens: Tokens of all jobs that have not ended; what goes beyond is a 429.
+        batch_tokens: Tokens of all jobs of the Gemini API that have not ended; what goes beyond
+            is a 429. Vertex AI has no such limit.
         clock: Seconds since the epoch, which say what day it is, how old files are, and how far
             jobs.
 
@@ -162,36 +165,41 @@ class Standin:
         return self._app.files.kept()
 
     @property
+    def objects(self) -> list[StoredObject]:
+        """The objects that Cloud Storage keeps now, in the order of their addresses."""
+        return self._app.objects.all()
+
+    @property
     def jobs(self) -> list[Job]:
-        """The jobs of the Batch API, oldest first, deleted ones too."""
-        return list(self._app.batch.jobs.all)
+        """The jobs of either service's batch API, oldest first, deleted ones too."""
+        return list(self._app.desk.jobs)
 
     @property
     def job_script(self) -> deque[Collection[JobFault]]:
         """What the next jobs meet, one entry of any number of faults each."""
-        return self._app.batch.script
+        return self._app.desk.script
 
     def paid(self) -> Counter[str]:
         """Return the text of each row that jobs were paid for, as it was sent, and how often."""
-        return self._app.batch.jobs.paid(self._clock())
+        return self._app.desk.paid()
 
     @property
     def batch_seconds(self) -> float:
         """Seconds that the next job takes."""
-        return self._app.batch.seconds
+        return self._app.desk.seconds
 
     @batch_seconds.setter
     def batch_seconds(self, seconds: float) -> None:
-        self._app.batch.seconds = seconds
+        self._app.desk.seconds = seconds
 
     @property
     def batch_lag(self) -> float:
         """Seconds by which the list of jobs lags, where it does."""
-        return self._app.batch.lag
+        return self._app.desk.lag
 
     @batch_lag.setter
     def batch_lag(self, seconds: float) -> None:
-        self._app.batch.lag = seconds
+        self._app.desk.lag = seconds
 
     @property
     def latency(self) -> float:
@@ -240,8 +248,11 @@ class Standin:
         return numbers
 
     def place(self, uri: str, data: bytes) -> None:
-        """Let requests find bytes at an address, `gs://` or `https://`: no other one is asked."""
-        self._app.placed[uri] = data
+        """Let requests find bytes at an address, `gs://` or `https://`: no other one is asked.
+
+        At `gs://` they are an object of Cloud Storage.
+        """
+        self._app.place(uri, data)
 
     def release(self) -> None:
         """Answer the requests that hang now."""

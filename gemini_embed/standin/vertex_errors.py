@@ -24,6 +24,7 @@ _EXPECTED = (
 def unauthenticated(target: Target, *, missing: bool) -> GoogleError:
     """401: neither token nor key, or a token that Google does not know."""
     rpc = target.method[:1].upper() + target.method[1:]
+    name = f"PredictionService.{rpc}" if rpc else "JobService"  # of jobs presumed
     begins = (
         "Request is missing required authentication credential."
         if missing
@@ -35,10 +36,32 @@ def unauthenticated(target: Target, *, missing: bool) -> GoogleError:
         domain="googleapis.com",
         metadata={
             "service": SERVICE,
-            "method": f"google.cloud.aiplatform.{target.version}.PredictionService.{rpc}",
+            "method": f"google.cloud.aiplatform.{target.version}.{name}",
         },
     )
     return GoogleError(401, "UNAUTHENTICATED", f"{begins} {_EXPECTED}", details)
+
+
+def keys_not_supported() -> GoogleError:
+    """401: a key in the place of an access token, where Vertex AI takes none."""
+    return GoogleError(
+        401,
+        "UNAUTHENTICATED",
+        "API keys are not supported by this API. Expected OAuth2 access token or other "
+        "authentication credentials that assert a principal. "
+        "See https://cloud.google.com/docs/authentication",
+        detail(
+            "ErrorInfo",
+            reason="CREDENTIALS_MISSING",
+            domain="googleapis.com",
+            metadata={"service": SERVICE},
+        ),
+    )
+
+
+def no_job(name: str) -> GoogleError:
+    """404: a job that is not there. Presumed wording."""
+    return GoogleError(404, "NOT_FOUND", f"BatchPredictionJob {name} is not found.")
 
 
 def model_not_found(resource: str) -> GoogleError:

@@ -344,8 +344,8 @@ def test_the_standin_answers_rows_of_a_file_as_google_did(server: Standin, folde
         file = sdk.files.upload(file=BytesIO(raw), config=config)
         given = {"batch": {"inputConfig": {"file_name": file.name}}}
         job = _ask(server, f"/v1beta/models/{OLDER}:asyncBatchEmbedContent", given).answered["name"]
-        name = server.jobs[0].results_name
-        assert _ask(server, f"/v1beta/{job}", None, method="GET").answered["done"]
+        ended = _ask(server, f"/v1beta/{job}", None, method="GET").answered
+        name = ended["response"]["responsesFile"]
         ours = sdk.files.download(file=name).decode().splitlines()
     finally:
         sdk.close()
