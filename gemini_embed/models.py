@@ -79,6 +79,8 @@ class Serving:
         routes: The version of the SDK from which on it takes a route -> that route.
         location: On Vertex AI, the location where none is given.
         only_in: On Vertex AI, the only locations that serve the model; empty where many do.
+        batches_in: On Vertex AI, the locations that are documented for its batches; empty where it
+            has none, or in another form.
         media: What it takes beside text; None for nothing.
     """
 
@@ -87,6 +89,7 @@ class Serving:
     routes: Mapping[tuple[int, int], Route] = field(default_factory=lambda: {(2, 0): BATCH})
     location: str = "us-central1"
     only_in: tuple[str, ...] = ()
+    batches_in: tuple[str, ...] = ()
     media: MediaFacts | None = None
 
     @property
@@ -155,6 +158,7 @@ _TWO = Model(
         routes={(2, 0): ONE_BY_ONE, (3, 4): BATCH},
         location="global",
         only_in=("global", "us", "eu"),
+        batches_in=("global", "us", "eu"),
         media=ON_VERTEX,
     ),
 )
@@ -167,7 +171,7 @@ MODELS: dict[str, Model] = {
             _TWO,
             name="gemini-embedding-2-preview",
             gemini=Serving("retired", "2026-08-10", media=ON_GEMINI),
-            vertex=replace(_TWO.vertex, status="preview"),
+            vertex=replace(_TWO.vertex, status="preview", batches_in=()),
             successor=NEWEST,
         ),
         Model(
@@ -184,6 +188,10 @@ MODELS: dict[str, Model] = {
                 "2028-05-20",
                 routes={(2, 0): _PREDICT_001, (3, 4): BATCH},
                 location="global",
+                batches_in=(
+                    *("us-central1", "us-east1", "us-east4", "us-west1", "us-west4"),
+                    *("europe-west1", "europe-west4"),
+                ),
             ),
             successor=NEWEST,
         ),

@@ -76,9 +76,10 @@ class OptionFields(BaseModel):
     cache_uris: bool = False
     cache_full_dimension: bool = False
     batch_documents: bool = Field(default=False, exclude=True)  # as the cache, which it needs
-    batch_tokens: int = 450_000
+    batch_tokens: int | None = None
     batch_settle: float = 600.0
     batch_fallback: BatchFallback = "online"
+    bucket: str | None = None
     base_url: ShownUrl | None = None
     service_name: str | None = None
     api_version: str | None = None
@@ -131,9 +132,10 @@ class OptionArgs(TypedDict, total=False):
     cache_uris: bool
     cache_full_dimension: bool
     batch_documents: bool
-    batch_tokens: int
+    batch_tokens: int | None
     batch_settle: float
     batch_fallback: BatchFallback
+    bucket: str | None
     base_url: str | None
     service_name: str | None
     api_version: str | None

@@ -54,8 +54,9 @@ if TYPE_CHECKING:
 
 R = TypeVar("R", bound="EmbeddingResult | ListedResult")
 
-_LATEST = 3 * 86_400.0
-"""Seconds after which a job that was given up is no longer expected: jobs expire after two days."""
+_LATEST = 4 * 86_400.0
+"""Seconds after which a job that was given up is no longer expected: jobs expire after two days,
+and on Vertex AI after three."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -275,6 +276,7 @@ class RunDesk(Generic[R]):
         return Site(
             ledger=office.ledger,
             cache=office.cache,
+            model=self._ask.model,
             clock=office.clock,
             service=office.service,
             online=self._online,

@@ -7,7 +7,6 @@ from collections import Counter, defaultdict
 from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 from gemini_embed.background.loop import give_way
 from gemini_embed.background.threads import in_thread
@@ -66,7 +65,7 @@ async def upload(hold: Hold, job: Job) -> None:
     """Upload the input of a job, under a name that is written down before."""
     service, places = await hold.service(), await hold.places()
     start, end = places.span(job.first, job.last)
-    job = outcomes.uploading(job, f"files/{uuid4().hex}")
+    job = outcomes.uploading(job, service.new_file())
     await hold.write(job)
     pieces = spool.pieces(hold.spool, start, end, PIECE)
     await service.upload(job.file, pieces, end - start, lambda: hold.keep(UPLOAD_PATIENCE))
@@ -75,7 +74,7 @@ async def upload(hold: Hold, job: Job) -> None:
 
 async def forget(hold: Hold, job: Job) -> None:
     """Delete an input that may not be whole, or is too old."""
-    await (await hold.service()).delete_file(job.file)
+    await (await hold.service()).delete_file(job.file, with_results=False)
     await hold.write(outcomes.forgotten(job))
 
 
@@ -209,11 +208,12 @@ async def poll(hold: Hold, job: Job) -> None:
 
 def _after(job: Job, seen: ServerJob, now: float, *, is_cancelled: bool) -> list[Job]:
     """Return what becomes of a job by what the service says of it."""
-    match seen.state:
+    match "succeeded" if seen.has_results else seen.state:
         case "running":
-            return [outcomes.running(job, now, min(seen.succeeded, len(job)))]
+            return [outcomes.running(job, now, min(seen.succeeded, len(job)), _told_of(seen, job))]
         case "succeeded":
-            return [outcomes.succeeded(job, now, seen.results)]
+            is_final = seen.state == "cancelled"
+            return [outcomes.succeeded(job, now, seen.results, is_final=is_final)]
         case "expired":
             return outcomes.expired(job, now, is_cancelled=is_cancelled)
         case "cancelled":
@@ -223,11 +223,22 @@ def _after(job: Job, seen: ServerJob, now: float, *, is_cancelled: bool) -> list
             return outcomes.failed(job, now, seen.code, f"its job failed: {said}")
 
 
+def _told_of(seen: ServerJob, job: Job) -> str:
+    """Return, and log once, what is to be known of a state that is no usual one."""
+    if not seen.odd:
+        return ""
+    told = f"its state is {seen.odd}: it has not ended, and is waited for"
+    if told != job.error:
+        logger.warning("%s: %s", seen.name, told)
+    return told
+
+
 async def collect(hold: Hold, job: Job) -> None:
     """Fetch the results of a job, row by row, into the cache."""
     service, places, asked = await hold.service(), await hold.places(), hold.run.asked
     collector = Collector(
         places.keys_of_rows(job.first, job.last),
+        model=hold.site.model,
         dimension=asked["sent_dimension"],
         used=asked["dimension"],
         store=hold.site.cache.set_many,
@@ -264,7 +275,8 @@ async def _rows(hold: Hold, service: Service, job: Job) -> AsyncIterator[list[An
         yield list((await service.get(job.job)).inline)
         return
     lines: list[bytes] = []
-    longest = longest_line(hold.run.asked["sent_dimension"])
+    places = await hold.places()
+    longest = longest_line(hold.site.model.dimension, places.longest(job.first, job.last))
     async for line in service.lines(job.results, longest):
         if line.strip():
             lines.append(line)
@@ -287,12 +299,13 @@ async def delete(hold: Hold, job: Job) -> None:
     Where nothing hangs on it any more, a few failures are enough: the service deletes it soon.
     """
     try:
-        await (await hold.service()).delete_file(job.file)
+        service = await hold.service()
+        await service.delete_file(job.file, with_results=job.state in OVER)
     except (BadResponseError, RequestError) as error:
         is_tried_again = isinstance(error, MAY_PASS) and job.failures < _DELETIONS - 1
         if is_tried_again or job.state not in OVER:
             raise
-        logger.warning("%s stays with the service for two days: %s", job.file, error.summary)
+        logger.warning("%s could not be deleted: %s", job.file, error.summary)
     await hold.write(outcomes.input_deleted(job, hold.now))
 
 

@@ -15,6 +15,8 @@ from gemini_embed.observe.logs import logs
 from gemini_embed.observe.meter import Metered, meters_of
 from gemini_embed.observe.watch import Watch, hooks
 from gemini_embed.prices import price_of
+from gemini_embed.service.access import access_of
+from gemini_embed.service.reach import check_before
 
 if TYPE_CHECKING:
     from typing import Self
@@ -31,9 +33,10 @@ if TYPE_CHECKING:
 
 _SHAPING = (
     *("model", "behaves_like", "service_name", "output_dimensionality"),
-    *("normalize", "cache_full_dimension"),
+    *("normalize", "cache_full_dimension", "bucket"),
 )
-"""The options of an embedder that say, beside its texts, what vectors a run has."""
+"""The options of an embedder that say, beside its texts, what vectors a run has, and where its
+files go."""
 
 
 class Batching(Connected, Metered):
@@ -42,8 +45,10 @@ class Batching(Connected, Metered):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._clock = Clock()
+        if self.bucket is not None and self._backend.name != "vertex":
+            raise ConfigurationError("bucket belongs to Vertex AI: the Gemini API reads none")
         if self.batch_documents:
-            self._batch_file()  # refuses now what cannot work
+            self._check_batch()
 
     def batches(self) -> list[BatchStatus]:
         """Return how all runs in the cache's file stand, the oldest first.
@@ -63,8 +68,10 @@ class Batching(Connected, Metered):
     def _begun(self, call: Checked) -> RunDesk[Any]:
         """Return what works the run of a checked call; nothing is sent or written yet."""
         from gemini_embed.batch import planning  # noqa: PLC0415 - loads numpy
+        from gemini_embed.batch.parts import MOST_TOKENS  # noqa: PLC0415 - likewise
         from gemini_embed.batch.places import Places  # noqa: PLC0415 - likewise
 
+        self._check_batch()
         inputs, ask, wanted, policy = call
         if inputs.doubts:
             inputs = inputs.doubts.decide(())  # those in doubt go online, where they are counted
@@ -88,7 +95,7 @@ class Batching(Connected, Metered):
             limits=planning.Limits(
                 fallback=self.batch_fallback,
                 settle=self.batch_settle,
-                most_tokens=self.batch_tokens,
+                most_tokens=self.batch_tokens or MOST_TOKENS[ask.backend.name],
             ),
             count=policy.count,
         )
@@ -162,17 +169,22 @@ class Batching(Connected, Metered):
             fast=self.fast_decode,
         )
 
+    def _check_batch(self) -> None:
+        """Refuse now what cannot work.
+
+        Raises:
+            ConfigurationError: There is no cache in a file, or the service lacks something.
+        """
+        self._batch_file()
+        if self._backend.name == "vertex":
+            check_before(self, access_of(self, self._backend, self._elsewhere), self._row)
+
     def _batch_file(self) -> SQLiteCache:
         """Return the cache, whose file has the ledger.
 
         Raises:
-            ConfigurationError: There is no such file, or the service has no Batch API for us.
+            ConfigurationError: There is no such file.
         """
-        if self._backend.name == "vertex":
-            raise ConfigurationError(
-                "the Batch API works with the Gemini API only: Vertex AI reads and writes a bucket "
-                "of Google Cloud Storage, which gemini-embed does not"
-            )
         found = None if self._cache is None else self._cache.file
         if found is None:
             raise ConfigurationError(
@@ -183,8 +195,11 @@ class Batching(Connected, Metered):
 
     async def _batch_service(self) -> Service:
         from gemini_embed.service.batches import Batches  # noqa: PLC0415 - loads the SDK
+        from gemini_embed.service.vertex_batches import VertexBatches  # noqa: PLC0415 - likewise
 
         await self._ready_engine()
+        if self._backend.name == "vertex":
+            return VertexBatches(self._transport, self.timeout, model=self._row, bucket=self.bucket)
         return Batches(self._transport, self.timeout)
 
 

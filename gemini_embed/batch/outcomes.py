@@ -139,15 +139,17 @@ def failed_to_pass(job: Job, now: float, error: str) -> Job:
     return replace(job, failures=job.failures + 1, due=now + pause, pause=pause, error=error)
 
 
-def running(job: Job, now: float, succeeded: int) -> Job:
-    """Note that it goes on."""
+def running(job: Job, now: float, succeeded: int, told: str = "") -> Job:
+    """Note that it goes on, and what is to be known of that."""
     pause = min(job.pause * POLL_GROWS, LONGEST_POLL)
-    return replace(job, due=now + pause, pause=pause, succeeded=succeeded, failures=0)
+    return replace(job, due=now + pause, pause=pause, succeeded=succeeded, failures=0, error=told)
 
 
-def succeeded(job: Job, now: float, results: str) -> Job:
-    """Note that there are results."""
-    return replace(job, state=State.SUCCEEDED, results=results, due=now, failures=0)
+def succeeded(job: Job, now: float, results: str, *, is_final: bool = False) -> Job:
+    """Note that there are results; `is_final` says that what they lack is wanted no more."""
+    return replace(
+        job, state=State.SUCCEEDED, results=results, due=now, failures=0, is_final=is_final
+    )
 
 
 def without_results(job: Job, now: float, error: str, *, is_final: bool = False) -> Job:

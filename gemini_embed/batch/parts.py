@@ -7,16 +7,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
+
+    from gemini_embed.models import BackendName
 
 MOST_ROWS = 50_000
 """Rows in a job. The service names no limit; so many are known to go well."""
 
 MOST_BYTES = 10**9
-"""Bytes of its input: half of what the service takes."""
+"""Bytes of its input: half of what the Gemini API takes, and what Vertex AI does."""
 
-MOST_TOKENS = 450_000
-"""Tokens enqueued at once: 0.9 of what the first paid tier allows for gemini-embedding-001."""
+MOST_TOKENS: Mapping[BackendName, int] = {"gemini": 450_000, "vertex": 10**15}
+"""Tokens enqueued at once where the caller does not say: 0.9 of what the first paid tier allows for
+gemini-embedding-001; and on Vertex AI, which has no such limit, more than anybody sends."""
 
 
 def parts_of(

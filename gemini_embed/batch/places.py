@@ -79,6 +79,10 @@ class Places:
         """Return where some rows begin and end in the spool."""
         return int(self.offsets[first]), int(self.offsets[last])
 
+    def longest(self, first: int, last: int) -> int:
+        """Return how many bytes the longest of some rows has."""
+        return int(np.diff(self.offsets[first : last + 1]).max(initial=0))
+
     def positions(self, first: int, last: int) -> list[list[int]]:
         """Return, for each of some contents, the texts that its vector belongs to."""
         order = self._order

@@ -241,9 +241,9 @@ class Planner:
             )
 
     def _lines(self, places: Sequence[int]) -> Iterator[bytes]:
-        dimension = self._ask.output_dimensionality
+        dimension, backend = self._ask.output_dimensionality, self._ask.backend.name
         for place in places:
-            yield spool.line_of(self._places.key(place), self._contents[place], dimension)
+            yield spool.line_of(self._places.key(place), self._contents[place], dimension, backend)
 
     def _tokens(self, places: Sequence[int]) -> NDArray[np.int64]:
         """Return how many tokens some contents have, by the caller's count or the estimate."""

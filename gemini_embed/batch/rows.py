@@ -12,13 +12,14 @@ import numpy as np
 
 from gemini_embed.cache.values import sealed
 from gemini_embed.errors import BadResponseError
-from gemini_embed.vectors import checked
+from gemini_embed.vectors import as_served, checked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
+    from gemini_embed.models import Model
     from gemini_embed.service.jobs import RowAnswer
 
     Store = Callable[[Sequence[tuple[str, bytes]]], None]
@@ -29,12 +30,14 @@ AT_ONCE = 100
 
 _PER_NUMBER = 64
 _BESIDES = 2**20
-"""Bytes of a line for each number, and for all else."""
+_ESCAPED = 6
+"""Bytes of a line for each number, for all else, and for each byte of its row: Vertex AI sends the
+row again, in which any letter may stand as an escape."""
 
 
-def longest_line(dimension: int) -> int:
-    """Return how many bytes a line of results may have."""
-    return dimension * _PER_NUMBER + _BESIDES
+def longest_line(dimension: int, row: int) -> int:
+    """Return how many bytes a line of results may have, whose row has so many itself."""
+    return dimension * _PER_NUMBER + _BESIDES + row * _ESCAPED
 
 
 class Collector:
@@ -42,6 +45,7 @@ class Collector:
 
     Args:
         keys: The keys that its rows were sent with, in order.
+        model: Whose vectors.
         dimension: How many numbers each vector has.
         used: How many of them are used.
         store: Keeps values under their keys.
@@ -56,9 +60,17 @@ class Collector:
     """
 
     def __init__(
-        self, keys: Sequence[str], *, dimension: int, used: int, store: Store, drop: Drop
+        self,
+        keys: Sequence[str],
+        *,
+        model: Model,
+        dimension: int,
+        used: int,
+        store: Store,
+        drop: Drop,
     ) -> None:
         self._places = {key: place for place, key in enumerate(keys)}
+        self._model = model
         self._dimension = dimension
         self._used = used
         self._store = store
@@ -129,8 +141,21 @@ class Collector:
         return True
 
     def _block(self, rows: Sequence[RowAnswer]) -> NDArray[np.float32]:
-        values: list[Any] = [row.values for row in rows]
+        values: list[Any] = [self._of_length(row.values) for row in rows]
         return checked(values, count=len(rows), dimension=self._dimension, used=self._used)
+
+    def _of_length(self, values: Any) -> Any:
+        """Return numbers as they are, or what is asked for of a vector that came whole.
+
+        A user of Vertex AI has seen batches of gemini-embedding-001 ignore the dimension. Recorded
+        answers show that the beginning of the whole is what the service sends for less.
+        """
+        model = self._model
+        is_whole = len(values) == model.dimension != self._dimension
+        if not (is_whole and model.nested):
+            return values
+        whole = checked([values], count=1, dimension=model.dimension, used=self._dimension)
+        return as_served(whole, self._dimension, model=model)[0]
 
     def _keep(self, rows: Sequence[RowAnswer], block: NDArray[np.float32]) -> None:
         """Keep what comes for the first time; of two different vectors for one text, none."""

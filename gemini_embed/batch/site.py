@@ -13,14 +13,19 @@ if TYPE_CHECKING:
     from gemini_embed.batch.ledger import Ledger
     from gemini_embed.cache.sqlite import SQLiteCache
     from gemini_embed.contents import Content
+    from gemini_embed.models import Model
     from gemini_embed.pacing.day import OnDailyQuota
     from gemini_embed.service.jobs import ServerJob
 
 
 class Service(Protocol):
-    """The Batch API: `service.batches.Batches`, whose methods these are."""
+    """The Batch API: `service.batches.Batches`, whose methods these are, or `VertexBatches`."""
 
     timeout: float
+
+    def new_file(self) -> str:
+        """Return a name that no file has had."""
+        ...
 
     async def upload(
         self,
@@ -49,8 +54,8 @@ class Service(Protocol):
     async def delete(self, job: str) -> None:
         """Delete a job."""
 
-    async def delete_file(self, name: str) -> None:
-        """Delete a file."""
+    async def delete_file(self, name: str, *, with_results: bool) -> None:
+        """Delete a file, and the results of its job where nobody else would."""
 
     def without_secrets(self, text: str) -> str:
         """Return what the service said, without the secrets that it may have repeated."""
@@ -78,6 +83,7 @@ class Site:
     Attributes:
         ledger: Its ledger.
         cache: Where its vectors go.
+        model: Whose they are.
         clock: The clock.
         service: Returns the Batch API.
         online: Embeds what no job brought.
@@ -89,6 +95,7 @@ class Site:
 
     ledger: Ledger
     cache: SQLiteCache
+    model: Model
     clock: Clock
     service: Callable[[], Awaitable[Service]]
     online: Online

@@ -16,10 +16,20 @@ from uuid import uuid4
 from gemini_embed.contents import Content
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
+    from gemini_embed.models import BackendName
+
 _PRIVATE = 0o600
+
+_NESTED = "embed_content_config"
+_NAMES: Mapping[BackendName, tuple[str, str, str]] = {
+    "gemini": ("taskType", "title", "outputDimensionality"),
+    "vertex": ("task_type", "title", "output_dimensionality"),
+}
+"""How rows name the options of a content. Of Vertex AI it is what Google's page on its batches
+shows."""
 
 
 def new_path(cache: Path, run: str) -> Path:
@@ -49,25 +59,31 @@ def write(path: Path, lines: Iterable[bytes]) -> array[int]:
     return offsets
 
 
-def line_of(key: str, content: Content, dimension: int | None) -> bytes:
+def line_of(key: str, content: Content, dimension: int | None, backend: BackendName) -> bytes:
     """Return the line of a content: a row of the service's input."""
     request = {
         "content": {"parts": [{"text": part} for part in content.parts]},
-        "taskType": content.task_type,
-        "title": content.title,
-        "outputDimensionality": dimension,
+        **_options(content, dimension, backend),
     }
-    held = {name: value for name, value in request.items() if value is not None}
-    return json.dumps({"key": key, "request": held}, ensure_ascii=False).encode() + b"\n"
+    return json.dumps({"key": key, "request": request}, ensure_ascii=False).encode() + b"\n"
+
+
+def _options(content: Content, dimension: int | None, backend: BackendName) -> dict[str, Any]:
+    """Return what stands beside a content in its row: on Vertex AI under one name, if at all."""
+    values = (content.task_type, content.title, dimension)
+    named = zip(_NAMES[backend], values, strict=True)
+    held = {name: value for name, value in named if value is not None}
+    return {_NESTED: held} if held and backend == "vertex" else held
 
 
 def content_of(line: bytes) -> Content:
     """Return the content of a line."""
     request: dict[str, Any] = json.loads(line)["request"]
     parts = tuple(part["text"] for part in request["content"]["parts"])
-    title = request.get("title")
+    options: dict[str, Any] = request.get(_NESTED, request)
+    task_type, title = options.get("taskType") or options.get("task_type"), options.get("title")
     letters = sum(map(len, parts)) + len(title or "")
-    return Content(parts, request.get("taskType"), title, letters)
+    return Content(parts, task_type, title, letters)
 
 
 def pieces(path: Path, start: int, end: int, size: int) -> Iterator[bytes]:

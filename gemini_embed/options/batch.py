@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import get_args
 
+from gemini_embed.gs import check_bucket
 from gemini_embed.inputs import BatchFallback
 from gemini_embed.options import checks
-from gemini_embed.options.checks import checked, whole
+from gemini_embed.options.checks import checked, optional, whole
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -18,9 +19,10 @@ class BatchOptions:
     """Embed documents through the Batch API, at half the price, and wait until they are done, for
     minutes or hours. Needs a cache in a file. Queries are always sent online."""
 
-    batch_tokens: int = field(default=450_000, metadata=checked(whole(1)))
-    """Tokens that jobs of the Batch API may have under way at once: the service limits them by
-    model and tier. The default suits the first paid tier, for gemini-embedding-001."""
+    batch_tokens: int | None = field(default=None, metadata=checked(optional(whole(1))))
+    """Tokens that jobs of the Batch API may have under way at once. The Gemini API limits them by
+    model and tier, and the default is 450,000 there, which suits the first paid tier for
+    gemini-embedding-001. Vertex AI has no such limit, and there is none by default."""
 
     batch_settle: float = field(default=600.0, metadata=checked(checks.number(0)))
     """Seconds for which a job is looked for that may have been created, where the answer was lost,
@@ -31,3 +33,7 @@ class BatchOptions:
     )
     """What becomes of texts for which a batch job brings no vector: `"online"` sends them online,
     at the usual price; `"error"` names them in an error once the others are done."""
+
+    bucket: str | None = field(default=None, metadata=checked(optional(check_bucket)))
+    """On Vertex AI, where its batches read and write: `"gs://BUCKET"` in Cloud Storage, or
+    `"gs://BUCKET/PREFIX"`. Batches there need it."""

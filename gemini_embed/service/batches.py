@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
+from uuid import uuid4
 
-from gemini_embed.errors import BadResponseError
 from gemini_embed.service.files import Files
 from gemini_embed.service.jobs import job_of, jobs_of
 from gemini_embed.service.requests import Requests
@@ -21,8 +21,8 @@ UPLOAD_PATIENCE = 600.0
 """Seconds for a piece of a file."""
 
 _TYPE = "application/jsonl"
-_PAGE = 100
-_MOST_PAGES = 1000
+PAGE = 100
+"""Jobs of a list in one answer, at most."""
 
 
 class Batches:
@@ -33,6 +33,10 @@ class Batches:
         self._requests = Requests(transport, timeout)
         self._files = Files(self._requests, UPLOAD_PATIENCE)
         self.timeout = self._requests.timeout
+
+    def new_file(self) -> str:
+        """Return a name that no file has had."""
+        return f"files/{uuid4().hex}"
 
     async def upload(
         self,
@@ -83,17 +87,9 @@ class Batches:
             BadResponseError: An answer cannot be read, or the list has no end.
         """
         found: list[ServerJob] = []
-        asked: dict[str, object] = {"pageSize": _PAGE}
-        for _ in range(_MOST_PAGES):
-            answer = await self._requests.ask("get", f"batches?{urlencode(asked)}")
-            some, following = jobs_of(answer.body)
-            found += some
-            if not following:
-                return found
-            asked["pageToken"] = following
-        raise BadResponseError(
-            f"the service's list of batch jobs has more than {_MOST_PAGES} pages"
-        )
+        async for page in self._requests.pages("batches", pageSize=PAGE):
+            found += jobs_of(page)[0]
+        return found
 
     async def cancel(self, job: str) -> None:
         """Ask the service to cancel a job, which takes a while, and may fail.
@@ -111,8 +107,10 @@ class Batches:
         """
         await self._requests.delete(job)
 
-    async def delete_file(self, name: str) -> None:
+    async def delete_file(self, name: str, *, with_results: bool) -> None:  # noqa: ARG002 - see below
         """Delete a file; nothing happens where there is none.
+
+        The results of its job lie elsewhere, and the service deletes them in time.
 
         Raises:
             RequestError: The service refused, or could not be reached in time.

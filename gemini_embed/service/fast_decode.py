@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 _READ_BUFFER = 2**22
 """Bytes: an answer of 100 vectors is nearly as long. The SDK chooses the same."""
 
+_OF_HTTP = {"accept", "accept-encoding", "connection", "content-length", "host"}
+"""Headers that a request needs, whoever is asked."""
+
 _SENT_AT_ONCE = 2**20
 """Bytes: aiohttp warns that a longer body blocks the loop, unless it can read it in pieces."""
 
@@ -54,6 +57,7 @@ class Reading:
         fast: Whether its numbers may be read with pysimdjson.
         has_vectors: Whether vectors are to be taken out of it.
         is_bare: Whether an answer, unless it is an error, passes as it is.
+        told: The only headers that the request may have beside HTTP's own; None for any.
         words: What stands for bytes in the body of its request.
         answered: Whether anything came back.
         parts: The answer's vectors and what it says beside them; none where a caller's own client
@@ -65,6 +69,7 @@ class Reading:
     fast: bool
     has_vectors: bool = True
     is_bare: bool = False
+    told: frozenset[str] | None = None
     words: Mapping[bytes, bytes] | None = None
     answered: bool = False
     parts: list[Parted] = field(default_factory=list)
@@ -91,9 +96,10 @@ def reading(
 
 
 @contextmanager
-def reading_bare() -> Generator[Reading]:
-    """Yield a record for a request whose answer passes as it is."""
-    token = _reading.set(one := Reading(MOST_BESIDES, fast=False, has_vectors=False, is_bare=True))
+def reading_bare(told: frozenset[str] | None = None) -> Generator[Reading]:
+    """Yield a record for a request whose answer passes as it is; `told` as there."""
+    one = Reading(MOST_BESIDES, fast=False, has_vectors=False, is_bare=True, told=told)
+    token = _reading.set(one)
     try:
         yield one
     finally:
@@ -182,6 +188,9 @@ async def _on_request(request: Any) -> None:
     """Replace the body of a request; httpx calls this before it sends."""
     if not is_the_sdks(request):
         return
+    if (told := _reading.get().told) is not None:
+        for name in {*request.headers} - told - _OF_HTTP:  # a caller's own, of the client
+            del request.headers[name]
     if words := _reading.get().words:
         pieces = Pieces(await request.aread(), words)
         request.stream = type(request)(request.method, request.url, content=InTurn(pieces)).stream

@@ -18,17 +18,19 @@ if TYPE_CHECKING:
 
 JobState = Literal["running", "succeeded", "failed", "expired", "cancelled"]
 
-_STATES: dict[str, JobState] = {
+_ENDED: dict[str, JobState] = {
     "SUCCEEDED": "succeeded",
+    "PARTIALLY_SUCCEEDED": "succeeded",
     "FAILED": "failed",
     "EXPIRED": "expired",
     "CANCELLED": "cancelled",
 }
-"""By the end of their name, which begins with `BATCH_STATE_` or `JOB_STATE_`."""
+_GOES_ON = {"", "UNSPECIFIED", "QUEUED", "PENDING", "RUNNING", "CANCELLING", "UPDATING"}
+"""States, by the end of their name, which begins with `BATCH_STATE_` or `JOB_STATE_`."""
 
 _CANCELLED = 1
 _NAME = re.compile(r"[a-z]+/[A-Za-z0-9._-]+")
-_LONGEST_SHOWN = 300
+LONGEST_SHOWN = 300
 _MOST_DIGITS = 15
 _MOST_TOKENS = 2**16
 """Of one row, that are believed: some times what any model reads."""
@@ -41,7 +43,9 @@ class ServerJob:
     Attributes:
         name: The service's; empty where it cannot be read: of a list, that is left to who looks.
         display_name: Ours, where it is ours.
-        state: Where it is; what nobody knows counts as running.
+        state: Where it is; what nobody knows counts as running, since it has not ended.
+        odd: The service's word for its state, where that is none of those in which a job goes on
+            or has ended: it is paused, or the word is new.
         rows: How many it has, as it says itself.
         succeeded: How many of them have a vector. A list of jobs may be behind.
         failed: How many have none.
@@ -54,6 +58,7 @@ class ServerJob:
     name: str
     display_name: str = ""
     state: JobState = "running"
+    odd: str = ""
     rows: int = 0
     succeeded: int = 0
     failed: int = 0
@@ -61,6 +66,12 @@ class ServerJob:
     error: str = ""
     results: str = ""
     inline: Sequence[Any] = ()
+
+    @property
+    def has_results(self) -> bool:
+        """Whether it has ended with results: also early, where what it had done is kept."""
+        ended_early = self.state not in {"running", "succeeded"}
+        return self.state == "succeeded" or bool(ended_early and self.results and self.succeeded)
 
 
 class RowAnswer(NamedTuple):
@@ -93,22 +104,25 @@ def job_of(operation: Any) -> ServerJob:
 
 def _read(operation: Any) -> ServerJob:
     """Return a job as far as it can be read: others than ours may be of any shape."""
-    name = _text(field_of(operation, "name"))
+    name = text_in(field_of(operation, "name"))
     metadata, error = field_of(operation, "metadata"), field_of(operation, "error")
     stats = field_of(metadata, "batchStats")
     held = [field_of(metadata, "output"), field_of(operation, "response")]
     inline = next((rows for one in held if (rows := _inline(one)) is not None), [])
-    results = next((file for one in held if (file := _text(field_of(one, "responsesFile")))), "")
+    results = next((file for one in held if (file := text_in(field_of(one, "responsesFile")))), "")
     code = field_of(error, "code")
+    ended, odd = state_of(text_in(field_of(metadata, "state")))
+    state = _state(ended, operation, error)
     return ServerJob(
         name=name if _NAME.fullmatch(name) else "",
-        display_name=_text(field_of(metadata, "displayName")),
-        state=_state(operation, metadata, error),
-        rows=_number(field_of(stats, "requestCount")) or 0,
-        succeeded=_number(field_of(stats, "successfulRequestCount")) or 0,
-        failed=_number(field_of(stats, "failedRequestCount")) or 0,
+        display_name=text_in(field_of(metadata, "displayName")),
+        state=state,
+        odd=odd if state == "running" else "",
+        rows=number_in(field_of(stats, "requestCount")) or 0,
+        succeeded=number_in(field_of(stats, "successfulRequestCount")) or 0,
+        failed=number_in(field_of(stats, "failedRequestCount")) or 0,
         code=code if is_count(code) else 0,
-        error=_text(field_of(error, "message"))[:_LONGEST_SHOWN],
+        error=text_in(field_of(error, "message"))[:LONGEST_SHOWN],
         results=results if _NAME.fullmatch(results) else "",
         inline=inline,
     )
@@ -121,7 +135,7 @@ def jobs_of(page: Any) -> tuple[list[ServerJob], str]:
         listed = []
     if not isinstance(listed, list):
         raise BadResponseError("the service's list of batch jobs is none")
-    return list(map(_read, listed)), _text(field_of(page, "nextPageToken"))
+    return list(map(_read, listed)), text_in(field_of(page, "nextPageToken"))
 
 
 def row_of(
@@ -142,10 +156,9 @@ def row_in(row: Any) -> RowAnswer:
         return RowAnswer(None, None, error="it has no key")
     response, error = field_of(row, "response"), field_of(row, "error")
     if error or not response:
-        shown = f"{field_of(error, 'code') or ''} {_text(field_of(error, 'message'))}".strip()
-        return RowAnswer(key, None, error=shown[:_LONGEST_SHOWN] or "it has no vector")
+        return RowAnswer(key, None, error=_said(error, field_of(row, "status")))
     usage = field_of(field_of(response, "usageMetadata"), "promptTokenCount")
-    tokens = _number(usage if usage is not None else field_of(response, "tokenCount"))
+    tokens = number_in(usage if usage is not None else field_of(response, "tokenCount"))
     tokens = None if tokens is None or tokens > _MOST_TOKENS else tokens
     try:
         values = numbers_of(0, field_of(response, "embedding"))
@@ -154,10 +167,25 @@ def row_in(row: Any) -> RowAnswer:
     return RowAnswer(key, values, tokens, "" if values is not None else "it has no vector")
 
 
-def _state(operation: Any, metadata: Any, error: Any) -> JobState:
-    named = _STATES.get(_text(field_of(metadata, "state")).rpartition("STATE_")[2])
-    if named is not None:
-        return named
+def _said(error: Any, status: Any) -> str:
+    """Return why a row has no vector: Vertex AI says it in a text beside it."""
+    shown = f"{field_of(error, 'code') or ''} {text_in(field_of(error, 'message'))}".strip()
+    return (shown or text_in(status))[:LONGEST_SHOWN] or "it has no vector"
+
+
+def state_of(said: str) -> tuple[JobState | None, str]:
+    """Return how a job ended by the name of its state, None where that does not say so.
+
+    And the name once more, where it is none of those in which a job goes on or has ended.
+    """
+    word = said.rpartition("STATE_")[2]
+    ended = _ENDED.get(word)
+    return ended, "" if ended or word in _GOES_ON else said[:LONGEST_SHOWN]
+
+
+def _state(ended: JobState | None, operation: Any, error: Any) -> JobState:
+    if ended is not None:
+        return ended
     if error:
         return "cancelled" if field_of(error, "code") == _CANCELLED else "failed"
     return "succeeded" if field_of(operation, "done") is True else "running"
@@ -172,7 +200,7 @@ def _inline(output: Any) -> list[Any] | None:
     return None
 
 
-def _number(value: Any) -> int | None:
+def number_in(value: Any) -> int | None:
     """Return a count, which JSON of Google's may write as a string."""
     if isinstance(value, str):
         is_number = value.isascii() and value.isdigit() and len(value) <= _MOST_DIGITS
@@ -181,5 +209,6 @@ def _number(value: Any) -> int | None:
     return number
 
 
-def _text(value: Any) -> str:
+def text_in(value: Any) -> str:
+    """Return a text, empty where there is none."""
     return value if isinstance(value, str) else ""

@@ -13,12 +13,14 @@ from contextlib import asynccontextmanager
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from urllib.parse import urlencode
 
 from gemini_embed.errors import BadResponseError, RequestError
 from gemini_embed.observe.tracing import quiet
 from gemini_embed.service.bodies import written
 from gemini_embed.service.bounded import Body
 from gemini_embed.service.fast_decode import reading_bare
+from gemini_embed.service.json_vectors import field_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Mapping
@@ -40,16 +42,35 @@ PATIENCE = 300.0
 """Seconds for a request, or for the next piece of an answer, where `timeout` sets no limit."""
 
 
+_DONE = frozenset({HTTPStatus.CREATED, HTTPStatus.NO_CONTENT, HTTPStatus.PERMANENT_REDIRECT})
+"""What the SDK takes for refusals, and Cloud Storage for answers: an object was stored, it was
+deleted, a piece of it was stored. The last one says nowhere to go, so nobody goes."""
+
+_PAGES = 1000
+"""Of a list, at most."""
+
+_TOLD_ELSEWHERE = frozenset(
+    {
+        *("authorization", "user-agent", "x-goog-api-client", "x-goog-user-project"),
+        *("content-type", "content-range", "x-upload-content-type", "x-upload-content-length"),
+    }
+)
+"""Headers that go to another place than the service: who asks, who pays, and what of an object it
+is. What a caller adds is for the service, or the gateway in front of it."""
+
+
 class Reply(NamedTuple):
     """An answer.
 
     Attributes:
         headers: Its headers; their names in any case.
-        body: The parsed JSON.
+        body: The parsed JSON; nothing, where the status is not 200.
+        status: Its HTTP status.
     """
 
     headers: Mapping[str, str]
     body: Any
+    status: int = HTTPStatus.OK
 
 
 class _Request(NamedTuple):
@@ -86,10 +107,13 @@ class Requests:
     Args:
         transport: The transport.
         timeout: Seconds for a request, or for the next piece of an answer; None for the usual.
+        place: Where they go, if not to the service: scheme and host. All paths are whole then.
+            It gets the access token that the service gets, and no other secret.
     """
 
-    def __init__(self, transport: Line, timeout: float | None) -> None:
+    def __init__(self, transport: Line, timeout: float | None, place: str = "") -> None:
         self._transport = transport
+        self._place = place
         self.timeout = PATIENCE if timeout is None else timeout
 
     async def ask(
@@ -115,14 +139,16 @@ class Requests:
             BadResponseError: The answer cannot be read.
         """
         request = _Request(timeout or self.timeout, method, path, body, headers or {})
-        async with self._sent(request) as (answered, pieces):
-            held = bytearray()
+        async with self._sent(request) as (response, pieces):
+            held, status = bytearray(), _status_of(response)
+            if status != HTTPStatus.OK:
+                return Reply(response.headers, {}, status)
             async for piece in pieces:
                 held += piece
                 if len(held) > _MOST_JSON:
                     raise BadResponseError(f"the answer is longer than {_MOST_JSON} bytes")
         try:
-            return Reply(answered, json.loads(held) if held.strip() else {})
+            return Reply(response.headers, json.loads(held) if held.strip() else {})
         except (RecursionError, ValueError) as error:
             description = type(error).__name__
         raise BadResponseError(f"the answer could not be read: {description}")
@@ -139,6 +165,26 @@ class Requests:
             if error.status not in _GONE:
                 raise
 
+    async def pages(self, path: str, **asked: str | int) -> AsyncIterator[Any]:
+        """Yield the pages of a list, to the last.
+
+        Args:
+            path: See `ask`.
+            asked: What the list is asked for.
+
+        Raises:
+            RequestError: The service refused, or could not be reached in time.
+            BadResponseError: An answer cannot be read, or the list has no end.
+        """
+        for _ in range(_PAGES):
+            page = (await self.ask("get", f"{path}?{urlencode(asked)}")).body
+            yield page
+            following = field_of(page, "nextPageToken")
+            if not following:
+                return
+            asked["pageToken"] = str(following)
+        raise BadResponseError(f"the service's list has more than {_PAGES} pages")
+
     @asynccontextmanager
     async def stream(self, path: str) -> AsyncGenerator[AsyncIterator[bytes]]:
         """Make one request, and yield its answer piece by piece, however long it is.
@@ -151,12 +197,10 @@ class Requests:
             yield pieces
 
     @asynccontextmanager
-    async def _sent(
-        self, request: _Request
-    ) -> AsyncGenerator[tuple[Mapping[str, str], AsyncIterator[bytes]]]:
+    async def _sent(self, request: _Request) -> AsyncGenerator[tuple[Any, AsyncIterator[bytes]]]:
         response = await self._begun(request)
         try:
-            yield response.headers, self._pieces(response, request.timeout)
+            yield response, self._pieces(response, request.timeout)
         finally:
             if hasattr(response, "aclose"):  # httpx
                 await response.aclose()
@@ -167,7 +211,7 @@ class Requests:
         """Return the HTTP library's response, of which the body has not been read."""
         inner = self._transport.inner
         try:
-            with quiet(), reading_bare() as read:
+            with quiet(), reading_bare(_TOLD_ELSEWHERE if self._place else None) as read:
                 options = {"api_version": ""} if asked.path.startswith("/") else None
                 build, send = inner._build_request, inner._async_request_once  # noqa: SLF001 - see above
                 request = build(asked.method, asked.path.lstrip("/"), {}, options)
@@ -176,12 +220,18 @@ class Requests:
                 # The limit is ours: the header would end a long answer at the service.
                 request.timeout = None
                 request.headers.pop("X-Server-Timeout", None)
+                if self._place:
+                    request.url = f"{self._place}{asked.path}"
+                    request.headers = _told_elsewhere(request.headers)
                 request.headers.update(asked.headers)
                 async with asyncio.timeout(asked.timeout):
                     # Never once more by itself: to create a job twice is to pay for it twice.
                     begun = await send(request, stream=True, implicit_retry=False)
                 return begun.response_stream
         except Exception as error:  # noqa: BLE001 - whatever it is, it becomes one of ours
+            response = getattr(error, "response", None)
+            if response is not None and getattr(error, "code", None) in _DONE:
+                return response
             failure = self._transport.translated(error, answered=read.answered)
         raise failure
 
@@ -219,3 +269,12 @@ class Requests:
         """The version of the API that the SDK puts before a path; empty for none."""
         options = getattr(self._transport.inner, "_http_options", None)
         return getattr(options, "api_version", None) or ""
+
+
+def _status_of(response: Any) -> int:
+    status: int = getattr(response, "status_code", 0) or response.status  # httpx, or aiohttp
+    return status
+
+
+def _told_elsewhere(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in headers.items() if name.lower() in _TOLD_ELSEWHERE}

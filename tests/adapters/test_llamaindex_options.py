@@ -272,6 +272,7 @@ TRAFFIC = [
     "batch_settle",
     "batch_size",
     "batch_tokens",
+    "bucket",
     "cache",
     "cache_full_dimension",
     "cache_uris",

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from gemini_embed.batch.rows import Collector
 from gemini_embed.cache.values import opened
+from gemini_embed.models import MODELS, NEWEST
 from gemini_embed.service.jobs import row_of
 
 KEYS = [f"{n:040x}" for n in range(250)]
@@ -47,7 +48,9 @@ class Kept(dict[str, bytes]):
 def collected(lines: list[bytes], *, fast: bool = True) -> tuple[Collector, Kept]:
     """Return what becomes of lines that come some at a time."""
     kept = Kept()
-    collector = Collector(KEYS, dimension=3, used=3, store=kept.store, drop=kept.drop)
+    collector = Collector(
+        KEYS, model=MODELS[NEWEST], dimension=3, used=3, store=kept.store, drop=kept.drop
+    )
     for start in range(0, len(lines), 70):
         collector.take([row_of(one, fast=fast) for one in lines[start : start + 70]])
     return collector, kept

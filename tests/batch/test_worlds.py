@@ -346,8 +346,8 @@ class Stubborn(World):
 
     status = 400
 
-    async def delete_file(self, name: str) -> None:
-        assert name
+    async def delete_file(self, name: str, *, with_results: bool) -> None:
+        assert (name, with_results) == (name, True)
         self.request("delete_file")
         kind = RequestError if self.status == 400 else ServiceUnavailableError
         raise kind("it stays", status=self.status)
@@ -363,7 +363,7 @@ class Stubborn(World):
 def test_an_input_that_cannot_be_deleted_costs_no_result(
     folder: Path, caplog: pytest.LogCaptureFixture, status: int, tries: int
 ) -> None:
-    """The vectors are there; the log says what stays, and the service deletes it in two days."""
+    """The vectors are there; the log says what stays."""
     world = Stubborn()
     world.status = status
     machine = Machine(world, folder, TEXTS, parts=1)
@@ -373,7 +373,7 @@ def test_an_input_that_cannot_be_deleted_costs_no_result(
     world.files.clear()
     assert_clean(machine)
     assert world.requests["delete_file"] == tries
-    assert "stays with the service" in caplog.text
+    assert "could not be deleted" in caplog.text
 
 
 def test_a_wish_to_cancel_that_was_refused_for_now_is_repeated(folder: Path) -> None:

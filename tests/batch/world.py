@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal, cast
+from uuid import uuid4
 
 import numpy as np
 
@@ -27,6 +28,7 @@ from gemini_embed.cache.keys import cache_keys
 from gemini_embed.cache.values import opened, sealed
 from gemini_embed.contents import Content, Inputs
 from gemini_embed.errors import QuotaExceededError, RequestError, ServiceUnavailableError
+from gemini_embed.models import MODELS, NEWEST
 from gemini_embed.service.jobs import ServerJob
 
 if TYPE_CHECKING:
@@ -134,6 +136,9 @@ class World:
         self.jobs.append(HeldJob(name, display_name, rows, at, ending, self.seconds))
         return name
 
+    def new_file(self) -> str:
+        return f"files/{uuid4().hex}"
+
     async def upload(
         self,
         name: str,
@@ -199,7 +204,7 @@ class World:
     async def delete(self, job: str) -> None:
         raise AssertionError(f"{job} is kept until somebody cleans up")
 
-    async def delete_file(self, name: str) -> None:
+    async def delete_file(self, name: str, *, with_results: bool) -> None:  # noqa: ARG002 - unused
         self.request("delete_file")
         self.files.pop(name, None)
         self.pass_step()
@@ -303,7 +308,9 @@ class Machine:
         self.keys = cache_keys(contents, model="m", dimension=DIMENSION, service=None)
         rows = list(range(len(texts)))
         path = spool.new_path(self.file.path, RUN)
-        lines = [spool.line_of(k, c, None) for k, c in zip(self.keys, contents, strict=True)]
+        lines = [
+            spool.line_of(k, c, None, "gemini") for k, c in zip(self.keys, contents, strict=True)
+        ]
         offsets = spool.write(path, lines)
         keys = bytes.fromhex("".join(self.keys))
         number = {content: i for i, content in enumerate(contents)}
@@ -366,6 +373,7 @@ class Machine:
         return Site(
             ledger=Ledger(cast("SQLiteCache", self.file)),
             cache=cast("SQLiteCache", self.file),
+            model=MODELS[NEWEST],
             clock=clock_of(self.world),
             service=service,
             online=online,

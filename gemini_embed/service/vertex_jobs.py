@@ -1,0 +1,92 @@
+"""What Vertex AI says of batch jobs, read. Performs no I/O.
+
+As documented: the reference of `projects.locations.batchPredictionJobs`. That the completed rows of
+a job that ended early are there is documented for the batches of all Gemini models.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from gemini_embed.errors import BadResponseError
+from gemini_embed.gs import GsAddress
+from gemini_embed.service.jobs import LONGEST_SHOWN, ServerJob, number_in, state_of, text_in
+from gemini_embed.service.json_vectors import field_of, is_count
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_NAME = re.compile(r"projects/[A-Za-z0-9:._-]+/locations/[a-z0-9-]+/batchPredictionJobs/[0-9]+")
+_COUNTED = ("successful", "failed", "incomplete")
+
+
+def vertex_job_of(job: Any) -> ServerJob:
+    """Return a job.
+
+    Raises:
+        BadResponseError: It has no name that is one.
+    """
+    found = _read(job)
+    if not found.name:
+        raise BadResponseError("Vertex AI named a batch job in a way that cannot be read")
+    return found
+
+
+def _read(job: Any) -> ServerJob:
+    """Return a job as far as it can be read: others than ours may be of any shape."""
+    name = text_in(field_of(job, "name"))
+    stats, error = field_of(job, "completionStats"), field_of(job, "error")
+    counts = [number_in(field_of(stats, f"{what}Count")) or 0 for what in _COUNTED]
+    state, odd = state_of(text_in(field_of(job, "state")))
+    code = field_of(error, "code")
+    return ServerJob(
+        name=name if _NAME.fullmatch(name) else "",
+        display_name=text_in(field_of(job, "displayName")),
+        state=state or "running",
+        odd=odd,
+        rows=sum(counts),
+        succeeded=counts[0],
+        failed=counts[1],
+        code=code if is_count(code) else 0,
+        error=text_in(field_of(error, "message"))[:LONGEST_SHOWN],
+        results=_results(job),
+    )
+
+
+def vertex_jobs_of(page: Any) -> Iterator[ServerJob]:
+    """Yield the jobs of a page of the list.
+
+    Raises:
+        BadResponseError: It cannot be read.
+    """
+    listed = field_of(page, "batchPredictionJobs") or []
+    if not isinstance(listed, list):
+        raise BadResponseError("Vertex AI's list of batch jobs is none")
+    yield from map(_read, listed)
+
+
+def output_of(job: Any) -> str:
+    """Return where a job was told to put its results; empty where it does not say."""
+    destination = field_of(field_of(job, "outputConfig"), "gcsDestination")
+    return _folder(field_of(destination, "outputUriPrefix"))
+
+
+def _results(job: Any) -> str:
+    """Return the folder of a job's results: of its own, within the one that it was told."""
+    own = _folder(field_of(field_of(job, "outputInfo"), "gcsOutputDirectory"))
+    return own or output_of(job)
+
+
+def _folder(said: Any) -> str:
+    written = f"{text_in(said).rstrip('/')}/"
+    return written if GsAddress.read(written) else ""
+
+
+def names_predictions(name: str) -> bool:
+    """Tell whether an object holds rows of results, by its name.
+
+    `predictions.jsonl` in its own folder is documented; large ones are in several parts. What is
+    called `incremental` has the same rows while the job runs.
+    """
+    return name.rpartition("/")[2].startswith("prediction")
