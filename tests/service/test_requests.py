@@ -103,7 +103,7 @@ def test_an_answer_is_read_no_further_than_it_may_be(asked: Any) -> None:
 
 def test_a_list_without_an_end_is_an_error(asked: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same page again and again."""
-    monkeypatch.setattr("gemini_embed.service.batches._MOST_PAGES", 3)
+    monkeypatch.setattr("gemini_embed.service.requests._PAGES", 3)
     body = b'{"operations": [], "nextPageToken": "more"}'
 
     with pytest.raises(BadResponseError, match="more than 3 pages"):
