@@ -89,7 +89,7 @@ SHOWN := ^(google-genai|langchain-core|llama-index-core)==
 .DEFAULT_GOAL := help
 .PHONY: help setup demo demo-media examples test test-matrix test-sdk-3-first test-peers test-lowest \
 	test-lowest-frameworks test-without-aiohttp test-python3.12 test-python3.13 test-python3.14 \
-	test-stores test-ray test-mteb docs site dist lint typecheck format bench bench-pair mteb run-mteb soak fuzz \
+	test-stores test-ray test-mteb docs site dist lint typecheck format bench bench-pair bench-scale mteb run-mteb soak fuzz \
 	kills record clean
 
 help: ## show this list
@@ -203,6 +203,9 @@ bench: $(READY) ## measure beside the SDK and the official integrations (BENCH=-
 
 bench-pair: $(READY) ## measure what a change costs: make bench-pair BASE=main (BENCH="--pairs 9" for a look)
 	@$(RUN)/python -m benchmarks.pair --base $(BASE) $(BENCH)
+
+bench-scale: $(READY) ## measure growth: a million texts, several processes, Ray (BENCH="--only day" for a part)
+	@$(RUN)/python -m benchmarks.growth $(BENCH)
 
 mteb: ## with a key, run tasks of MTEB and tell the cost before: make mteb TASKS="STSBenchmark NFCorpus"
 	@$(MAKE) run-mteb VARIANT=mteb

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from benchmarks.texts import BATCH, MODEL, TASK_TYPE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 _KEY = "any"  # the stand-in accepts every key
 
@@ -164,6 +164,26 @@ class Core:
         return (await self._embedder.aembed([text], role="query")).vectors[0]
 
 
+@dataclass(frozen=True)
+class Passed:
+    """Vectors that came and went: nothing of them is kept."""
+
+    count: int
+    nbytes = 0
+
+    def __len__(self) -> int:
+        return self.count
+
+
+class Stream(Core):
+    """`embed_stream`, whose blocks are let go as they come."""
+
+    def documents(self, texts: Iterable[str]) -> Passed:
+        """Read all blocks."""
+        blocks = self._embedder.embed_stream(texts, role="document")
+        return Passed(sum(len(block.vectors) for block in blocks))
+
+
 def load(kind: str) -> Callable[[Settings], Contestant]:
     """Import what a contestant needs, and return what builds it.
 
@@ -224,9 +244,9 @@ def _own_options(settings: Settings) -> dict[str, Any]:
     return options
 
 
-def _core() -> Callable[[Settings], Contestant]:
+def _core(kind: type[Core] = Core) -> Callable[[Settings], Contestant]:
     made = importlib.import_module("gemini_embed").GeminiEmbedder
-    return lambda settings: Core(made(model=MODEL, **_own_options(settings)))
+    return lambda settings: kind(made(model=MODEL, **_own_options(settings)))
 
 
 def _langchain() -> Callable[[Settings], Contestant]:
@@ -245,6 +265,7 @@ _LOADERS = {
     "langchain-official": _langchain_official,
     "llamaindex-official": _llamaindex_official,
     "core": _core,
+    "stream": lambda: _core(Stream),
     "langchain": _langchain,
     "llamaindex": _llamaindex,
 }

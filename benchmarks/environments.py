@@ -43,6 +43,12 @@ def python_of(kind: str) -> str:
     return str(_PEERS / "bin" / "python") if kind in _PEERS_OF else sys.executable
 
 
+def python_with_ray() -> str | None:
+    """Return the interpreter of the environment of `make test-ray`; None where there is none."""
+    python = ROOT / ".venv-ray" / "bin" / "python"
+    return str(python) if python.exists() else None
+
+
 def make_peers() -> None:
     """Make the official integrations' environment, unless it is there and up to date."""
     ready = _PEERS / ".ready"

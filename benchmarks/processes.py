@@ -90,6 +90,8 @@ class Conversation:
             self._process.kill()
             self._process.wait()
         self._reader.shutdown()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
         self._errors.close()
 
     def __enter__(self) -> Self:

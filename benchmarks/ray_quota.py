@@ -3,18 +3,20 @@
 Run it in the environment of `make test-ray`. The workers share 100 texts in 10 seconds by the
 actor of `gemini_embed.scale.ray.shared`; the stand-in has the same limit, and its own clock. Shown
 are the refusals, the most in any window, how much of the quota was used from the third period on,
-and how many rows have their own vector.
+and how many rows have not their own vector. The last line of the output is JSON.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import ray
 
+from benchmarks.windows import SETTLING, Limit, sent_to, use_of
 from gemini_embed import GeminiEmbedder, Quota
 from gemini_embed.scale.ray import Embed, shared
 from gemini_embed.standin import Standin
@@ -22,56 +24,44 @@ from gemini_embed.standin import Standin
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-MODEL = "gemini-embedding-2"
-LIMIT, PERIOD, WORKERS, DIMENSION = 100, 10.0, 4, 128
-_SETTLING = 2
-"""Periods at the beginning that are told apart."""
-
-_OK, _REFUSED = 200, 429
+MODEL, DIMENSION, WORKERS = "gemini-embedding-2", 128, 4
 
 
 def main() -> None:
     """Measure, and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.ray_quota", description=__doc__)
     parser.add_argument("--periods", type=int, default=12, help="how many are counted (12)")
-    print(json.dumps(run(parser.parse_args().periods), indent=1))
+    parser.add_argument("--workers", type=int, default=WORKERS)
+    parser.add_argument("--limit", type=int, default=Limit().texts)
+    parser.add_argument("--period", type=float, default=Limit().period)
+    given = parser.parse_args()
+    print(json.dumps(run(given.workers, Limit(given.limit, given.period), given.periods)))
 
 
-def run(periods: int) -> dict[str, Any]:
+def run(workers: int, limit: Limit, periods: int) -> dict[str, Any]:
     """Embed so many rows that the quota is used for that long; return what it came to."""
-    rows = LIMIT * (_SETTLING + periods + 1)
-    with Standin(requests=LIMIT, window=PERIOD) as server:
+    rows = limit.texts * (SETTLING + periods + 1)
+    with Standin(requests=limit.texts, window=limit.period) as server:
         ray.init(num_cpus=2, include_dashboard=False)
         embedder = GeminiEmbedder(
             api_key="k",
             base_url=server.url,
             output_dimensionality=DIMENSION,
-            quota=Quota(LIMIT, period=PERIOD),
+            quota=Quota(limit.texts, period=limit.period),
         )
         dataset = ray.data.from_items([{"text": f"text {i}"} for i in range(rows)]).map_batches(
             Embed,
             fn_constructor_kwargs={"embedder": shared("measured", embedder)},
             batch_size=20,
-            compute=ray.data.ActorPoolStrategy(size=WORKERS),
+            compute=ray.data.ActorPoolStrategy(size=workers),
             num_cpus=0.25,
         )
-        found = dataset.take_all()
-        own = [np.array_equal(row["vector"], _right(server, row["text"])) for row in found]
-        sent = [(one.at, len(one.body["requests"]), one.status) for one in server.log if one.body]
+        found = {row["text"]: row["vector"] for row in dataset.take_all()}
+        right = [np.array_equal(vector, _right(server, text)) for text, vector in found.items()]
+        sent = sent_to(server)
     ray.shutdown()
-    counted = [(at, texts) for at, texts, status in sent if status == _OK]
-    begins = sent[0][0] + _SETTLING * PERIOD
-    used = sum(texts for at, texts in counted if begins <= at < begins + periods * PERIOD)
-    return {
-        "rows": len({row["text"] for row in found}),
-        "rows with their own vector": sum(own),
-        "refused": sum(status == _REFUSED for _, _, status in sent),
-        "most in a window": max(
-            sum(texts for at, texts in counted if start <= at < start + PERIOD)
-            for start, _ in counted
-        ),
-        "used": round(used / (LIMIT * periods), 4),
-    }
+    until = sent[0].at + (SETTLING + periods) * limit.period
+    return {"wrong": rows - sum(right), **asdict(use_of(sent, limit, until))}
 
 
 def _right(server: Standin, text: str) -> NDArray[np.float32]:

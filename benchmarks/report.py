@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from benchmarks.results import Duel, Section, Table
+    from benchmarks.targets import Target
 
 _NOISE = 1.05
 _SMALL_PRINT = """\
@@ -55,23 +56,29 @@ def _lines(sections: Mapping[str, Section], about: About) -> Iterator[str]:
     yield from (_SMALL_PRINT.format(repeats=about.repeats), "")
     if about.is_small:
         yield from ("**A quick run: too small to be held against the targets.**", "")
-    yield from _held_to_targets(sections)
+    yield from held_to(TARGETS, sections)
     yield from _losses([duel for section in sections.values() for duel in section.duels])
     for section in sections.values():
-        yield from (f"## {section.title}", "")
-        if section.how:
-            yield from (section.how, "")
-        if section.failure:
-            yield from (f"**Failed:** {section.failure}", "")
-        for table in section.tables:
-            yield from table_lines(table)
-    yield from _versions(about.versions)
+        yield from section_lines(section)
+    yield from version_lines(about.versions)
 
 
-def _held_to_targets(sections: Mapping[str, Section]) -> Iterator[str]:
+def section_lines(section: Section) -> Iterator[str]:
+    """Return one section as Markdown."""
+    yield from (f"## {section.title}", "")
+    if section.how:
+        yield from (section.how, "")
+    if section.failure:
+        yield from (f"**Failed:** {section.failure}", "")
+    for table in section.tables:
+        yield from table_lines(table)
+
+
+def held_to(targets: Mapping[str, Target], sections: Mapping[str, Section]) -> Iterator[str]:
+    """Return what was measured beside its targets, as Markdown."""
     figures = {name: value for s in sections.values() for name, value in s.figures.items()}
     yield from ("## Targets", "", "| | target | measured | |", "|---|---|---|---|")
-    for name, target in TARGETS.items():
+    for name, target in targets.items():
         bound = f"{'>=' if target.is_at == 'least' else '<='} {target.bound:g}{target.unit}"
         if name not in figures:
             yield f"| {target.what} | {bound} | - | not measured |"
@@ -120,7 +127,8 @@ def table_lines(table: Table) -> Iterator[str]:
     yield ""
 
 
-def _versions(versions: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
+def version_lines(versions: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
+    """Return the versions of packages as Markdown."""
     yield from (
         "## Versions",
         "",

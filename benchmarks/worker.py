@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from benchmarks.contestants import Contestant, Settings, load
-from benchmarks.texts import numbered
+from benchmarks.texts import numbered, one_by_one
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -58,7 +58,8 @@ class Worker:
     def embed(self, job: dict[str, Any]) -> dict[str, Any]:
         """Embed texts once; measure time, processor time, memory and, if asked, stalls."""
         contestant = self._contestant(job["settings"])
-        texts = numbered(job["start"], job["count"])
+        source = one_by_one if self._kind == "stream" else numbered
+        texts: Any = source(job["start"], job["count"])
         is_async, stall, error = job["mode"] == "async", 0.0, None
         vectors: Any = None
         gc.collect()
@@ -78,6 +79,7 @@ class Worker:
             "stall": stall,
             "before": before,
             "peak": memory("VmHWM"),
+            "vectors": None if vectors is None else len(vectors),
             "returned": size_of(vectors),
             "error": error,
         }

@@ -40,6 +40,7 @@ class Client:
         requests: The limit on texts that the user gives, if any.
         tokens: The limit on tokens, likewise.
         period: Of both.
+        a_day: The limit on texts of a day, likewise.
         name: No other client's: what is learned of a service is kept under its name.
         on_retry: Told of each thing that is tried again.
     """
@@ -51,6 +52,7 @@ class Client:
         requests: int | None,
         tokens: int | None,
         period: float,
+        a_day: int | None = None,
         name: str,
         on_retry: Callable[[Retry], None] | None = None,
     ) -> None:
@@ -61,7 +63,7 @@ class Client:
             route=ROUTE,
             output_dimensionality=DIMENSION,
         )
-        quota = Quota(requests, tokens, period)
+        quota = Quota(requests, tokens, period, requests_per_day=a_day)
         self._limiter = limiter_of(quota)
         self._limiter.daily.clock = wall
         self._engine = Engine(
