@@ -14,10 +14,10 @@ from gemini_embed.closing import Closing
 from gemini_embed.embedder import GeminiEmbedder
 from gemini_embed.errors import ConfigurationError
 from gemini_embed.fingerprint import HasFingerprint
-from gemini_embed.inputs import as_list
+from gemini_embed.inputs import ITEMS, as_list
 from gemini_embed.media import Fused, Item, Media
 from gemini_embed.media.given import parts_of
-from gemini_embed.media.strings import media_from
+from gemini_embed.media.strings import media_at, media_from
 from gemini_embed.models import NEWEST, TEXTS_PER_REQUEST
 from gemini_embed.observe.meter import Metered
 from gemini_embed.option_fields import OptionArgs, OptionFields, Secret
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from gemini_embed.results import ListedResult
 
 __all__ = [
+    "ITEMS",
     "NEWEST",
     "TEXTS_PER_REQUEST",
     "Adapted",
@@ -49,6 +50,7 @@ __all__ = [
     "Spelling",
     "as_list",
     "forgetful",
+    "media_at",
     "media_from",
     "number",
     "other_name",

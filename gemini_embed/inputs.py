@@ -21,22 +21,30 @@ BLANK_PLACEHOLDER = "(blank)"
 """What `on_blank="placeholder"` embeds instead of an empty or white-space text."""
 
 
+ITEMS = ("items", "texts or media")
+"""What `as_list` says of an argument that may hold media."""
+
 _HALF = re.compile("[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]")
 """Half of a surrogate pair: no Unicode, and nothing that UTF-8 can hold."""
 
 
-def as_list(texts: Iterable[Any]) -> list[Any]:
-    """Return texts as a list: of a generator, a set, the values of a dict.
+def as_list(given: Iterable[Any], what: str = "texts", of: str = "strings") -> list[Any]:
+    """Return what a caller gave as a list: of a generator, a set, the values of a dict.
+
+    Args:
+        given: It.
+        what: What the argument is called, in the plural.
+        of: What it holds.
 
     Raises:
-        ConfigurationError: It is one string, or nothing that holds texts.
+        ConfigurationError: It is one string, or nothing that holds others.
     """
-    if isinstance(texts, str | bytes | bytearray) or not isinstance(texts, Iterable):
+    if isinstance(given, str | bytes | bytearray) or not isinstance(given, Iterable):
         raise ConfigurationError(
-            f"texts must be a list of strings, not {type(texts).__name__}; "
-            "for one text, pass a list of one"
+            f"{what} must be a list of {of}, not {type(given).__name__}: for one "
+            f"{what.removesuffix('s')} write [{what.removesuffix('s')}]"
         )
-    return list(texts)
+    return list(given)
 
 
 def check_texts(
@@ -63,7 +71,7 @@ def check_texts(
             only, which the service answers with an error for the whole batch), or not valid
             Unicode. Nothing was sent.
     """
-    checked = as_list(texts)
+    checked = as_list(texts) if others is None else as_list(texts, *ITEMS)
     for place, text in enumerate(checked):
         if type(text) is str and text.isascii() and not text.isspace() and text:
             continue

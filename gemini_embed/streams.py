@@ -378,6 +378,6 @@ class Streaming:
 def _check_iterable(texts: object, kind: Any) -> None:
     if isinstance(texts, str | bytes | bytearray) or not isinstance(texts, kind):
         raise ConfigurationError(
-            f"texts must be an iterable of strings, not {type(texts).__name__}; "
-            "for one text, give a list of one"
+            f"texts must be an iterable of strings, not {type(texts).__name__}: for one text "
+            "write [text]"
         )

@@ -26,6 +26,7 @@ from gemini_embed.adapter import (
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from os import PathLike
     from typing import Unpack
 
     from gemini_embed import Estimate
@@ -167,7 +168,7 @@ class GeminiEmbeddings(Adapted, Serializable, Embeddings, OptionFields):
         return await self._alists(texts, role="document", show_progress=self.show_progress, **call)
 
     def embed_image(
-        self, uris: list[str], *, output_dimensionality: int | None = None
+        self, uris: Sequence[str | PathLike[str]], *, output_dimensionality: int | None = None
     ) -> list[list[float]]:
         """Return one vector per picture, in order: Chroma and LanceDB look for this method.
 
@@ -178,7 +179,8 @@ class GeminiEmbeddings(Adapted, Serializable, Embeddings, OptionFields):
         Raises:
             InvalidInputError: Says which cannot be read, or is no medium that the service takes.
         """
-        items = [media_from(uri, index) for index, uri in enumerate(as_list(uris))]
+        listed = as_list(uris, "uris", "paths or URIs")
+        items = [media_from(uri, index) for index, uri in enumerate(listed)]
         return self.embed_media(items, output_dimensionality=output_dimensionality)
 
     def embed_media(

@@ -19,6 +19,7 @@ from llama_index.core.schema import (
 )
 
 from gemini_embed import InvalidInputError, Media, fused
+from gemini_embed.adapter import media_at
 from llamaindex_gemini_embed.nodes import text_of
 
 if TYPE_CHECKING:
@@ -175,7 +176,7 @@ def _media(
             ) from None
     if path is not None:
         return Media.from_path(path)
-    return None if url is None else Media.from_uri(url, mime_type=mime_type)
+    return None if url is None else media_at(url, mime_type)
 
 
 def _hash_of(media: Sequence[Media], index: int) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from llama_index.core.embeddings.multi_modal_base import MultiModalEmbedding
 
 from gemini_embed import Media
-from gemini_embed.adapter import Fused, as_list, media_from, parts_of
+from gemini_embed.adapter import ITEMS, Fused, as_list, media_from, parts_of
 from llamaindex_gemini_embed.limiters import before_each
 from llamaindex_gemini_embed.media_nodes import check_hashes, held_by, items_of
 from llamaindex_gemini_embed.observers import observed
@@ -168,7 +168,7 @@ def _read(items: Sequence[Item]) -> list[str | Fused]:
     """Return items as texts and as what is read of others: once, for observers and the core."""
     return [
         item if isinstance(item, str) else parts_of(item, index)
-        for index, item in enumerate(as_list(items))
+        for index, item in enumerate(as_list(items, *ITEMS))
     ]
 
 
@@ -176,7 +176,7 @@ def _pictures(given: Sequence[ImageType]) -> list[Media]:
     """Return what LlamaIndex takes for pictures: paths, URIs, and streams of bytes."""
     return [
         Media.from_bytes(one.getvalue()) if isinstance(one, BytesIO) else media_from(one, index)
-        for index, one in enumerate(as_list(given))
+        for index, one in enumerate(as_list(given, "img_file_paths", "paths, URIs or BytesIO"))
     ]
 
 

@@ -25,6 +25,12 @@ _FILES_API = re.compile(
 _STORAGE = re.compile(r"gs://[^/\s]+/\S.*")
 _WEB = re.compile(r"https://[^/\s]+/\S*")
 
+_HINTS = {
+    "https://": "; set allow_urls=True to let it",
+    "file://": "; of a file here, give the path alone: Media.from_path(path)",
+}
+"""What to do about a URI that is not taken, by its beginning."""
+
 _UNITS = ("B", "kB", "MB", "GB")
 
 
@@ -101,6 +107,8 @@ class Media:
             InvalidInputError: A format of no medium, or a clip that cannot be.
         """
         written = os.fspath(path)
+        if isinstance(written, str) and written.startswith("file://"):
+            return cls.from_uri(written)
         if not isinstance(written, str) or "\0" in written:
             raise InvalidInputError("path must be a string or a Path", reason="not found")
         return cls(path=written, declared=_named(mime_type), start=start, end=end, fps=fps)
@@ -155,7 +163,7 @@ class Media:
         if not (_STORAGE.fullmatch(uri) or _FILES_API.fullmatch(uri)) and not (
             allow_urls and _WEB.fullmatch(uri)
         ):
-            hint = "; set allow_urls=True to let it" if uri.startswith("https://") else ""
+            hint = next((said for begin, said in _HINTS.items() if uri.startswith(begin)), "")
             raise InvalidInputError(
                 "a URI must begin with gs://, or be a file of the Files API: the service does not "
                 f"fetch others{hint}",

@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from gemini_embed.background.threads import in_thread
+from gemini_embed.durations import duration
 from gemini_embed.errors import (
     BadResponseError,
     GeminiEmbedError,
@@ -23,6 +24,7 @@ from gemini_embed.media.files import check_unchanged, digest_of_file, opened
 from gemini_embed.service.files import PIECE, Files
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from typing import BinaryIO
 
     from gemini_embed.media.contents import Medium
@@ -35,9 +37,20 @@ _LIFE = 47 * 3600.0
 _SLOWEST = 2**18
 """Bytes a second that an upload has at least, or it is given up."""
 
-_LOOKED_EVERY = 1.0
-_LOOKED = 600
-"""How often a file is looked at while the service prepares it, and the seconds in between."""
+_PREPARED_WITHIN = 600.0
+"""Seconds that the service may take to prepare a film."""
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 10.0
+"""Seconds between two looks at a file that is being prepared: each pause is half as long again."""
+
+_UNUSABLE = {
+    "FAILED": "the service could not read the file that was uploaded",
+    "PROCESSING": (
+        f"the service was still preparing the file {duration(_PREPARED_WITHIN)} after it was "
+        "uploaded; embed it again later, or shorter parts of it"
+    ),
+}
+"""What is said of a file that cannot be used, by its state."""
 
 _TO_DELETE = 10.0
 """Seconds that a deletion may take: somebody waits for the end."""
@@ -47,20 +60,23 @@ class Stored(NamedTuple):
     """A file with the service.
 
     Attributes:
-        name: Its name, by which it is deleted.
-        uri: Where it lies.
+        file: As the service showed it last.
         until: When it is not used any more, by the clock of the loop.
     """
 
-    name: str
-    uri: str
+    file: File
     until: float
 
 
 class Uploads:
-    """The files of one embedder, by the hash of what is in them and their format."""
+    """The files of one embedder, by the hash of what is in them and their format.
 
-    def __init__(self) -> None:
+    Args:
+        sleep: What waits for some seconds.
+    """
+
+    def __init__(self, sleep: Callable[[float], Awaitable[object]] = asyncio.sleep) -> None:
+        self._sleep = sleep
         self._stored: dict[tuple[str, str], Stored] = {}
         self._locks: dict[tuple[str, str], asyncio.Lock] = {}
 
@@ -82,17 +98,35 @@ class Uploads:
             check_unchanged(file, medium.media.path or "", medium.stamp)
             key = digest, medium.mime_type
             async with self._locks.setdefault(key, asyncio.Lock()):
+                now = asyncio.get_running_loop().time()
                 stored = self._stored.get(key)
-                if stored is None or stored.until < asyncio.get_running_loop().time():
-                    stored = await _store(file, medium, files)
-                    self._stored[key] = stored
+                if stored is None or stored.until < now:
+                    made = await _unpaced(_upload(file, medium, files))
+                    stored = self._stored[key] = Stored(made, now + _LIFE)
                     check_unchanged(file, medium.media.path or "", medium.stamp)
-            return stored.uri
+                return await self._prepared(key, stored, files)
+
+    async def _prepared(self, key: tuple[str, str], stored: Stored, files: Files) -> str:
+        """Return where a file lies, once the service has prepared it; what says no state is ready.
+
+        A look that fails is no reason to upload it again.
+        """
+        waited, pause = 0.0, _FIRST_PAUSE
+        while stored.file.state == "PROCESSING" and waited < _PREPARED_WITHIN:
+            await self._sleep(pause)
+            waited, pause = waited + pause, min(1.5 * pause, _LONGEST_PAUSE)
+            seen = await _unpaced(files.get(stored.file.name))
+            stored = self._stored[key] = stored._replace(file=seen)
+        if stored.file.state in _UNUSABLE:
+            del self._stored[key]
+            await _delete(stored.file.name, files)
+            raise InvalidInputError(_UNUSABLE[stored.file.state], reason="not taken")
+        return stored.file.uri
 
     async def delete_all(self, files: Files) -> None:
         """Delete all of them, as far as that can be done: Google deletes them soon anyway."""
         stored, self._stored = list(self._stored.values()), {}
-        await asyncio.gather(*(_delete(one.name, files) for one in stored))
+        await asyncio.gather(*(_delete(one.file.name, files) for one in stored))
 
 
 def files_of(requests: Requests) -> Files:
@@ -112,11 +146,18 @@ async def _delete(name: str, files: Files) -> None:
             await files.delete(name)
 
 
-async def _store(file: BinaryIO, medium: Medium, files: Files) -> Stored:
-    """Upload a file, and wait until the service has prepared it."""
-    now = asyncio.get_running_loop().time()
+async def _upload(file: BinaryIO, medium: Medium, files: Files) -> File:
+    pieces = iter(partial(file.read, PIECE), b"")
+    made = await files.upload(pieces, medium.size or 0, medium.mime_type)
+    if not made.uri or not made.name:
+        raise BadResponseError("the Files API did not say where it stored a file")
+    return made
+
+
+async def _unpaced(asked: Awaitable[File]) -> File:
+    """Return a file; a quota of files makes nothing wait but this."""
     try:
-        made = await _prepared(file, medium, files)
+        return await asked
     except QuotaExceededError as error:  # of files: those of embeddings need not wait for it
         raise ServiceUnavailableError(
             error.summary,
@@ -125,21 +166,3 @@ async def _store(file: BinaryIO, medium: Medium, files: Files) -> Stored:
             message=error.message,
             retry_after=error.retry_after,
         ) from error
-    if made.state == "FAILED":
-        raise InvalidInputError(
-            "the service could not read the file that was uploaded", reason="not taken"
-        )
-    if not made.uri or not made.name or made.state == "PROCESSING":
-        raise BadResponseError("the Files API did not say where it stored a file")
-    return Stored(made.name, made.uri, now + _LIFE)
-
-
-async def _prepared(file: BinaryIO, medium: Medium, files: Files) -> File:
-    pieces = iter(partial(file.read, PIECE), b"")
-    made = await files.upload(pieces, medium.size or 0, medium.mime_type)
-    for _ in range(_LOOKED):
-        if made.state != "PROCESSING" or not made.name:  # what says no state is ready
-            break
-        await asyncio.sleep(_LOOKED_EVERY)
-        made = await files.get(made.name)
-    return made

@@ -83,13 +83,14 @@ class App:
         batch_seconds: float,
         batch_lag: float,
         batch_tokens: int | None,
+        film_seconds: float,
         clock: Callable[[], float],
     ) -> None:
         self.latency = latency
         self.log = RequestLog(kept=keep_log)
         self.script: deque[Scripted] = deque()
         self.other_script: deque[Scripted] = deque()
-        self.files = FileStore(clock)
+        self.files = FileStore(clock, film_seconds)
         self.objects = Storage(clock, self.files.new_path)
         self._source = source
         self._faults = faults

@@ -87,20 +87,20 @@ class FileRequests:
             received = {"X-Goog-Upload-Size-Received": str(upload.received)}
             return Answer(200, headers={"X-Goog-Upload-Status": "active"} | received)
         file = self._store.finish(upload)
-        answer = answers.printed({"file": file.described(base_of(request))})
+        answer = answers.printed({"file": self._store.described(file, base_of(request))})
         answer.headers["X-Goog-Upload-Status"] = "final"
         return answer
 
     async def get(self, request: web.Request) -> Answer:
         """Describe a file."""
         file = self._store.find(request.match_info["name"])
-        return answers.printed(file.described(base_of(request)))
+        return answers.printed(self._store.described(file, base_of(request)))
 
     async def list(self, request: web.Request) -> Answer:
         """Describe all files, a page at a time."""
         files, token = page(request, self._store.kept(), _PAGE, 100)
         base = base_of(request)
-        told: dict[str, Any] = {"files": [file.described(base) for file in files]}
+        told: dict[str, Any] = {"files": [self._store.described(file, base) for file in files]}
         return answers.printed(told | ({"nextPageToken": token} if token else {}))
 
     async def delete(self, request: web.Request) -> Answer:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gemini_embed.media.files import look_at
+from gemini_embed.media.formats import modality_of
 from gemini_embed.standin import gemini_errors, google_errors, protojson
 
 if TYPE_CHECKING:
@@ -38,6 +40,8 @@ class StoredFile:
         created: Seconds since the epoch, by the stand-in's clock.
         path: Where its bytes lie; None of what is made while it is downloaded.
         made: Makes its bytes, of a file of results; None of an uploaded one.
+        ready: When the service has prepared it, likewise.
+        is_broken: Whether it can make nothing of it then.
     """
 
     name: str
@@ -48,13 +52,21 @@ class StoredFile:
     created: float
     path: Path | None = None
     made: Callable[[], Iterator[bytes]] | None = None
+    ready: float = 0.0
+    is_broken: bool = False
+
+    def state(self, now: float) -> str:
+        """Return how far the service is with it."""
+        if now < self.ready:
+            return "PROCESSING"
+        return "FAILED" if self.is_broken else "ACTIVE"
 
     @property
     def expires(self) -> float:
         """When it is gone, in seconds since the epoch."""
         return self.created + (GENERATED_KEPT if self.made else KEPT)
 
-    def described(self, base: str) -> dict[str, Any]:
+    def described(self, base: str, now: float) -> dict[str, Any]:
         """Return it as Google describes a file; `base` is the service's URL with the version."""
         created = protojson.timestamp(self.created)
         told = {
@@ -68,7 +80,7 @@ class StoredFile:
             "sha256Hash": base64.b64encode(self.sha256.encode()).decode(),
             "uri": f"{base}/{self.name}",
             "downloadUri": f"{base}/{self.name}:download?alt=media" if self.made else None,
-            "state": "ACTIVE",
+            "state": self.state(now),
             "source": "GENERATED" if self.made else "UPLOADED",
         }
         return {name: value for name, value in told.items() if value}
@@ -101,9 +113,10 @@ class Upload:
         self._hash.update(piece)
         self.received += len(piece)
 
-    def stored(self, now: float) -> StoredFile:
-        """Return the file that all pieces make."""
+    def stored(self, now: float, film_seconds: float) -> StoredFile:
+        """Return the file that all pieces make; a film is prepared for so many seconds."""
         self.path.touch()
+        is_film = modality_of(self.mime_type) == "video"
         return StoredFile(
             name=self.name,
             display_name=self.display_name,
@@ -112,14 +125,21 @@ class Upload:
             sha256=self._hash.hexdigest(),
             created=now,
             path=self.path,
+            ready=now + film_seconds if is_film else now,
+            is_broken=is_film and look_at(str(self.path)).seconds is None,
         )
 
 
 class FileStore:
-    """Files by their names, for as long as Google keeps them; `clock` says when that is over."""
+    """Files by their names, for as long as Google keeps them; `clock` says when that is over.
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    A film is prepared for `film_seconds`. One of which no header says how long it takes cannot be
+    read: which films Google cannot read is not known.
+    """
+
+    def __init__(self, clock: Callable[[], float], film_seconds: float = 0.0) -> None:
         self._clock = clock
+        self._film_seconds = film_seconds
         self._files: dict[str, StoredFile] = {}
         self._uploads: dict[str, Upload] = {}
         self._folder: tempfile.TemporaryDirectory[str] | None = None
@@ -146,9 +166,16 @@ class FileStore:
         """Return the file that a `fileUri` names: `files/ID`, or a URL that ends so.
 
         Raises:
-            GoogleError: There never was one, or it is gone.
+            GoogleError: There never was one, it is gone, or it cannot be used.
         """
-        return self.find("/".join(uri.rsplit("/", 2)[-2:]))
+        file = self.find("/".join(uri.rsplit("/", 2)[-2:]))
+        if file.state(self._clock()) != "ACTIVE":
+            raise gemini_errors.not_active(file.name)
+        return file
+
+    def described(self, file: StoredFile, base: str) -> dict[str, Any]:
+        """Return a file as Google describes it now; `base` is as `StoredFile.described` has it."""
+        return file.described(base, self._clock())
 
     def add(self, file: StoredFile) -> None:
         """Keep a file."""
@@ -202,7 +229,7 @@ class FileStore:
                 f"The file has {upload.received} bytes; {upload.size} were announced."
             )
         del self._uploads[upload.id]
-        file = upload.stored(self._clock())
+        file = upload.stored(self._clock(), self._film_seconds)
         self.add(file)
         return file
 

@@ -64,6 +64,16 @@ def no_file(name: str) -> GoogleError:
     )
 
 
+def not_active(name: str) -> GoogleError:
+    """400: a file that the service still prepares, or cannot read."""
+    return GoogleError(
+        400,
+        "FAILED_PRECONDITION",
+        f"The File {name.removeprefix('files/')} is not in an ACTIVE state and usage is not "
+        "allowed.",
+    )
+
+
 def no_job() -> GoogleError:
     """404: a job that is not there. Presumed wording."""
     return GoogleError(404, "NOT_FOUND", "Requested entity was not found.")

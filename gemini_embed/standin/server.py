@@ -79,6 +79,7 @@ class Standin:
             that is the fault; may be changed while running.
         batch_tokens: Tokens of all jobs of the Gemini API that have not ended; what goes beyond
             is a 429. Vertex AI has no such limit.
+        film_seconds: That the Files API prepares a film, until it can be used.
         clock: Seconds since the epoch, which say what day it is, how old files are, and how far
             jobs.
 
@@ -108,6 +109,7 @@ class Standin:
         batch_faults: Mapping[JobFault, float] | None = None,
         batch_lag: float = 60.0,
         batch_tokens: int | None = None,
+        film_seconds: float = 0.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
         if vertex_001_instances < 1:
@@ -131,6 +133,7 @@ class Standin:
             batch_seconds=batch_seconds,
             batch_lag=batch_lag,
             batch_tokens=batch_tokens,
+            film_seconds=film_seconds,
             clock=clock,
         )
         self._clock = clock

@@ -68,7 +68,7 @@ def test_embed_image_takes_paths_and_uris(
     path = tmp_path / "a picture.png"
     path.write_bytes(png(1))
 
-    vectors = embeddings().embed_image([str(path), data_uri(png(2)), str(path)])
+    vectors = embeddings().embed_image([str(path), data_uri(png(2)), path])
 
     assert vectors == right(server, png(1), png(2), png(1))
     assert all(type(number) is float for number in vectors[0])
@@ -90,6 +90,7 @@ def test_embed_image_reads_a_bucket_on_vertex(server: Standin, embeddings: LangC
         ("https://host/a.png", "wrong URI"),
         ("data:image/png;base64,@@", "wrong URI"),
         ("data:image/png", "wrong URI"),
+        ("file:///a.png", "wrong URI"),
         ("", "not found"),
     ],
 )
@@ -180,6 +181,7 @@ async def test_image_methods(server: Standin, embedding: LlamaIndex, tmp_path: P
     assert made.get_image_embedding_batch(given) == expected
     assert await made.aget_image_embedding_batch(given) == expected
     assert [made.get_image_embedding(one) for one in given] == expected
+    assert made.get_image_embedding(path) == expected[0]  # type: ignore[arg-type] # not LlamaIndex's
     assert await asyncio.gather(*map(made.aget_image_embedding, given)) == expected
     assert made._get_image_embeddings(given) == expected
     assert [made._get_image_embedding(given[0])] == expected[:1]
@@ -273,6 +275,7 @@ def nodes(tmp_path: Path) -> list[Any]:
         ImageNode(image=_encoded(png(2)), text="a caption", metadata={"file_path": "/x"}),
         ImageDocument(image_path=str(path)),
         Node(image_resource=MediaResource(data=png(3))),
+        ImageNode(image_url=data_uri(png(5))),
         Node(
             text_resource=MediaResource(text="two of them"),
             image_resource=MediaResource(data=png(4)),
@@ -290,6 +293,7 @@ EXPECTED = [
     ["a caption", png(2)],
     png(1),
     png(3),
+    png(5),
     ["two of them", png(4), wav(1)],
     mp4(3),
     document("a page"),

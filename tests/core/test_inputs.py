@@ -35,7 +35,9 @@ def test_a_text_that_cannot_be_embedded_is_named(flaw: Any, reason: str) -> None
 @pytest.mark.parametrize("texts", ["one string", None, 3])
 def test_texts_must_be_a_list(texts: Any) -> None:
     """One string is not taken for a list of its letters."""
-    with pytest.raises(ConfigurationError, match="list of strings"):
+    with pytest.raises(
+        ConfigurationError, match=r"list of strings, .* for one text write \[text\]"
+    ):
         check_texts(texts)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -375,6 +376,33 @@ def test_a_quota_of_tokens_counts_media(service: Echo, make: Maker) -> None:
     with pytest.raises((QuotaExceededError, ServiceUnavailableError)):
         make(tokens_per_minute=600, deadline=0.3).embed([png(i) for i in range(3)], role="document")
     assert max(map(len, service.contents)) == 2
+
+
+@pytest.mark.parametrize("alone", [Media.from_bytes(png()), png(), "a text", fused("a", "b")])
+def test_an_item_alone_is_told_to_stand_in_a_list(
+    service: Echo, make: Maker, tmp_path: Path, alone: Any
+) -> None:
+    """In words of items, by every method that takes media; nothing is sent."""
+    langchain = pytest.importorskip("langchain_gemini_embed")
+    llamaindex = pytest.importorskip("llamaindex_gemini_embed")
+    given: dict[str, Any] = {"api_key": "k", "base_url": service.url}
+    embeddings = langchain.GeminiEmbeddings(**given)
+    embedding = llamaindex.GeminiEmbedding(**given)
+    told = r"items must be a list of texts or media, not \w+: for one item write \[item\]"
+    for method in (
+        partial(make().embed, role="document"),
+        partial(make().estimate, role="document"),
+        embeddings.embed_media,
+        embedding.get_media_embedding_batch,
+    ):
+        with pytest.raises(ConfigurationError, match=told):
+            method(alone)
+    path = tmp_path / "a.png"
+    with pytest.raises(ConfigurationError, match=r"for one uri write \[uri\]"):
+        embeddings.embed_image(path)
+    with pytest.raises(ConfigurationError, match=r"img_file_paths must be a list of paths"):
+        embedding.get_image_embedding_batch(str(path))
+    assert not service.bodies
 
 
 def test_texts_alone_stay_texts() -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import threading
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,12 +15,12 @@ from media.samples import mp4, png
 
 from gemini_embed import GeminiEmbedder, InvalidInputError, Media
 from gemini_embed.service.files import PIECE
+from gemini_embed.service.uploads import Uploads
+from gemini_embed.standin import Standin
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-    from gemini_embed.standin import Standin
 
     Maker = Callable[..., GeminiEmbedder]
 
@@ -150,11 +153,114 @@ def test_a_file_that_changes_is_not_stored(
     assert list(caught.value.partial) == [0]
 
 
-def test_a_film_is_waited_for(server: Standin, embedder: Maker) -> None:
-    """A file is used when the service has prepared it."""
-    with embedder() as made:
-        made.embed([mp4(3) + b"\0\0\0\x08free" + b"\0" * LARGE], role="document")
+FILM = mp4(3) + b"\0\0\0\x08free" + b"\0" * LARGE
+
+
+class Clock:
+    """The time of the stand-in, in which the waits of an embedder pass.
+
+    Where `held` is given, it is set by the first wait, which never ends.
+    """
+
+    def __init__(self) -> None:
+        self.now = 1_800_000_000.0
+        self.held: threading.Event | None = None
+
+    def __call__(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        if self.held is not None:
+            self.held.set()
+            await asyncio.Event().wait()
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    uploads = partial(Uploads, clock.sleep)
+    monkeypatch.setattr("gemini_embed.service.transport.Uploads", uploads)
+    return clock
+
+
+def looks_at_films(server: Standin) -> int:
+    """Return how often somebody asked how far a file is."""
+    return sum(one.method == "GET" for one in server.log)
+
+
+@pytest.mark.parametrize("options", [{}, HTTPX], ids=["aiohttp", "httpx"])
+def test_a_film_is_waited_for(embedder: Maker, clock: Clock, options: dict[str, Any]) -> None:
+    """A file is used when the service has prepared it, and waited for once."""
+    begun = clock.now
+    with (
+        Standin(film_seconds=90, clock=clock) as server,
+        embedder(base_url=server.url, **options) as made,
+    ):
+        first = made.embed(["a text", FILM], role="document").vectors
+        assert 90 <= clock.now - begun <= 100
+        looks = looks_at_films(server)
+        assert 10 < looks < 20
+        again = made.embed([FILM], role="document").vectors
         assert [file.mime_type for file in server.files] == ["video/mp4"]
+        assert looks_at_films(server) == looks
+    assert np.array_equal(first[1], again[0])
+
+
+def test_a_look_that_fails_uploads_nothing_again(embedder: Maker, clock: Clock) -> None:
+    """A 503 while a film is prepared is tried again by looking again."""
+    down = json.dumps({"error": {"code": 503, "status": "UNAVAILABLE", "message": "busy"}})
+    uploads = 1 + -(-len(FILM) // PIECE)
+    with (
+        Standin(film_seconds=5, clock=clock) as server,
+        embedder(base_url=server.url) as made,
+    ):
+        server.other_script.extend([None] * uploads + [(503, down, {})])
+        result = made.embed([FILM], role="document")
+        assert len(server.files) == 1
+        assert sum(one.path.startswith("/upload/") for one in server.log) == uploads
+    assert result.usage.retries == 1
+
+
+@pytest.mark.parametrize(
+    ("film", "seconds", "told"),
+    [
+        (FILM, float("inf"), "still preparing the file 10 min after it was uploaded"),
+        (mp4()[:24] + b"\0" * LARGE, 5, "could not read the file that was uploaded"),
+    ],
+    ids=["for ever", "failed"],
+)
+def test_a_film_that_is_never_ready_is_an_error_of_its_item(
+    embedder: Maker, clock: Clock, film: bytes, seconds: float, told: str
+) -> None:
+    """It is uploaded once, and deleted; the others have their vectors."""
+    with (
+        Standin(film_seconds=seconds, clock=clock) as server,
+        embedder(base_url=server.url) as made,
+    ):
+        with pytest.raises(InvalidInputError, match=told) as caught:
+            made.embed(["before", film, "after"], role="document", batch_size=1)
+        assert server.files == []
+        starts = [one.headers.get("x-goog-upload-command") for one in server.log].count("start")
+        assert starts == 1
+    assert (caught.value.index, caught.value.reason) == (1, "not taken")
+    assert sorted(caught.value.partial) == [0, 2]
+
+
+async def test_a_film_whose_call_is_cancelled_is_deleted(embedder: Maker, clock: Clock) -> None:
+    """What was uploaded is known from then on, whatever becomes of the wait."""
+    clock.held = threading.Event()
+    with (
+        Standin(film_seconds=5, clock=clock) as server,
+        embedder(base_url=server.url) as made,
+    ):
+        call = asyncio.create_task(made.aembed([FILM], role="document"))
+        await asyncio.to_thread(clock.held.wait, 60)
+        assert len(server.files) == 1
+        call.cancel()
+        await asyncio.wait([call])
+        await made.aclose()
+        assert server.files == []
 
 
 def test_vertex_ai_has_cloud_storage_instead(embedder: Maker) -> None:

@@ -18,6 +18,7 @@ from gemini_embed.media.formats import agree, seconds_of, sniffed
 from gemini_embed.media.given import parts_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 HEADS = {
@@ -150,6 +151,14 @@ def test_other_uris_are_refused(uri: str) -> None:
     """Nobody fetches an address by mistake: a text may look like one."""
     with pytest.raises(InvalidInputError, match="gs://"):
         Media.from_uri(uri, mime_type="image/png")
+
+
+@pytest.mark.parametrize("make", [Media.from_path, Media.from_uri])
+def test_an_address_of_a_file_here_is_told_to_be_a_path(make: Callable[[str], Media]) -> None:
+    """`file://` would be a folder of that name, or sent to a service that cannot read it."""
+    with pytest.raises(InvalidInputError, match="give the path alone") as caught:
+        make("file:///folder/a.png")
+    assert caught.value.reason == "wrong URI"
 
 
 def test_an_address_is_taken_where_it_is_allowed() -> None:
