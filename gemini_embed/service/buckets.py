@@ -117,9 +117,9 @@ class Buckets:
                 while sent < end:
                     await before_each()
                     answer = await self._send(where, piece[sent - end :], sent, size)
-                    stored = end if _is_whole(answer) else _stored(answer)
+                    stored = size if _is_whole(answer) else _stored(answer)
                     if not sent < stored <= end:
-                        raise BadResponseError(f"{name}: a piece of {size} bytes was not stored")
+                        raise BadResponseError(f"{name} was not stored as it was sent")
                     sent = stored
         if answer is None or sent != size or not _is_whole(answer):
             raise BadResponseError(f"{name} was not stored to its end")
