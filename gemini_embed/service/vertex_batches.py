@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 _JOBS = "batchPredictionJobs"
 _TYPE = "application/jsonl"
 _FORMAT = "jsonl"
+_NOT_HERE = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND})
+"""How a location may answer that makes no batches of a model."""
+
 _OURS = re.compile(r".*/gemini-embed-[0-9a-f]{32}/output/", re.DOTALL)
 """A folder that we have told a job to write to, and nobody else."""
 
@@ -125,10 +128,12 @@ class VertexBatches:
         try:
             answer = await self._requests.ask("post", _JOBS, job)
         except RequestError as error:
-            if error.status not in {HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND}:
+            places = self._model.vertex.batches_in
+            if error.status not in _NOT_HERE or self._transport.inner.location in places:
                 raise
-            places = ", ".join(self._model.vertex.batches_in)
-            summary = f"{error.summary}. Batches of {self._model.name} are made in {places}"
+            summary = (
+                f"{error.summary}. Batches of {self._model.name} are made in {', '.join(places)}"
+            )
             raise error.with_context(summary=summary) from error.__cause__
         return vertex_job_of(answer.body).name
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from google import genai
 from service.cloud import Answer, Cloud, Row, Sent, answered, cloud, refused, told, vector
 from service.vertex import credentials
 
@@ -19,6 +20,8 @@ from gemini_embed import (
     RequestError,
 )
 from gemini_embed.batch.clock import Clock
+from langchain_gemini_embed import GeminiEmbeddings
+from llamaindex_gemini_embed import GeminiEmbedding
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -421,6 +424,67 @@ def test_a_bucket_that_the_service_may_not_read(google: Cloud, tmp_path: Path) -
             run.result()
 
     assert [one for one in google.log if "embedContent" in one.path] == []
+
+
+def test_a_location_without_batches_of_the_model(google: Cloud, tmp_path: Path) -> None:
+    """The service decides, since Google adds locations; the error says which are documented."""
+
+    def refuse(sent: Sent) -> Answer | None:
+        return told(400, "no such model") if sent.path.endswith("batchPredictionJobs") else None
+
+    google.rule = refuse
+    with embedder(google, tmp_path, location="me-west1") as made:
+        run = made.batch(TEXTS, role="document")
+        with pytest.raises(RequestError, match=r"no such model.* are made in global, us, eu"):
+            run.wait()
+        assert len(google.objects) == 1  # the run is kept
+        run.cancel()
+        assert run.wait().state == "cancelled"
+
+    assert google.objects == {}
+
+
+def test_a_clients_project_and_credentials_are_used(google: Cloud, tmp_path: Path) -> None:
+    """Of a ready client of the SDK's, which reads its answers itself."""
+    client = genai.Client(
+        vertexai=True,
+        project="p",
+        location="eu",
+        credentials=credentials(),
+        http_options={"base_url": google.url},
+    )
+    made = GeminiEmbedder(
+        client=client, bucket=BUCKET, cache=tmp_path / "v.sqlite3", output_dimensionality=128
+    )
+    made._clock = Clock(SPEED)
+    with made:
+        result = made.embed(TEXTS, role="document", batch=True)
+
+    assert np.array_equal(result.vectors, right())
+    assert google.objects == {}
+    (created,) = google.sent("POST", "/batchPredictionJobs")
+    assert "/projects/p/locations/eu/" in created.path
+
+
+def test_both_adapters_fill_their_index_through_a_bucket(google: Cloud, tmp_path: Path) -> None:
+    """With the option of the same name; queries go online."""
+    options: dict[str, Any] = {
+        "project": "p",
+        "location": "us",
+        "credentials": credentials(),
+        "base_url": google.url,
+        "bucket": BUCKET,
+        "output_dimensionality": 128,
+        "batch_documents": True,
+    }
+    chain = GeminiEmbeddings(cache=tmp_path / "chain.sqlite3", **options)
+    llama = GeminiEmbedding(cache=tmp_path / "llama.sqlite3", **options)
+    for one in (chain, llama):
+        one.embedder._clock = Clock(SPEED)
+
+    assert np.allclose(chain.embed_documents(TEXTS), right(), atol=1e-7)
+    assert np.allclose(llama.get_text_embedding_batch(TEXTS), right(), atol=1e-7)
+    assert len(google.jobs) == 2
 
 
 def test_a_run_goes_on_with_another_bucket(google: Cloud, tmp_path: Path) -> None:
