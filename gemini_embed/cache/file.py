@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     _File = tuple[int, int] | None
 
 _APPLICATION_ID = 0x47454D45  # "GEME", in the field of SQLite's header that names the program
+_FORMAT = 0
+"""Of the tables, in `user_version`: a later release that changes what they mean raises it."""
+
 _PAGE_BYTES = 65536
 """Vectors of 3 and 12 KiB fill large pages well: the file is 1.03 and 1.07 times as large as they
 are, and with SQLite's usual pages of 4 KiB a third larger. `make bench` measures it, section
@@ -266,10 +269,8 @@ def _set_up(connection: sqlite3.Connection, path: Path, page_bytes: int, log_pag
     with connection:
         connection.execute("BEGIN")
         is_new = not _count_tables(connection)
-        if not is_new and not _is_ours(connection):
-            raise ConfigurationError(
-                f"{path} is a database of something else; name another file for the cache"
-            )
+        if not is_new:
+            _check_ours(connection, path)
     connection.execute(f"PRAGMA cache_size = -{_PAGE_CACHE_KIB}")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
@@ -282,8 +283,21 @@ def _set_up(connection: sqlite3.Connection, path: Path, page_bytes: int, log_pag
                     connection.execute(statement)
 
 
-def _is_ours(connection: sqlite3.Connection) -> bool:
-    return bool(connection.execute("PRAGMA application_id").fetchone()[0] == _APPLICATION_ID)
+def _check_ours(connection: sqlite3.Connection, path: Path) -> None:
+    """Refuse a file of another program, or of a later release.
+
+    Raises:
+        ConfigurationError: It is one.
+    """
+    if connection.execute("PRAGMA application_id").fetchone()[0] != _APPLICATION_ID:
+        raise ConfigurationError(
+            f"{path} is a database of something else; name another file for the cache"
+        )
+    if connection.execute("PRAGMA user_version").fetchone()[0] > _FORMAT:
+        raise ConfigurationError(
+            f"{path} was written by a newer gemini-embed, which keeps it in another way; "
+            "update gemini-embed here, or name another file"
+        )
 
 
 def _count_tables(connection: sqlite3.Connection) -> int:

@@ -34,6 +34,8 @@ _MOST = 2**31
 _AHEAD = 1.0
 """Seconds: an event that is later than this is of a time before the machine was started again."""
 
+_ELSEWHERE = "SELECT 1 FROM quota_events WHERE id > ? AND boot <> ? LIMIT 1"
+
 _FIELDS = ", ".join(Event._fields)
 _TABLE = f"""
 CREATE TABLE IF NOT EXISTS quota_events (
@@ -73,6 +75,7 @@ class QuotaFile:
         self._scope = scope
         self._tidied_at = -math.inf
         self._name = ""
+        self._is_used_elsewhere = False
 
     def exchange(
         self, process: str, after: int, events: Sequence[Event], wanted: Event | None, clock: Clock
@@ -89,7 +92,7 @@ class QuotaFile:
             if now - self._tidied_at > _TIDIED:
                 connection.execute(_TIDY, (now, now + _AHEAD, boot()))
                 self._tidied_at = now
-            return News(news.events, _last(connection), granted, now)
+            return news._replace(last=_last(connection), granted=granted)
 
     def look(self, process: str, after: int, clock: Clock) -> News:
         """See `gemini_embed.pacing.sharing.Ledger`."""
@@ -109,7 +112,28 @@ class QuotaFile:
         last = _last(connection)
         where = after, self._scope, boot(), process, now + _AHEAD
         rows = connection.execute(_READ, where).fetchall()
-        return News([Event(*row) for row in rows if _is_sound(row)], last, granted=False, at=now)
+        events = [Event(*row) for row in rows if _is_sound(row)]
+        notice = self._notice(connection, after, before)
+        return News(events, last, granted=False, at=now, notice=notice)
+
+    def _notice(self, connection: sqlite3.Connection, after: int, before: str) -> str | None:
+        """Return why the limit may be exceeded, if it may, and that was not told before."""
+        path = self._file.path
+        if before and self._name != before:
+            return (
+                f"{path}, which holds a quota, was deleted or replaced while it was in use: "
+                "processes that start now do not know what was sent before"
+            )
+        # What is put in now has this boot's name, or the file is on a drive of several machines.
+        if after and not self._is_used_elsewhere:
+            row = connection.execute(_ELSEWHERE, (after, boot())).fetchone()
+            self._is_used_elsewhere = row is not None
+            if row is not None:
+                return (
+                    f"another machine uses {path}, too, and what it sends is not counted here: "
+                    "give each machine a file on a drive of its own, and its part of the quota"
+                )
+        return None
 
 
 def _is_sound(row: tuple[object, ...]) -> bool:

@@ -100,12 +100,14 @@ class News(NamedTuple):
         last: The place of the last event that is seen now.
         granted: Whether what was to be sent went in.
         at: When that was.
+        notice: What the user must be told of the file.
     """
 
     events: Sequence[Event]
     last: int
     granted: bool
     at: float
+    notice: str | None = None
 
     @property
     def takes_room(self) -> bool:
@@ -283,6 +285,8 @@ class Sharing:
             self._is_in_trouble = True
             return None
         self._is_in_trouble = False
+        if news.notice is not None:
+            warn(news.notice)
         return news
 
     def _give_up_lost(self) -> bool:

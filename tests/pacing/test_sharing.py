@@ -208,6 +208,7 @@ async def test_a_clock_that_began_anew_without_a_name(
     assert await Process(path, clock).room() == 100
 
 
+@pytest.mark.filterwarnings("ignore:.* was deleted or replaced")
 async def test_another_file_in_its_place(path: Path, clock: Clock) -> None:
     """Who deletes the file lets all begin anew, and they go on sharing."""
     one, other = Process(path, clock), Process(path, clock)
