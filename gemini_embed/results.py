@@ -47,6 +47,9 @@ class Estimate:
         requests: HTTP requests.
         tokens: Input tokens of what is sent, likely.
         tokens_at_most: The same, at most.
+        unmeasured: How many media nobody has measured. `tokens` and `cost` take a PDF for one page,
+            and a sound or film whose file does not tell how long it is for the longest that is
+            read; `tokens_at_most` holds for PDFs of any length that the service takes.
         cost: What Google asks for those tokens, in US dollars; None where the price is not known.
             With a key of the free tier it is nothing.
         batch_cost: The same at the price of the Batch API.
@@ -64,6 +67,7 @@ class Estimate:
     requests: int
     tokens: int
     tokens_at_most: int
+    unmeasured: int
     cost: Decimal | None
     batch_cost: Decimal | None
     seconds: float

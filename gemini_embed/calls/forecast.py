@@ -18,7 +18,7 @@ from gemini_embed.calls.outbox import Outbox
 from gemini_embed.calls.plan import places_of
 from gemini_embed.contents import Tally
 from gemini_embed.counting import counted
-from gemini_embed.media.contents import MediaTally, by_kind
+from gemini_embed.media.contents import MediaTally, by_kind, unmeasured
 from gemini_embed.pacing.gate import Admitted, admit
 from gemini_embed.pacing.quota import limiter_of
 from gemini_embed.prices import cost_of
@@ -145,6 +145,7 @@ def forecast(
         requests=rehearsal.requests,
         tokens=tokens,
         tokens_at_most=_at_most(begin.unknown, tokens, policy),
+        unmeasured=unmeasured(begin.unknown) if begin.have_media else 0,
         cost=cost_of(price, kinds),
         batch_cost=cost_of(price, kinds, batch=True),
         seconds=rehearsal.seconds,

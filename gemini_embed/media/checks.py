@@ -63,6 +63,7 @@ def medium_of(media: Media, look: Look | None, rules: Rules) -> Medium:
         size=None if look is None else look.size,
         tokens=taken.tokens * min(taken.units, units),
         most_tokens=taken.most_tokens if seconds is None else taken.tokens * units,
+        is_measured=modality == "image" or seconds is not None,
         stamp=None if look is None else look.stamp,
     )
 

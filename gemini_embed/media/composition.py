@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gemini_embed.errors import ConfigurationError, InvalidInputError
@@ -111,13 +112,15 @@ class Composition:
         return MediaContent.fused(parts)
 
     def _medium(self, media: Media, looks: Looks, known: dict[Media, Medium]) -> Medium:
-        """Return a medium, the same for equal ones."""
+        """Return a medium, the same for equal ones, whether their format is declared or found."""
         if (found := known.get(media)) is not None:
             return found
         look = looks[media]
         if isinstance(look, InvalidInputError):
             raise look
-        known[media] = medium_of(media, look, self._rules)
+        made = medium_of(media, look, self._rules)
+        named = replace(media, declared=made.mime_type)
+        known[media] = known.setdefault(named, made)
         return known[media]
 
 

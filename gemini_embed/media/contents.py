@@ -35,6 +35,7 @@ class Medium:
         size: Its bytes; None where the service alone finds it.
         tokens: How many it has, likely.
         most_tokens: How many it has at most.
+        is_measured: Whether its file says how long it is; of a PDF nobody counts the pages.
         stamp: The state of its file.
         digest: The hash of its bytes, once somebody has taken it.
     """
@@ -45,6 +46,7 @@ class Medium:
     size: int | None
     tokens: int
     most_tokens: int
+    is_measured: bool
     stamp: Stamp | None = None
     digest: str | None = None
 
@@ -162,6 +164,12 @@ def by_kind(contents: Sequence[Content], tokens: int) -> dict[str, int]:
     if whole > tokens:
         counts = Counter({kind: count * tokens // whole for kind, count in counts.items()})
     return {**counts, "TEXT": tokens - counts.total()}
+
+
+def unmeasured(contents: Sequence[Content]) -> int:
+    """Return how many media of some contents nobody has measured."""
+    found = (content.media for content in contents if isinstance(content, MediaContent))
+    return sum(not one.is_measured for media in found for one in media)
 
 
 class Kinds:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from google.genai import types
 from helpers import joined
 from media.echo import Echo, inline, unit
 from media.samples import jpeg, mp4, pdf, png, wav
@@ -179,11 +180,16 @@ def test_equal_media_are_sent_once(service: Echo, make: Maker, tmp_path: Path) -
         Media.from_path(tmp_path / "a"),
         png(2),
         Media.from_path(str(tmp_path / "a")),
+        Media.from_bytes(png(2), mime_type="image/png"),
+        types.Part.from_bytes(data=png(2), mime_type="image/png"),
+        Media.from_bytes(png(2), mime_type="image/jpeg"),
     ]
     result = make().embed(items, role="document")
-    assert len(joined(service.contents)) == 2
-    assert np.array_equal(result.vectors[0], result.vectors[2])
-    assert result.usage.duplicates == 1
+    assert len(joined(service.contents)) == 3
+    for row, same in enumerate((0, 1, 0, 1, 1)):
+        assert np.array_equal(result.vectors[row], result.vectors[same])
+    assert not np.array_equal(result.vectors[5], result.vectors[1])
+    assert result.usage.duplicates == 3
 
 
 def test_no_request_has_more_of_a_kind_than_the_service_takes(service: Echo, make: Maker) -> None:

@@ -106,6 +106,7 @@ def test_an_estimate_counts_media(service: Echo, make: Maker, tmp_path: Path) ->
     media = 2 * 258 + 10 * 25 + 10 * 66 + 258 + 30 * 66
     assert media < found.tokens < media + 30
     assert found.tokens_at_most >= found.tokens + 5 * 258
+    assert found.unmeasured == 1  # the PDF
     assert found.requests == 2  # one film each
     kinds = {"IMAGE": 3 * 258, "AUDIO": 250, "VIDEO": 660 + 1980}
     prices = {"IMAGE": "0.45", "AUDIO": "6.50", "VIDEO": "12"}
@@ -120,7 +121,9 @@ def test_an_estimate_counts_media(service: Echo, make: Maker, tmp_path: Path) ->
 
 def test_sound_of_unknown_length_is_estimated_at_the_most(make: Maker) -> None:
     """Better too much than a surprise."""
-    assert make().estimate([MP3], role="document").tokens == 180 * 25
+    found = make().estimate([MP3, wav(2), "a text"], role="document")
+    assert found.tokens > 180 * 25
+    assert found.unmeasured == 1
 
 
 def test_the_bill_is_by_kind(make: Maker) -> None:
