@@ -179,7 +179,7 @@ def test_what_is_refused_before_it_is_sent_costs_nothing(embedder: Maker) -> Non
 @pytest.mark.parametrize("kind", ["deadline", "timeout"])
 def test_what_nobody_waited_for_is_unanswered(server: Standin, embedder: Maker, kind: str) -> None:
     """The service may have counted a request whose answer came too late for the caller."""
-    made = embedder(**{kind: 0.3}, max_retries=0, task_prefix=False)
+    made = embedder(**{kind: 1.0}, max_retries=0, task_prefix=False)
     made.embed(["connect"], role="document")
     made.reset_usage()
     server.script.append("hang")
