@@ -100,6 +100,7 @@ OTHERWISE = {
     "tokens_per_minute": ("learned", "what None comes to"),
     "requests_per_day": ("learned", "what None comes to"),
     "quota": ("one of its own", "what None comes to"),
+    "batch_tokens": ("450000; on Vertex AI no limit", "what None comes to"),
     "cache": ("off", "what None comes to"),
     "service_name": ("the address", "what None comes to"),
     "base_url": ("Google's", "what None comes to"),

@@ -317,7 +317,7 @@ def test_a_job_that_fails_for_good_is_told_once_the_others_are_done(
     made: Callable[..., GeminiEmbedder], server: Standin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing finished is lost, and nothing is sent online that the service forbids."""
-    monkeypatch.setattr("gemini_embed.standin.batch_jobs._ERRORS", {"FAILED": (7, "no billing")})
+    monkeypatch.setattr("gemini_embed.standin.gemini_jobs._ERRORS", {"FAILED": (7, "no billing")})
     server.job_script.extend([["failed"], []])
     run = made(batch_tokens=1200).batch(TEXTS, role="document")
     run.wait()
