@@ -16,7 +16,7 @@ from gemini_embed.observe.meter import Metered, meters_of
 from gemini_embed.observe.watch import Watch, hooks
 from gemini_embed.prices import price_of
 from gemini_embed.service.access import access_of
-from gemini_embed.service.reach import check_before
+from gemini_embed.service.reach import check_before, place_of
 
 if TYPE_CHECKING:
     from typing import Self
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from gemini_embed.cache.sqlite import SQLiteCache
     from gemini_embed.calls.checked import Checked
     from gemini_embed.contents import Content
+    from gemini_embed.service.access import Access
 
 
 _SHAPING = (
@@ -37,6 +38,9 @@ _SHAPING = (
 )
 """The options of an embedder that say, beside its texts, what vectors a run has, and where its
 files go."""
+
+_PLACING = ("vertexai", "project", "location")
+"""Those that say where jobs are. A run goes on there, unless the caller says otherwise."""
 
 
 class Batching(Connected, Metered):
@@ -76,7 +80,7 @@ class Batching(Connected, Metered):
         if inputs.doubts:
             inputs = inputs.doubts.decide(())  # those in doubt go online, where they are counted
         office = self._office()
-        asked = planning.settings(ask, wanted, policy)
+        asked = self._asked(call)
         number: dict[Content, int] = {}
         for content in inputs.contents:
             number.setdefault(content, len(number))
@@ -89,7 +93,7 @@ class Batching(Connected, Metered):
             contents=contents,
             ask=ask,
             asked=asked,
-            options={name: getattr(self, name) for name in _SHAPING},
+            options=self._remembered(),
             places=places,
             used=wanted.dimension,
             limits=planning.Limits(
@@ -100,6 +104,22 @@ class Batching(Connected, Metered):
             count=policy.count,
         )
         return self._desk(planning.id_of(places, asked), call, office, planner)
+
+    def _asked(self, call: Checked) -> dict[str, Any]:
+        """Return all that a run of a call depends on but its texts, as JSON holds it."""
+        from gemini_embed.batch import planning  # noqa: PLC0415 - loads numpy
+
+        return planning.settings(call.ask, call.wanted, call.policy) | place_of(self._batch_access)
+
+    def _remembered(self) -> dict[str, Any]:
+        """Return the options with which a run goes on."""
+        held = {name: getattr(self, name) for name in _SHAPING}
+        place = place_of(self._batch_access)
+        return held | ({"vertexai": True, **place} if place else {})
+
+    @property
+    def _batch_access(self) -> Access:
+        return access_of(self, self._backend, self._elsewhere)
 
     def _made_like(self, run: str) -> tuple[Self, Run | None]:
         """Return an embedder with the settings of a run of the ledger, and the run.
@@ -116,7 +136,11 @@ class Batching(Connected, Metered):
             return self, None
         if found is None:
             raise ConfigurationError(f"there is no batch run {run!r} in {office.cache.path}")
-        made = replace(self, **found.options)
+        options = dict(found.options)
+        for name in _PLACING:
+            if self.client is not None or getattr(self, name) is not None:
+                options.pop(name, None)
+        made = replace(self, **options)
         made._meter, made._clock = self._meter, self._clock  # noqa: SLF001 - one like this
         return made, found
 
@@ -126,10 +150,7 @@ class Batching(Connected, Metered):
         Raises:
             ConfigurationError: It is of another service.
         """
-        from gemini_embed.batch import planning  # noqa: PLC0415 - loads numpy
-
-        held = {} if found is None else found.asked
-        asked = planning.settings(call.ask, call.wanted, call.policy)
+        held, asked = {} if found is None else found.asked, self._asked(call)
         if found and (wrong := [name for name in asked if held.get(name) != asked[name]]):
             shown = ", ".join(f"{name} {held.get(name)!r}" for name in wrong)
             raise ConfigurationError(f"batch run {run} was made elsewhere: {shown}")
@@ -177,7 +198,7 @@ class Batching(Connected, Metered):
         """
         self._batch_file()
         if self._backend.name == "vertex":
-            check_before(self, access_of(self, self._backend, self._elsewhere), self._row)
+            check_before(self, self._batch_access, self._row)
 
     def _batch_file(self) -> SQLiteCache:
         """Return the cache, whose file has the ledger.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gemini_embed.errors import ConfigurationError
 from gemini_embed.service.backend import names_location
@@ -46,10 +46,22 @@ def check_reach(
         )
 
 
-def check_before(options: Options, access: Access, model: Model) -> None:
-    """Refuse the same before anything is sent, as far as it is known.
+def place_of(access: Access) -> dict[str, str | None]:
+    """Return project and location of Vertex AI, as far as they are known; nothing elsewhere.
 
-    Credentials that are not looked for yet may name a project.
+    Credentials that are not looked for yet may name the project.
+    """
+    if access.backend.name != "vertex":
+        return {}
+    inner = _inner(access)
+    if inner is not None:
+        return {"project": inner.project, "location": inner.location}
+    project = access.backend.project or getattr(access.credentials, "project_id", None)
+    return {"project": project, "location": access.backend.location}
+
+
+def check_before(options: Options, access: Access, model: Model) -> None:
+    """Refuse the same before anything is sent, as far as it is known: see `place_of`.
 
     Raises:
         ConfigurationError: It says all that is missing.
@@ -58,13 +70,17 @@ def check_before(options: Options, access: Access, model: Model) -> None:
         raise ConfigurationError(
             "client_args has an auth, which takes the place of the access token that opens a bucket"
         )
-    inner = getattr(access.client, "_api_client", None)
-    if inner is not None:  # there is no public way to ask it
-        project, location, by_key = inner.project, inner.location, bool(inner.api_key)
-    else:
-        by_key = access.api_key is not None
-        project = access.backend.project or (None if by_key else "that of the credentials")
-        location = access.backend.location
-        if not (names_location(options.location) or location in model.vertex.batches_in):
-            location = None
+    place, inner = place_of(access), _inner(access)
+    by_key = bool(access.api_key if inner is None else inner.api_key)
+    project, location = place["project"], place["location"]
+    if project is None and not by_key:
+        project = "that of the credentials"
+    is_asked_for = inner is not None or names_location(options.location)
+    if not is_asked_for and location not in model.vertex.batches_in:
+        location = None
     check_reach(model, project=project, location=location, by_key=by_key, bucket=options.bucket)
+
+
+def _inner(access: Access) -> Any:
+    """Return what a caller's client knows; there is no public way to ask it."""
+    return getattr(access.client, "_api_client", None)

@@ -504,6 +504,34 @@ def test_a_run_goes_on_with_another_bucket(google: Cloud, tmp_path: Path) -> Non
     assert len(google.jobs) == 1
 
 
+def test_a_run_goes_on_where_its_jobs_are(
+    google: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another location knows them not; nor is the run taken for one of the Gemini API."""
+    google.states = ["JOB_STATE_RUNNING"]
+    with embedder(google, tmp_path) as made:
+        run = made.batch(TEXTS, role="document")
+        run.submit()
+        assert made.batch_resume(run.id).status().state == "open"
+    elsewhere: dict[str, Any] = {"location": "eu", "project": "other"}
+    for name, value in elsewhere.items():
+        with embedder(google, tmp_path, **{name: value}) as made:
+            assert made.batch(TEXTS, role="document").id != run.id
+            with pytest.raises(ConfigurationError, match=f"made elsewhere: {name} '"):
+                made.batch_resume(run.id)
+
+    monkeypatch.setenv("GOOGLE_VERTEX_BASE_URL", google.url)
+    monkeypatch.setattr("google.auth.default", lambda **_: (credentials(), None))
+    google.states.append("JOB_STATE_SUCCEEDED")
+    bare = GeminiEmbedder(cache=tmp_path / "v.sqlite3")
+    bare._clock = Clock(SPEED)
+    with bare:
+        resumed = bare.batch_resume(run.id)
+        resumed.wait()
+        assert np.array_equal(resumed.result().vectors, right())
+    assert len(google.jobs) == 1
+
+
 LACKING: dict[str, tuple[dict[str, Any], list[str]]] = {
     "a key": ({"credentials": None, "api_key": "k"}, ["credentials of Google Cloud"]),
     "express": (
