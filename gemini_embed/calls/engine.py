@@ -335,7 +335,7 @@ class Engine:
             attempts=attempts,
             max_retries=policy.max_retries,
             role=policy.role,
-            idle=self.loop.time() - call.waits.accepted_at,
+            idle=call.waits.idle(),
         ):
             raise call.about(batch, error) from error.__cause__
         call.outbox.put_back(replace(batch, attempts=attempts))

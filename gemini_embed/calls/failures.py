@@ -85,7 +85,7 @@ def _can_pass(error: QuotaExceededError) -> bool:
 
 
 LONGEST_IDLE = 600.0
-"""Seconds for which a call waits for a quota though nothing of it is accepted."""
+"""Seconds for which a call waits for a quota under which nothing is accepted."""
 
 
 def is_hopeless(
@@ -98,7 +98,7 @@ def is_hopeless(
         attempts: How often the batch was refused without a word of when to come back.
         max_retries: How often that may be.
         role: Somebody waits for the answer to a query.
-        idle: Seconds since something of the call was accepted.
+        idle: Seconds since anything was accepted under the quota.
     """
     if error.retry_after is not None:
         return idle > LONGEST_IDLE

@@ -30,8 +30,7 @@ class Waits:
 
     Attributes:
         last_failure: What was tried again last.
-        refusals: How often the quota was exceeded since something was accepted.
-        accepted_at: When that was, by the clock of the loop.
+        refusals: How often the quota was exceeded since something of the call was accepted.
     """
 
     def __init__(
@@ -52,12 +51,17 @@ class Waits:
         self._stop = stop
         self._over = asyncio.Event()
         self.last_failure: GeminiEmbedError | None = None
-        self.note_accepted()
+        self.refusals = 0
+        self._since = asyncio.get_running_loop().time()  # it began, or another day
 
     def note_accepted(self) -> None:
-        """Note that something was accepted."""
+        """Note that something of the call was accepted."""
         self.refusals = 0
-        self.accepted_at = asyncio.get_running_loop().time()
+
+    def idle(self) -> float:
+        """Return for how many seconds nothing was accepted under the quota, whoever sent it."""
+        now = asyncio.get_running_loop().time()
+        return now - max(self._since, self._limiter.accepted_at)
 
     def note_retry(
         self, batch: Batch, error: GeminiEmbedError, wait: float, *, quota: bool
@@ -95,7 +99,7 @@ class Waits:
             self._stop(error)
             return
         self.last_failure = error
-        self.accepted_at = asyncio.get_running_loop().time()  # until then it waited for others
+        self._since = asyncio.get_running_loop().time()  # until then it waited for others
         when = f"which resets at {resets_at:%Y-%m-%d %H:%M %Z}"
         reason = f"for the daily quota of {model.name}, {when}: {known}"
         self._show(seconds, reason, quota=True)

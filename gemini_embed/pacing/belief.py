@@ -50,6 +50,7 @@ class Belief:
         self._texts, self._tokens, self._period = texts, tokens, period
         self._named_at = math.inf
         self._fits_at = math.inf  # when the service said that there is room, whatever it named
+        self._probe: Sent | None = None  # the last request that went beyond the limits
 
     def is_old(self, now: float) -> bool:
         """Tell whether a limit was named so long ago that it may not hold any more."""
@@ -64,11 +65,13 @@ class Belief:
             now: The clock.
             wanted: How many texts a request would like to hold.
             reserve: How many are left to others.
-            is_idle: Whether nothing is under way: only then is more tried.
+            is_idle: Whether nothing is under way: only then is more tried for the first time.
+                Once a little more has passed, whole requests go, one after another.
         """
         window = self.window
         texts, tokens = window.room(now, reserve=reserve)
-        if (texts >= 1 and tokens >= 1) or not is_idle:
+        has_passed = self.is_probing and self._probe is not None and self._probe.ended is not None
+        if (texts >= 1 and tokens >= 1) or not (is_idle or has_passed):
             return texts, tokens
         fits = now >= self._fits_at and window.wait(now) > _SLIGHTLY_LATE * self._period
         if not (self.is_probing or self.is_old(now) or fits):
@@ -78,13 +81,15 @@ class Belief:
         if own_texts < 1 or own_tokens < 1:
             return texts, tokens
         self.is_probing = True
-        probe = max(1.0, min(wanted / 4, _PROBE * window.texts_limit))
+        probe = wanted if has_passed else max(1.0, min(wanted / 4, _PROBE * window.texts_limit))
         return min(probe, own_texts), own_tokens
 
-    def note_sent(self) -> None:
-        """Note that a request leaves."""
+    def note_sent(self, sent: Sent) -> None:
+        """Note that a request leaves, which the window has counted."""
         if not self.is_probing:
             self._fits_at = math.inf  # there was room without it
+        elif min(self.window.room(sent.at)) < 0:
+            self._probe = sent
 
     def accept(self, sent: Sent) -> None:
         """Learn from more than was named, if it passed: a shorter period, or a larger limit."""
@@ -94,7 +99,7 @@ class Belief:
             self.window.shorten(self._fits_at)
         else:
             self.window.raise_limits(texts=self._texts, tokens=self._tokens)
-        self.is_probing, self._fits_at = False, math.inf
+        self.is_probing, self._probe, self._fits_at = False, None, math.inf
 
     def refuse(self, error: QuotaExceededError, now: float, *, used: float) -> bool:
         """Learn from a refusal; tell whether it taught anything of a limit, or of its period.
@@ -104,19 +109,20 @@ class Belief:
             now: The clock.
             used: How full the window was.
         """
-        value, told = error.quota_value, error.retry_after
-        is_of_tokens = "Token" in (error.quota_id or "")
-        if value and self._believe(value, is_of_tokens=is_of_tokens, now=now):
+        told = error.retry_after
+        if self._believe(error, now):
             self._fits_at = math.inf if told is None else now + told
             return True
         soon = told is not None and told <= _SLIGHTLY_LATE * self._period
         is_short = self.window.period < self._period
         return used >= _FULL and (soon or is_short) and self.window.stretch(told or 0.0)
 
-    def end_probe(self, now: float) -> None:
-        """Take it that what was named still holds, if more was tried: it was refused."""
+    def end_probe(self, error: QuotaExceededError, now: float) -> None:
+        """Take it that the limits hold, or those that are named now, if more was tried in vain."""
         if self.is_probing:
-            self.is_probing, self._named_at, self._fits_at = False, now, math.inf
+            self.is_probing, self._probe = False, None
+            self._named_at, self._fits_at = now, math.inf
+            self._believe(error, now)
 
     def used(self, sent: Sent) -> float:
         """Return how full the window was with a request, of what it may hold."""
@@ -129,9 +135,12 @@ class Belief:
             shares.append(1 - tokens / window.tokens_limit)
         return max(shares)
 
-    def _believe(self, value: int, *, is_of_tokens: bool, now: float) -> bool:
-        """Take a limit that a refusal names; tell whether it is news."""
-        window = self.window
+    def _believe(self, error: QuotaExceededError, now: float) -> bool:
+        """Take the limit that a refusal names, if any; tell whether it is news."""
+        value, window = error.quota_value, self.window
+        if not value:
+            return False
+        is_of_tokens = "Token" in (error.quota_id or "")
         known = (self._tokens if is_of_tokens else self._texts) or math.inf
         before = window.tokens_limit if is_of_tokens else window.texts_limit
         if value < known:

@@ -62,12 +62,14 @@ class Limiter:
         limits: Likewise.
         daily: What is known of the day's limit.
         blocked_until: When the service takes requests again, by the clock.
+        accepted_at: When a request was last accepted, by the clock.
     """
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.daily = DailyLimit(limits.requests_per_day)
         self.blocked_until = -math.inf
+        self.accepted_at = -math.inf
         self._belief = Belief(limits.requests, limits.tokens, limits.period)
         self._learning = Learning()
         self._fairness = Fairness(limits.query_reserve)
@@ -75,7 +77,6 @@ class Limiter:
         self._under_way = 0
         self._refused_at = -math.inf
         self._in_vain = 0  # refusals since something was accepted
-        self._has_passed = False  # anything, ever
         self._at_once = _AT_ONCE
 
     # What is known.
@@ -203,14 +204,15 @@ class Limiter:
         """Count a request that leaves now."""
         self._under_way += 1
         self._learning.note_sent(texts, now)
-        self._belief.note_sent()
         if is_query:
             self._fairness.note_query(now)
         else:
             self._fairness.note_load(texts, now)
-        return self._belief.window.take(
+        sent = self.window.take(
             texts, tokens, now, tokens_per_estimate=self._ratio.value, is_query=is_query
         )
+        self._belief.note_sent(sent)
+        return sent
 
     def unsend(self, sent: Sent, now: float) -> None:
         """Count a request no more: it did not leave."""
@@ -226,7 +228,7 @@ class Limiter:
 
     def accept(self, sent: Sent, now: float, *, tokens: int | None = None) -> None:
         """Note that a request was answered, with the tokens that the service reported."""
-        self._in_vain, self._has_passed = 0, True
+        self._in_vain, self.accepted_at = 0, now
         self._belief.accept(sent)
         self._learning.accept(sent.texts, sent.at, now)
         if tokens is not None and sent.tokens:
@@ -251,7 +253,7 @@ class Limiter:
             if not self._belief.is_probing:
                 self._learn(sent, error, now, used=used)
             self._refused_at = now
-        self._belief.end_probe(now)
+        self._belief.end_probe(error, now)
         grown = min(_LONGEST_GROWN, _SHORTEST_WAIT * _GROWTH ** min(self._in_vain - 1, 100))
         delay = max(grown, backoff if told is None else told)
         self._at_once = 1 if told is None else _AT_ONCE
@@ -267,7 +269,7 @@ class Limiter:
     def _learn(self, sent: Sent, error: QuotaExceededError, now: float, *, used: float) -> None:
         if self._belief.refuse(error, now, used=used):
             return
-        if self._in_vain == 1 and self._has_passed:
+        if self._in_vain == 1 and self.accepted_at > -math.inf:
             self._fairness.note_others(now)
         self._learning.refuse(sent.texts, error.retry_after, now)
 

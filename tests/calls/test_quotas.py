@@ -220,6 +220,28 @@ def test_a_load_goes_on_while_anything_is_accepted() -> None:
     assert len(service.batches) < 100
 
 
+@pytest.mark.parametrize("told", [5.0, None])
+def test_a_load_goes_on_while_queries_are_accepted(told: float | None) -> None:
+    """A load that gets nothing for half an hour goes on: the service answers, if only others."""
+
+    def trouble(batch: Batch) -> tuple[float, float] | GeminiEmbedError:
+        busy = now() < 1800 and batch.texts != ["?"]
+        return refused(retry_after=told) if busy else (0.05, 0.05)
+
+    service = Service(trouble=trouble)
+
+    async def main() -> float:
+        made = engine(service)
+        loading = asyncio.ensure_future(made.embed(*request(texts(400))))
+        while not loading.done():
+            await made.embed(*request(["?"], role="query"))
+            await asyncio.sleep(20)
+        assert_right(await loading, texts(400))
+        return now()
+
+    assert 1800 < virtual.run(main()) < 3600
+
+
 TROUBLE = st.one_of(
     WAYS,
     WAYS,

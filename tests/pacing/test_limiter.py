@@ -193,6 +193,56 @@ def test_a_raised_limit_is_found_beside_queries() -> None:
     assert passed > 10 * 3000
 
 
+@pytest.mark.parametrize("told", [0.5, None])
+def test_what_a_probe_is_refused_for_is_learned(told: float | None) -> None:
+    """Where more than a limit is tried and the refusal names a higher one, that one is used."""
+    limiter = Limiter(Limits())
+    limiter.refuse(
+        limiter.send(100, 0, now=0),
+        refusal(60, quota_id="RequestsPerMinute", value=100),
+        0,
+        backoff=1,
+    )
+    now = 800.0
+    while limiter.window.texts_limit == 100:
+        if (room := limiter.room(now, wanted=100)) is None:
+            now += 1
+            continue
+        sent = limiter.send(int(min(100, room.texts)), 0, now=now)
+        if limiter.window.room(now)[0] < 0:
+            named = refusal(told, quota_id="RequestsPerMinute", value=1000)
+            limiter.refuse(sent, named, now, backoff=1)
+        else:
+            limiter.accept(sent, now=now)
+        assert now < 1000
+
+    assert limiter.window.texts_limit == 1000
+
+
+def test_a_raised_limit_is_found_while_queries_are_under_way() -> None:
+    """The first probe waits until all is answered; those after it only for one another."""
+    limiter = Limiter(Limits())
+    limiter.refuse(
+        limiter.send(100, 0, now=0),
+        refusal(60, quota_id="RequestsPerMinute", value=100),
+        0,
+        backoff=1,
+    )
+    now, sent = 800.0, []
+    while limiter.window.texts_limit < 1000:
+        for one in [one for one in sent if one.at <= now - 2]:  # two seconds there and back
+            limiter.accept(one, now=now)
+            sent.remove(one)
+        if now % 1.5 == 0 and now > 803 and limiter.room(now, wanted=1, is_query=True):
+            sent.append(limiter.send(1, 0, now=now, is_query=True))
+        if room := limiter.room(now, wanted=100):
+            sent.append(limiter.send(int(min(100, room.texts)), 0, now=now))
+        now += 0.5
+        assert now < 1200
+
+    assert limiter.window.texts_limit >= 1000
+
+
 @pytest.mark.parametrize(
     ("limits", "quota_id", "value"),
     [
