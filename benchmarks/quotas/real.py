@@ -36,6 +36,7 @@ Told = Literal["named", "delay", "nothing"]
 """What a refusal tells: limit and delay, the delay only, or nothing."""
 
 LIMIT, PERIOD = 300, 5.0
+MINUTE = 60.0
 LATENCY = 0.05
 AMOUNTS = (1500, 4500)
 KINDS: tuple[ServiceKind, ...] = (
@@ -109,12 +110,17 @@ class Found:
 
 
 class Counted:
-    """A quota for the stand-in that counts as a service does; its clock begins with a request."""
+    """A quota for the stand-in that counts as a service does; its clock begins with a request.
+
+    What it names is what it counts: the texts of its window, or, where it has none, of a minute.
+    """
 
     counts_tokens = False
 
     def __init__(self, row: Row) -> None:
-        self._counter, self._told, self._limit = row.counter(), row.told, row.limit
+        self._counter, self._told = row.counter(), row.told
+        has_window = row.kind in ("sliding", "fixed")
+        self._named = row.limit if has_window else MINUTE * self._counter.rate
         self._began: float | None = None
         self.requests = self.refused = self.refused_texts = 0
 
@@ -128,7 +134,7 @@ class Counted:
         self.refused += 1
         self.refused_texts += texts
         delay = self._counter.delay(texts, now - self._began)
-        known = [violation("RequestsPerMinute", self._limit)]
+        known = [violation("RequestsPerMinute", self._named)]
         return OverQuota(known, None if self._told == "nothing" else delay)
 
 

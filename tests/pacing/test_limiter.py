@@ -228,7 +228,8 @@ def test_a_raised_limit_is_found_while_queries_are_under_way() -> None:
         0,
         backoff=1,
     )
-    now, sent = 800.0, []
+    now = 800.0
+    sent: list[Sent] = []
     while limiter.window.texts_limit < 1000:
         for one in [one for one in sent if one.at <= now - 2]:  # two seconds there and back
             limiter.accept(one, now=now)
