@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from gemini_embed.background.threads import in_thread
@@ -69,6 +70,7 @@ class Office:
         clock: The clock.
         engine: Returns its engine, once there are credentials.
         service: Returns the Batch API.
+        there: Where it is, as runs say it in `asked`.
         meters: Where calls are counted.
         price: What a token costs online.
         fast: Whether answers may be read with pysimdjson.
@@ -79,13 +81,14 @@ class Office:
     clock: Clock
     engine: Callable[[], Awaitable[Engine]]
     service: Callable[[], Awaitable[Service]]
+    there: Mapping[str, Any]
     meters: Iterable[Meter]
     price: Price | None
     fast: bool
 
     async def tidy(self) -> None:
         """Look for jobs of all runs that were given up; cancel those that have shown up."""
-        awaited = await in_thread(self.ledger.awaited)
+        awaited = await in_thread(partial(self.ledger.awaited, **self.there))
         if not awaited:
             return
         service = await self.service()

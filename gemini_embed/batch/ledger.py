@@ -23,7 +23,7 @@ from gemini_embed.errors import BatchDamagedError, BatchLeaseError
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Generator, Iterable
+    from collections.abc import Generator, Iterable, Mapping
 
     from gemini_embed.cache.sqlite import SQLiteCache
 
@@ -178,13 +178,30 @@ class Ledger:
                 if run is not None and run.is_done and run.created < before:
                     self.forget(name)
 
-    def awaited(self) -> list[Job]:
-        """Return the jobs of all runs that were given up, and have not shown up since."""
+    def awaited(self, **there: Any) -> list[Job]:
+        """Return the jobs of all runs that were given up, and have not shown up since.
+
+        Args:
+            there: What runs say of where they are: jobs of others are left out. Of a run that is
+                forgotten nobody knows.
+        """
+        query = (
+            "SELECT batch_jobs.run, job, batch_runs.run FROM batch_jobs"
+            " LEFT JOIN batch_runs ON batch_runs.id = batch_jobs.run"
+        )
         found: list[Job] = []
-        for run, row in self._select("SELECT run, job FROM batch_jobs"):
+        for run, row, held in self._select(query):
             with suppress(BatchDamagedError):  # likewise
-                found.append(self._job(run, row))
-        return [job for job in found if job.is_awaited]
+                job = self._job(run, row)
+                if job.is_awaited and self._is_there(run, held, there):
+                    found.append(job)
+        return found
+
+    def _is_there(self, run: str, row: Any, there: Mapping[str, Any]) -> bool:
+        asked: Mapping[str, Any] = {}
+        with suppress(BatchDamagedError):
+            asked = self._run(run, row).asked if row and there else {}
+        return all(asked.get(name, value) == value for name, value in there.items())
 
     def names(self, run: str) -> list[str]:
         """Return our names of the jobs of a run, which need no row that can be read."""

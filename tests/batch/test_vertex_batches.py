@@ -338,6 +338,36 @@ def test_a_late_creation_fails_for_want_of_its_input(google: Cloud, tmp_path: Pa
     assert first.query["name"] != second.query["name"]
 
 
+def test_a_late_job_is_looked_for_where_it_would_be(google: Cloud, tmp_path: Path) -> None:
+    """An embedder of another place leaves it alone; one of its place finds it, and cancels it."""
+    late: list[Sent] = []
+
+    def hold_back(sent: Sent) -> Answer | None:
+        if sent.method == "POST" and sent.path.endswith("batchPredictionJobs") and not late:
+            late.append(sent)
+            return Answer(0)
+        return None
+
+    google.rule = hold_back
+    with embedder(google, tmp_path) as made:
+        made.embed(TEXTS, role="document", batch=True)
+        google.rule = lambda _: None
+        (uri,) = late[0].json["inputConfig"]["gcsSource"]["uris"]
+        google.objects[uri] = b""
+        google.answer(late[0])
+        asked = len(google.log)
+        with GeminiEmbedder(cache=tmp_path / "v.sqlite3") as elsewhere:  # it has no key
+            assert len(elsewhere.batches()) == 1
+        with embedder(google, tmp_path, location="eu") as elsewhere:
+            assert elsewhere.batches()[0].duplicates == ()
+        assert len(google.log) == asked
+        with pytest.warns(UserWarning, match="so late that another job had its texts"):
+            (status,) = made.batches()
+
+    states = {name: job["state"] for name, job in google.jobs.items()}
+    assert [states[name] for name in status.duplicates] == ["JOB_STATE_CANCELLED"]
+
+
 @pytest.mark.parametrize("client_args", [None, {"headers": {"x": "y"}}])
 def test_a_piece_that_is_stored_in_part_is_gone_on_with(
     google: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, client_args: Any
