@@ -23,6 +23,8 @@ SOAK_SECONDS ?= 300
 FUZZ_SECONDS ?= 1800
 KILLS ?= 100
 SEED ?= 1
+# Whose batch API `make kills` uses: gemini or vertex.
+SERVICE ?= gemini
 
 # Another Python than the usual one has environments of its own.
 ifneq ($(PYTHON),python3)
@@ -221,8 +223,8 @@ fuzz: $(READY) ## look for wrong vectors in mutated answers and damaged cache fi
 	@$(RUN)/python tests/fuzz/answers.py --seconds $(FUZZ_SECONDS) --seed $(SEED)
 	@$(RUN)/python tests/fuzz/cache_files.py --seconds $(FUZZ_SECONDS) --seed $(SEED)
 
-kills: $(READY) ## kill a run of the Batch API at KILLS (100) random moments, and look at what comes of it
-	@PYTHONPATH=tests $(RUN)/python -m kills.kills --kills $(KILLS) --seed $(SEED)
+kills: $(READY) ## kill a run of a batch API at KILLS (100) random moments, and look at what comes of it
+	@PYTHONPATH=tests $(RUN)/python -m kills.kills --kills $(KILLS) --seed $(SEED) --service $(SERVICE)
 
 record: $(READY) ## record the cassettes again: from Google with a key set, else from the stand-in
 	@rm -rf tests/recorded/cassettes

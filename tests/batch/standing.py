@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pytest
+from google.oauth2.credentials import Credentials
 
 from gemini_embed import GeminiEmbedder
 from gemini_embed.batch.clock import Clock
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from gemini_embed.models import BackendName
     from gemini_embed.standin import Exchange
 
 SPEED = 2000.0
@@ -37,14 +40,26 @@ def service_time() -> float:
 def standing(**options: Any) -> Generator[Standin]:
     """Run a service whose jobs take 20 seconds of its clock."""
     given: dict[str, Any] = {"batch_seconds": 20.0, "clock": service_time, **options}
-    with Standin(**given) as server:
+    with Standin(**given) as server, pytest.MonkeyPatch.context() as patched:
+        patched.setenv("STORAGE_EMULATOR_HOST", server.url)
         yield server
 
 
-def embedder(server: Standin, folder: Path, **options: Any) -> GeminiEmbedder:
+def access(service: BackendName) -> dict[str, Any]:
+    """Return the options that let an embedder into a service, and into a bucket of its own."""
+    if service == "gemini":
+        return {"api_key": "k"}
+    token = Credentials(token="t")  # type: ignore[no-untyped-call] # noqa: S106 - opens nothing
+    place = {"project": "p", "location": "us", "bucket": "gs://bucket/a folder"}
+    return {"credentials": token, **place}
+
+
+def embedder(
+    server: Standin, folder: Path, service: BackendName = "gemini", **options: Any
+) -> GeminiEmbedder:
     """Return an embedder that works runs fast, in parts of about twenty of the texts."""
     given: dict[str, Any] = {
-        "api_key": "k",
+        **access(service),
         "base_url": server.url,
         "cache": folder / "vectors.sqlite3",
         "output_dimensionality": DIMENSION,
@@ -67,7 +82,9 @@ def right(server: Standin, texts: Sequence[str]) -> NDArray[np.float32]:
 
 def online(server: Standin) -> list[Exchange]:
     """Return the requests that embedded at full price."""
-    return [one for one in server.log if one.path.endswith(":batchEmbedContents")]
+    return [
+        one for one in server.log if one.path.endswith((":batchEmbedContents", ":embedContent"))
+    ]
 
 
 def sent_online(server: Standin) -> list[str]:
@@ -75,7 +92,7 @@ def sent_online(server: Standin) -> list[str]:
     return [
         entry["content"]["parts"][0]["text"].removeprefix("title: none | text: ")
         for one in online(server)
-        for entry in one.body["requests"]
+        for entry in one.body.get("requests", [one.body])
     ]
 
 
@@ -84,6 +101,7 @@ def paid_twice(server: Standin) -> list[str]:
     return [text for text, count in server.paid().items() if count > 1]
 
 
-def input_files(server: Standin) -> list[str]:
-    """Return the names of the uploaded files that are left."""
-    return [file.name for file in server.files if file.path is not None]
+def left_over(server: Standin) -> list[str]:
+    """Return the names of the uploaded files that are left, and of all objects."""
+    files = [file.name for file in server.files if file.path is not None]
+    return files + [one.uri for one in server.objects]

@@ -15,7 +15,7 @@ from batch.standing import (
     SPEED,
     TEXTS,
     embedder,
-    input_files,
+    left_over,
     paid_twice,
     right,
     sent_online,
@@ -23,7 +23,7 @@ from batch.standing import (
 )
 
 import gemini_embed as ge
-from gemini_embed.standin.batch_faults import JOB_FAULTS
+from gemini_embed.standin.batch_faults import JOB_FAULTS, OF_VERTEX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +31,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from gemini_embed.models import BackendName
     from gemini_embed.standin import JobFault, Scripted, Standin
+
+SERVICES: list[BackendName] = ["gemini", "vertex"]
 
 WITHOUT_VECTORS: set[JobFault] = {"failed", "rows-missing", "rows-failed", "rows-spoiled"}
 """After these some texts have no vector, and another job would not bring one."""
@@ -43,13 +46,25 @@ def server() -> Iterator[Standin]:
         yield running
 
 
+@pytest.fixture(params=SERVICES)
+def service(request: pytest.FixtureRequest) -> BackendName:
+    """Return each of the services by turns."""
+    found: BackendName = request.param
+    return found
+
+
+def met_by(service: BackendName) -> set[JobFault]:
+    """Return the faults that a job of a service can meet."""
+    return set(JOB_FAULTS) - (OF_VERTEX if service == "gemini" else set())
+
+
 def equal(vectors: NDArray[np.float32], expected: NDArray[np.float32]) -> bool:
     return vectors.shape == expected.shape and bool(np.allclose(vectors, expected, atol=1e-6))
 
 
-def test_nothing_goes_wrong(server: Standin, tmp_path: Path) -> None:
+def test_nothing_goes_wrong(server: Standin, service: BackendName, tmp_path: Path) -> None:
     """A run costs one row for each text, nothing at full price, and leaves nothing behind."""
-    with embedder(server, tmp_path) as mine:
+    with embedder(server, tmp_path, service) as mine:
         run = mine.batch(TEXTS, role="document")
         assert run.wait().state == "done"
         assert equal(run.result().vectors, right(server, TEXTS))
@@ -60,16 +75,20 @@ def test_nothing_goes_wrong(server: Standin, tmp_path: Path) -> None:
     assert all(job.deleted for job in server.jobs)
     assert server.paid() == {f"title: none | text: {text}": 1 for text in TEXTS}
     assert sent_online(server) == []
-    assert input_files(server) == []
+    assert left_over(server) == []
     assert list(tmp_path.glob("*.batch-*")) == []
 
 
-@pytest.mark.parametrize("fault", JOB_FAULTS)
-def test_each_fault_of_a_job(server: Standin, tmp_path: Path, fault: JobFault) -> None:
+@pytest.mark.parametrize(
+    ("service", "fault"), [(one, fault) for one in SERVICES for fault in sorted(met_by(one))]
+)
+def test_each_fault_of_a_job(
+    server: Standin, tmp_path: Path, service: BackendName, fault: JobFault
+) -> None:
     """Each text has its vector in the end; only what no job brings is sent at full price, once."""
     server.batch_lag = SETTLE / 2
     server.job_script.append({fault})
-    with embedder(server, tmp_path) as mine:
+    with embedder(server, tmp_path, service) as mine:
         run = mine.batch(TEXTS, role="document")
         status = run.wait()
         assert equal(run.result().vectors, right(server, TEXTS))
@@ -77,18 +96,18 @@ def test_each_fault_of_a_job(server: Standin, tmp_path: Path, fault: JobFault) -
     assert (status.state, status.failed, status.duplicates) == ("done", 0, ())
     again = sent_online(server)
     assert len(again) == len(set(again)) < len(TEXTS)
-    assert bool(again) == (fault in WITHOUT_VECTORS)
+    assert bool(again) == (fault in WITHOUT_VECTORS | {"partly"})
     assert paid_twice(server) == []
-    assert input_files(server) == []
+    assert left_over(server) == []
 
 
 @pytest.mark.parametrize("fault", sorted(WITHOUT_VECTORS))
 def test_no_full_price_where_it_is_not_wanted(
-    server: Standin, tmp_path: Path, fault: JobFault
+    server: Standin, service: BackendName, tmp_path: Path, fault: JobFault
 ) -> None:
     """With `batch_fallback="error"` the error names the texts, and holds all that was finished."""
     server.job_script.extend([(), {fault}])
-    with embedder(server, tmp_path, batch_fallback="error") as mine:
+    with embedder(server, tmp_path, service, batch_fallback="error") as mine:
         run = mine.batch(TEXTS, role="document")
         status = run.wait()
         with pytest.raises(ge.BatchFailedError) as caught:
@@ -138,15 +157,15 @@ def test_a_job_that_was_never_heard_of_is_not_created_twice(
 
 
 def test_a_job_that_shows_up_too_late_is_cancelled_and_reported(
-    server: Standin, tmp_path: Path
+    server: Standin, service: BackendName, tmp_path: Path
 ) -> None:
     """Where the list lags for longer than the run looks, a second job takes the texts."""
     server.batch_lag = 6 * SETTLE
     server.job_script.append({"answer-lost", "unlisted"})
-    with embedder(server, tmp_path) as mine:
+    with embedder(server, tmp_path, service) as mine:
         run = mine.batch(TEXTS[:20], role="document")
         run.submit()
-        server.jobs[0].seconds = 1e5
+        server.jobs[0].seconds = 1e6
         run.wait()
         assert equal(run.result().vectors, right(server, TEXTS[:20]))
         time.sleep(6 * SETTLE / SPEED)
@@ -161,10 +180,12 @@ def test_a_job_that_shows_up_too_late_is_cancelled_and_reported(
     assert paid_twice(server) == []
 
 
-def test_expired_jobs_are_halved_once_and_then_sent_online(server: Standin, tmp_path: Path) -> None:
+def test_expired_jobs_are_halved_once_and_then_sent_online(
+    server: Standin, service: BackendName, tmp_path: Path
+) -> None:
     """Two smaller jobs take the texts of one that expired; what expires again is sent online."""
     server.job_script.extend([{"expired"}, {"expired"}])
-    with embedder(server, tmp_path, batch_tokens=100_000) as mine:
+    with embedder(server, tmp_path, service, batch_tokens=100_000) as mine:
         run = mine.batch(TEXTS, role="document")
         run.wait()
         assert equal(run.result().vectors, right(server, TEXTS))
@@ -208,17 +229,22 @@ def outcome(run: ge.BatchRun[ge.EmbeddingResult]) -> tuple[NDArray[np.float32], 
         return np.array(vectors, np.float32), error.indexes
 
 
+REQUESTS: dict[BackendName, int] = {"gemini": 6, "vertex": 9}
+"""About how many requests a run of one job takes."""
+
 TROUBLE: list[Scripted] = ["503", "reset", "500", "html", "not-json", "half"]
 
 
 @pytest.mark.parametrize("trouble", TROUBLE)
-def test_trouble_with_each_request(server: Standin, tmp_path: Path, trouble: Scripted) -> None:
+def test_trouble_with_each_request(
+    server: Standin, service: BackendName, tmp_path: Path, trouble: Scripted
+) -> None:
     """Uploads, looks, downloads and deletions are repeated; a creation is not repeated blindly."""
-    for place in range(6):
+    for place in range(REQUESTS[service]):
         server.other_script.extend(itertools.repeat(None, place))
         server.other_script.append(trouble)
         texts = [f"{text}, trouble at {place}" for text in TEXTS[:20]]
-        with embedder(server, tmp_path) as mine:
+        with embedder(server, tmp_path, service) as mine:
             run = mine.batch(texts, role="document")
             run.wait()
             assert equal(run.result().vectors, right(server, texts))
@@ -226,12 +252,12 @@ def test_trouble_with_each_request(server: Standin, tmp_path: Path, trouble: Scr
 
     assert paid_twice(server) == []
     assert sent_online(server) == []
-    assert input_files(server) == []
+    assert left_over(server) == []
 
 
 @pytest.mark.parametrize("fallback", ["online", "error"])
 @pytest.mark.parametrize("seed", range(4))
-def test_all_faults_mixed(tmp_path: Path, seed: int, fallback: str) -> None:
+def test_all_faults_mixed(tmp_path: Path, service: BackendName, seed: int, fallback: str) -> None:
     """Each text has its own vector, or the error names it and holds all the others."""
     rng = random.Random(seed)  # noqa: S311 - any moments
     shares: dict[JobFault, float] = dict.fromkeys(JOB_FAULTS, 0.15)
@@ -239,7 +265,7 @@ def test_all_faults_mixed(tmp_path: Path, seed: int, fallback: str) -> None:
         for _ in range(12):
             server.other_script.extend(itertools.repeat(None, rng.randrange(8)))
             server.other_script.append(rng.choice(TROUBLE))
-        with embedder(server, tmp_path, batch_fallback=fallback) as mine:
+        with embedder(server, tmp_path, service, batch_fallback=fallback) as mine:
             run = mine.batch(TEXTS, role="document")
             status = run.wait()
             vectors, missing = outcome(run)
@@ -249,7 +275,7 @@ def test_all_faults_mixed(tmp_path: Path, seed: int, fallback: str) -> None:
         assert status.duplicates == ()
         assert not missing or fallback == "error"
         assert paid_twice(server) == []
-        assert input_files(server) == []
+        assert left_over(server) == []
 
 
 KEY = "AIza-a-key-of-39-letters-that-is-secret"

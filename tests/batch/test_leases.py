@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
-from batch.standing import SPEED, TEXTS, embedder, input_files, right, standing
+from batch.standing import SPEED, TEXTS, embedder, left_over, right, standing
 
 import gemini_embed as ge
 from gemini_embed.batch.ledger import Lease, Ledger
@@ -61,10 +61,10 @@ def test_texts_lie_in_a_private_file_until_the_end(server: Standin, tmp_path: Pa
         (spool,) = tmp_path.glob("*.batch-*")
         assert stat.S_IMODE(spool.stat().st_mode) == 0o600
         assert "text number 1" in spool.read_text(encoding="utf-8")
-        assert len(input_files(server)) == 1
+        assert len(left_over(server)) == 1
         run.wait()
         assert list(tmp_path.glob("*.batch-*")) == []
-        assert input_files(server) == []
+        assert left_over(server) == []
 
 
 def test_two_threads_that_wait_for_one_run(server: Standin, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
-"""Kills processes that work a run of the Batch API, and looks at what comes of it.
+"""Kills processes that work a run of a batch API, and looks at what comes of it.
 
-    PYTHONPATH=tests python -m kills.kills --kills 100 --seed 1
+    PYTHONPATH=tests python -m kills.kills --kills 100 --seed 1 --service vertex
 
 Each round is a run of 5,000 texts in four parts. Its process is killed at a random moment, and a
 new one goes on, until one comes to the end. Each text then has its own vector, no row was paid
@@ -33,6 +33,7 @@ from gemini_embed.standin import Standin
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from gemini_embed.models import BackendName
     from gemini_embed.standin import Job, JobFault
 
 _TOO_LONG = 120.0
@@ -51,6 +52,11 @@ _FAULTS: list[Collection[JobFault]] = [
     {"unlisted"},
     {"answer-lost", "unlisted"},
     {"answer-lost", "rows-shuffled"},
+]
+_FAULTS_OF_VERTEX: list[Collection[JobFault]] = [
+    {"paused"},
+    {"sharded", "answer-lost"},
+    {"full-dimension"},
 ]
 _FAULTS_OF_A_LAG: list[Collection[JobFault]] = [(), {"late"}, {"answer-lost", "unlisted"}]
 
@@ -87,6 +93,7 @@ class _Round:
     """One run, killed and resumed until it is over."""
 
     server: Standin
+    service: BackendName
     clock: _Clock
     folder: Path
     number: int
@@ -100,7 +107,8 @@ class _Round:
         self.server.log.clear()
         lags_long = self.rng.random() < 0.25
         self.server.batch_lag = _LONG_LAG if lags_long else _SHORT_LAG
-        faults = self.rng.choices(_FAULTS_OF_A_LAG if lags_long else _FAULTS, k=worker.PARTS)
+        usual = _FAULTS + (_FAULTS_OF_VERTEX if self.service == "vertex" else [])
+        faults = self.rng.choices(_FAULTS_OF_A_LAG if lags_long else usual, k=worker.PARTS)
         self.server.job_script.clear()
         self.server.job_script.extend(faults)
         for _ in range(most):
@@ -113,7 +121,8 @@ class _Round:
             process.wait(_TOO_LONG)
 
     def _process(self) -> subprocess.Popen[bytes]:
-        given = [self.folder, self.number, self.server.url, self.server.batch_lag]
+        server = self.server
+        given = [self.folder, self.number, server.url, server.batch_lag, self.service]
         command = [sys.executable, worker.__file__, *map(str, given)]
         with (self.folder / "errors").open("ab") as errors:
             return subprocess.Popen(command, stderr=errors)  # noqa: S603 - our own program
@@ -174,14 +183,15 @@ class _Round:
         if late and self.server.batch_lag < worker.SETTLE:
             found.append(f"{len(late)} jobs are there twice, though the list did not lag for long")
         found += [f"{job.name} still runs" for job in late if now < job.ends]
-        online = [one.path for one in self.server.log if one.path.endswith(":batchEmbedContents")]
+        paths = [one.path for one in self.server.log]
+        online = [path for path in paths if path.endswith((":batchEmbedContents", ":embedContent"))]
         return found + ([f"{len(online)} requests were sent online"] if online else [])
 
     def _left_over(self) -> list[str]:
         found = [f"{path.name} is left" for path in self.folder.glob("*.batch-*")]
         uploaded = [file.name for file in self.server.files if file.path is not None]
-        if uploaded:
-            found.append(f"{len(uploaded)} input files are left at the service")
+        stored = [one.uri for one in self.server.objects]
+        found += [f"{name} is left at the service" for name in uploaded + stored]
         with closing(sqlite3.connect(self.folder / "vectors.sqlite3")) as connection:
             (runs,) = connection.execute("SELECT count(*) FROM batch_runs").fetchone()
             jobs = [json.loads(job) for (job,) in connection.execute("SELECT job FROM batch_jobs")]
@@ -190,7 +200,7 @@ class _Round:
         return found + ([f"{runs} runs and {left} are left in the ledger"] if runs or left else [])
 
 
-def run(*, kills: int, seed: int) -> Outcome:
+def run(*, kills: int, seed: int, service: BackendName = "gemini") -> Outcome:
     """Play rounds until there were so many kills."""
     outcome = Outcome()
     rng = random.Random(seed)
@@ -199,7 +209,7 @@ def run(*, kills: int, seed: int) -> Outcome:
         while outcome.kills < kills:
             outcome.rounds += 1
             with tempfile.TemporaryDirectory() as folder:
-                played = _Round(server, clock, Path(folder), outcome.rounds, rng)
+                played = _Round(server, service, clock, Path(folder), outcome.rounds, rng)
                 played.play(min(_KILLS_OF_A_ROUND, kills - outcome.kills))
                 faults = played.faults()
                 said = Path(folder, "said.json")
@@ -216,9 +226,10 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--kills", type=int, default=100)
     options.add_argument("--seed", type=int, default=1)
+    options.add_argument("--service", choices=["gemini", "vertex"], default="gemini")
     given = options.parse_args()
-    outcome = run(kills=given.kills, seed=given.seed)
-    lines = [*outcome.faults[:5], f"kills, seed {given.seed}: {outcome}", ""]
+    outcome = run(kills=given.kills, seed=given.seed, service=given.service)
+    lines = [*outcome.faults[:5], f"kills, {given.service}, seed {given.seed}: {outcome}", ""]
     sys.stdout.write("\n".join(lines))
     sys.exit(bool(outcome.faults))
 
