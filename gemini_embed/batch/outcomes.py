@@ -161,6 +161,7 @@ def without_results(job: Job, now: float, error: str, *, is_final: bool = False)
         is_final=is_final,
         succeeded=0,
         due=now,
+        failures=0,
         error=error,
     )
 
@@ -171,7 +172,7 @@ def expired(job: Job, now: float, *, is_cancelled: bool) -> list[Job]:
     if job.halved or is_cancelled:
         return [without_results(job, now, error, is_final=is_cancelled)]
     return [
-        replace(job, state=State.REPLACED, due=now, error=error),
+        replace(job, state=State.REPLACED, due=now, failures=0, error=error),
         *halves(job, now, halved=True),
     ]
 
@@ -180,7 +181,8 @@ def failed(job: Job, now: float, code: int, error: str) -> list[Job]:
     """Note that the service gave it up."""
     lacks_input = code == _NOT_FOUND or not job.file
     if lacks_input and job.attempt < ATTEMPTS:
-        return [replace(job, state=State.REPLACED, due=now, error=error), again(job, now)]
+        replaced = replace(job, state=State.REPLACED, due=now, failures=0, error=error)
+        return [replaced, again(job, now)]
     return [without_results(job, now, error, is_final=code in _HOPELESS)]
 
 
@@ -215,6 +217,7 @@ def embedded(job: Job, missing: tuple[int, ...], error: str, online: Mapping[str
         failed=missing,
         is_final=True,
         succeeded=len(job) - len(missing),
+        failures=0,
         error=error if missing else "",
         online=total,
     )

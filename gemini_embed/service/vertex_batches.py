@@ -38,8 +38,8 @@ _FORMAT = "jsonl"
 _NOT_HERE = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND})
 """How a location may answer that makes no batches of a model."""
 
-_OURS = re.compile(r".*/gemini-embed-[0-9a-f]{32}/output/", re.DOTALL)
-"""A folder that we have told a job to write to, and nobody else."""
+_OURS = re.compile(r"(.*/gemini-embed-[0-9a-f]{32}/)output/", re.DOTALL)
+"""A folder that we have told a job to write to, and nobody else; it lies in the job's own."""
 
 
 class VertexBatches:
@@ -173,7 +173,7 @@ class VertexBatches:
         await self._requests.ask("post", f"{job}:cancel", {})
 
     async def delete(self, job: str) -> None:
-        """Delete a job that is over, and its results; nothing happens where there is none.
+        """Delete a job that is over, and its folder; nothing happens where there is none.
 
         Raises:
             RequestError: The service refused, or could not be reached in time.
@@ -181,8 +181,8 @@ class VertexBatches:
         """
         try:
             output = output_of((await self._requests.ask("get", job)).body)
-            if _OURS.fullmatch(output):
-                await self._delete_all(output)
+            if ours := _OURS.fullmatch(output):
+                await self._delete_all(ours[1])
             await self._requests.ask("delete", job)
         except RequestError as error:
             if error.status != HTTPStatus.NOT_FOUND:

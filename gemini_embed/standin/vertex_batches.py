@@ -47,19 +47,6 @@ MAX_ROWS = 1_000_000
 MAX_BYTES = 2**30
 """Of the object that holds them."""
 
-PLACES_001 = frozenset(
-    {
-        "us-central1",
-        "us-east1",
-        "us-east4",
-        "us-west1",
-        "us-west4",
-        "europe-west1",
-        "europe-west4",
-    }
-)
-"""Where gemini-embedding-001 has batches."""
-
 _JOB = ("name", "displayName", "model", "inputConfig", "outputConfig", "labels")
 _MODEL = "publishers/google/models/"
 _DIGITS = 19
@@ -231,7 +218,7 @@ def _target(request: web.Request, model: str) -> Target:
     if target.model in (model, ""):  # presumed wording
         raise google_errors.invalid(f"The model {model!r} is not {_MODEL}MODEL.")
     row = vertex.served(target)
-    if row.task == "field" and location not in PLACES_001:  # presumed wording
+    if location not in row.vertex.batches_in:  # presumed wording
         raise google_errors.invalid(
             f"{row.name} does not support batch prediction in location {location}."
         )
