@@ -158,7 +158,7 @@ class Configured(Options):
     ) -> Inputs:
         """Return what is sent for each item, once all of them are checked.
 
-        Their places begin at `first`; at 0 where media are taken.
+        Their places begin at `first`.
         """
         others: dict[int, Fused] = {}
         checked = check_texts(
@@ -168,7 +168,7 @@ class Configured(Options):
             first=first,
             others=others if takes_media else None,
         )
-        named = check_titles(titles, len(checked), on_surrogate=self.on_surrogate)
+        named = check_titles(titles, len(checked), on_surrogate=self.on_surrogate, first=first)
         if task != TITLED and any(named):
             warn(f"titles are ignored: {task} takes none")
         row, task_prefix = self._row, self.task_prefix
@@ -184,7 +184,7 @@ class Configured(Options):
         draft = Draft(contents, checked, piece, first)
         if not others:
             return long.inputs(draft)
-        titled = {place for place in others if named[place]}
+        titled = {place for place in others if named[place - first]}
         return self._unseen(draft, others, long, titled if task == TITLED else ())
 
     def _unseen(
@@ -209,12 +209,13 @@ class Configured(Options):
 
         def settle(looks: Looks) -> Inputs:
             made = fused.contents(looks)
-            contents = [made.get(place, one) for place, one in enumerate(draft.contents)]
+            places = enumerate(draft.contents, draft.first)
+            contents = [made.get(place, one) for place, one in places]
             inputs = long.of_media(made, long.inputs(draft._replace(contents=contents)))
             unkept = {one for one in made.values() if not (self.cache_uris or one.is_cacheable)}
             return inputs._replace(have_media=True, unkept=frozenset(unkept))
 
-        return Inputs.whole(draft.contents)._replace(unseen=Unseen(fused.look, settle))
+        return draft.inputs._replace(unseen=Unseen(fused.look, settle))
 
     def _ask(self, output_dimensionality: int | None, *, may_cut: bool) -> Ask:
         """Return what a call asks for, whose vectors have so many numbers; None for all."""

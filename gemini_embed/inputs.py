@@ -76,7 +76,7 @@ def check_texts(
         if type(text) is str and text.isascii() and not text.isspace() and text:
             continue
         if others is not None and not isinstance(text, str):
-            others[place], checked[place] = parts_of(text, first + place), ""
+            others[first + place], checked[place] = parts_of(text, first + place), ""
         else:
             checked[place] = _checked(
                 text, "text", first + place, on_blank=on_blank, on_surrogate=on_surrogate
@@ -94,9 +94,13 @@ def check_part(text: str, index: int, *, on_blank: OnBlank, on_surrogate: OnSurr
 
 
 def check_titles(
-    titles: Iterable[str | None] | None, count: int, *, on_surrogate: OnSurrogate = "error"
+    titles: Iterable[str | None] | None,
+    count: int,
+    *,
+    on_surrogate: OnSurrogate = "error",
+    first: int = 0,
 ) -> list[str | None]:
-    """Return one title, or None, for each of `count` texts.
+    """Return one title, or None, for each of `count` texts, whose places begin at `first`.
 
     Raises:
         ConfigurationError: Not as many titles as texts.
@@ -118,7 +122,7 @@ def check_titles(
         title
         if title is None
         else _checked(title, "the title of text", index, on_surrogate=on_surrogate)
-        for index, title in enumerate(listed)
+        for index, title in enumerate(listed, first)
     ]
 
 

@@ -89,12 +89,12 @@ class EmbeddingResult:
 
 @dataclass(frozen=True, slots=True)
 class StreamBlock(Generic[T]):
-    """Some texts of a stream, one after the other, with their vectors.
+    """Some items of a stream, one after the other, with their vectors.
 
     Attributes:
         start: The place of the first in the stream, from 0.
-        items: The texts, as they were given.
-        vectors: float32 array of shape (number of texts, dimension), row i for text i of these.
+        items: The texts and media, as they were given.
+        vectors: float32 array of shape (number of items, dimension), row i for item i of these.
         usage: What they cost.
     """
 

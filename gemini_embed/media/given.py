@@ -7,6 +7,7 @@ nor the SDK.
 from __future__ import annotations
 
 import io
+import math
 import sys
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -98,6 +99,19 @@ def _part(given: object, index: int) -> str | Media:
             reason="not a medium",
         )
     return found
+
+
+def held_bytes(item: Any) -> int:
+    """Return about how many bytes of media an item holds in memory: of a file none."""
+    if isinstance(item, Fused | list | tuple):
+        return sum(map(held_bytes, item.parts if isinstance(item, Fused) else item))
+    if isinstance(item, Media):
+        return len(item.data or b"")
+    if isinstance(item, bytes | bytearray | memoryview):
+        return memoryview(item).nbytes
+    if _is(item, "PIL.Image", "Image"):
+        return int(math.prod(item.size)) * len(item.getbands())
+    return len(getattr(getattr(item, "inline_data", None), "data", None) or b"")
 
 
 def at(error: InvalidInputError, index: int) -> InvalidInputError:

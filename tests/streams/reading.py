@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pytest
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     Read = Callable[..., list[StreamBlock[str]]]
 
 DIMENSION = 128
+
+T = TypeVar("T")
 
 
 def read(
@@ -50,7 +52,7 @@ def aread(
     return blocks
 
 
-async def slowly(texts: Iterable[str]) -> AsyncIterator[str]:
+async def slowly(texts: Iterable[T]) -> AsyncIterator[T]:
     for text in texts:
         await asyncio.sleep(0)
         yield text

@@ -46,7 +46,7 @@ def test_a_text_that_cannot_be_embedded(
     made = embedder(output_dimensionality=DIMENSION)
     blocks: list[StreamBlock[str]] = []
 
-    with pytest.raises(InvalidInputError, match="text 234 ") as caught:
+    with pytest.raises(InvalidInputError, match=r"(text|item) 234 ") as caught:
         reading(made, [*TEXTS[:234], flaw, *TEXTS[235:]], blocks, size=100)
 
     error = caught.value

@@ -94,8 +94,9 @@ def test_options_hold_as_they_do_for_embed(reading: Read, embedder: Maker, serve
 @pytest.mark.parametrize(
     ("texts", "options", "said"),
     [
-        ("one text", {}, "an iterable of strings, not str"),
-        (7, {}, "an iterable of strings, not int"),
+        ("one text", {}, "an iterable of texts and media, not str"),
+        (7, {}, "an iterable of texts and media, not int"),
+        ([], {"titles": "one title"}, "titles must be an iterable .* not str"),
         ([], {"size": 0}, "size"),
         ([], {"role": "documents"}, "role"),
         ([], {"output_dimensionality": 4000}, "4000"),
