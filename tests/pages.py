@@ -7,11 +7,12 @@ import re
 import shlex
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Generator, Sequence
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -58,6 +59,30 @@ logging.getLogger("gemini_embed").setLevel(logging.ERROR)
 """
 """Before a program that waits for the Batch API: its hours pass in moments, and it does not tell of
 them on standard error."""
+
+
+@contextmanager
+def beside(*command: str, folder: Path) -> Generator[str]:
+    """Run a program of ours beside a test, until the block ends; yield the first line it prints."""
+    with subprocess.Popen(  # noqa: S603 - our own interpreter and program
+        [sys.executable, *command],
+        cwd=folder,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        with process.stdin:  # which ends it
+            yield process.stdout.readline()
+
+
+MEBIBYTES = """
+def mebibytes():
+    status = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line for line in status if line.startswith("VmRSS")).split()[1]) / 1024
+"""
+"""For a program that measures itself: what it has in memory, by Linux."""
 
 
 def run(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import cloudpickle
 import numpy as np
 import pytest
-from helpers import TEXTS, floats, sent_texts
+from helpers import TEXTS, sent_texts
 from langchain_core.load import dumps
 from langchain_core.vectorstores import InMemoryVectorStore
 from pydantic import SecretStr
@@ -25,28 +25,6 @@ if TYPE_CHECKING:
     from gemini_embed.standin import Standin
 
     Maker = Callable[..., GeminiEmbeddings]
-
-
-@pytest.mark.parametrize("model", ["gemini-embedding-001", "gemini-embedding-2"])
-async def test_250_documents_each_get_their_own_vector(
-    model: str, server: Standin, embeddings: Maker
-) -> None:
-    """Sync and async, on both models: plain floats, in order, told to the model the right way."""
-    made = embeddings(model=model)
-
-    synchronous = made.embed_documents(TEXTS)
-    asynchronous = await made.aembed_documents(TEXTS)
-
-    if model == "gemini-embedding-2":
-        right = [floats(server, f"title: none | text: {text}", model=model) for text in TEXTS]
-    else:
-        right = [floats(server, t, model=model, task_type="RETRIEVAL_DOCUMENT") for t in TEXTS]
-    assert synchronous == right
-    assert asynchronous == right
-    assert type(synchronous[0]) is list
-    assert type(synchronous[0][0]) is float
-    for request in (r for exchange in server.log for r in exchange.body["requests"]):
-        assert request.get("taskType") == (None if model.endswith("2") else "RETRIEVAL_DOCUMENT")
 
 
 @pytest.mark.parametrize("model", ["gemini-embedding-001", "gemini-embedding-2"])
@@ -202,18 +180,6 @@ def test_pickles_and_copies_work(server: Standin, embeddings: Maker) -> None:
         assert other.embed_query("a") == right
         assert server.log[-1].headers["x-team"] == "search"
         assert server.log[-1].headers["x-goog-api-key"] == "a-key"
-
-
-def test_copies_and_pickles_share_a_limit(embeddings: Maker) -> None:
-    """A hundred a minute stay a hundred, however a framework copies what holds them."""
-    made = embeddings(requests_per_minute=100)
-    copies = [copy.copy(made), copy.deepcopy(made), made.model_copy(update={"timeout": 5.0})]
-    pickled = [pickle.loads(pickle.dumps(one)) for one in (made, copies[1])]  # noqa: S301 - our own bytes
-
-    for one in (*copies, *pickled):
-        assert one._embedder._quota is made._embedder._quota
-    other = made.model_copy(update={"requests_per_minute": 200})
-    assert other._embedder._quota is not made._embedder._quota
 
 
 def test_pickling_with_a_client_is_refused_clearly(server: Standin) -> None:

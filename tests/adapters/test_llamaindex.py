@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from helpers import TEXTS, floats, sent_texts
+from helpers import TEXTS, sent_texts
 from llama_index.core import Settings, VectorStoreIndex
 from llama_index.core.schema import TextNode
 
@@ -20,28 +20,6 @@ if TYPE_CHECKING:
     from llamaindex_gemini_embed import GeminiEmbedding
 
     Maker = Callable[..., GeminiEmbedding]
-
-
-@pytest.mark.parametrize("model", ["gemini-embedding-001", "gemini-embedding-2"])
-async def test_250_texts_each_get_their_own_vector(
-    model: str, server: Standin, embedding: Maker
-) -> None:
-    """Sync and async, on both models: plain floats, in order, told to the model the right way."""
-    made = embedding(model_name=model)
-
-    synchronous = made.get_text_embedding_batch(TEXTS)
-    asynchronous = await made.aget_text_embedding_batch(TEXTS)
-
-    if model == "gemini-embedding-2":
-        right = [floats(server, f"title: none | text: {text}", model=model) for text in TEXTS]
-    else:
-        right = [floats(server, t, model=model, task_type="RETRIEVAL_DOCUMENT") for t in TEXTS]
-    assert synchronous == right
-    assert asynchronous == right
-    assert type(synchronous[0][0]) is float
-    assert sorted(len(texts) for texts in sent_texts(server)) == [50, 50, 100, 100, 100, 100]
-    for request in (r for exchange in server.log for r in exchange.body["requests"]):
-        assert request.get("taskType") == (None if model.endswith("2") else "RETRIEVAL_DOCUMENT")
 
 
 async def test_all_the_single_methods(server: Standin, embedding: Maker) -> None:

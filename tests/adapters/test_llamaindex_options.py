@@ -154,18 +154,6 @@ def test_pickles_and_copies_work(server: Standin, embedding: Maker) -> None:
         GeminiEmbedding(**dump)
 
 
-def test_copies_and_pickles_share_a_limit(embedding: Maker) -> None:
-    """A hundred a minute stay a hundred, however a framework copies what holds them."""
-    made = embedding(requests_per_minute=100)
-    copies = [copy.copy(made), copy.deepcopy(made), made.model_copy(update={"timeout": 5.0})]
-    pickled = [pickle.loads(pickle.dumps(one)) for one in (made, copies[1])]  # noqa: S301 - our own bytes
-
-    for one in (*copies, *pickled):
-        assert one._embedder._quota is made._embedder._quota
-    other = made.model_copy(update={"requests_per_minute": 200})
-    assert other._embedder._quota is not made._embedder._quota
-
-
 def test_the_dumped_form_holds_what_shapes_a_vector_and_no_secret(embedding: Maker) -> None:
     """to_dict round-trips; changing only the traffic does not change it."""
     made = embedding(

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
 from media.samples import png
-from pages import ROOT, run
+from pages import MEBIBYTES, ROOT, beside, run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,10 +32,7 @@ from pathlib import Path
 from gemini_embed import GeminiEmbedder, Media
 
 
-def mebibytes():
-    status = Path("/proc/self/status").read_text().splitlines()
-    return int(next(line for line in status if line.startswith("VmRSS")).split()[1]) / 1024
-
+MEBIBYTES
 
 def watch():
     global most
@@ -53,7 +49,7 @@ rest, most = mebibytes(), 0
 threading.Thread(target=watch, daemon=True).start()
 result = embedder.embed(media, role="document")
 print(len(result.vectors), round(most))
-"""
+""".replace("MEBIBYTES", MEBIBYTES)
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
@@ -66,18 +62,9 @@ def test_200_mb_of_pictures_take_less_than_150(tmp_path: Path, options: str) -> 
     folder.mkdir()
     for i in range(100):
         (folder / f"{i:03}.png").write_bytes(png(i, size=2_000_000))
-    with subprocess.Popen(  # noqa: S603 - a program of ours
-        [sys.executable, "-c", SERVER],
-        cwd=ROOT / "tests",
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as server:
-        assert server.stdin is not None
-        assert server.stdout is not None
-        program = PROGRAM.replace("FOLDER", repr(str(folder))).replace("{OPTIONS}", options)
-        done = run(program, ROOT, url=server.stdout.readline().strip(), seconds=120)
-        server.stdin.close()
+    program = PROGRAM.replace("FOLDER", repr(str(folder))).replace("{OPTIONS}", options)
+    with beside("-c", SERVER, folder=ROOT / "tests") as url:
+        done = run(program, ROOT, url=url.strip(), seconds=120)
 
     assert done.returncode == 0, done.stderr
     vectors, most = map(int, done.stdout.split())

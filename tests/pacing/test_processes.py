@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
 import subprocess
 import sys
@@ -11,11 +10,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import llama_index.core
 import numpy as np
 import pytest
 from helpers import vectors_of
 from pacing.workers import DIMENSION, LIMIT, PERIOD, embedded, made, texts_of
+from pipelines import printed_by
 
 from benchmarks.windows import most_in_a_window, refused, sent_to
 from gemini_embed import GeminiEmbedder, Quota
@@ -78,21 +77,11 @@ def test_processes_of_every_start_method(method: str, limited: Standin, path: st
 
 def test_the_workers_of_a_pipeline(limited: Standin, path: str) -> None:
     """LlamaIndex's `num_workers` share the quota that their embed model was given."""
-    tokens = Path(llama_index.core.__file__).parent / "_static" / "tiktoken_cache"
-    done = subprocess.run(  # noqa: S603 - our own interpreter and program
-        [sys.executable, str(HERE / "pipeline.py"), limited.url, path, "120"],
-        # LlamaIndex's workers would download the tokenizer that LlamaIndex ships.
-        env={**os.environ, "TIKTOKEN_CACHE_DIR": str(tokens)},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    printed = printed_by(HERE / "pipeline.py", limited.url, path, "120")
 
-    assert done.returncode == 0, done.stderr
     texts = [f"text number {i}" for i in range(120)]
     firsts = [float(number) for number in right(limited, texts)[:, 0]]
-    assert done.stdout.splitlines() == [
+    assert printed.splitlines() == [
         f"{text} {first}" for text, first in zip(texts, firsts, strict=True)
     ]
     hold(limited)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,9 +14,11 @@ from llama_index.core.schema import ImageNode, TextNode
 from llama_index.core.vector_stores import SimpleVectorStore
 from media.samples import png
 from stores.gate import needed
+from stores.notebooks import EXAMPLES, outputs_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from gemini_embed.standin import Standin
     from langchain_gemini_embed import GeminiEmbeddings
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     LangChain = Callable[..., GeminiEmbeddings]
     LlamaIndex = Callable[..., GeminiEmbedding]
 
-NOTEBOOK = Path(__file__).parents[2] / "examples" / "pictures.ipynb"
+NOTEBOOK = EXAMPLES / "pictures.ipynb"
 
 SHOWN = [
     "a cat asleep on a sofa",
@@ -55,58 +56,32 @@ def encoded(path: Path) -> str:
     return base64.b64encode(path.read_bytes()).decode()
 
 
-def test_chroma_finds_pictures(
-    meaning: Standin, embeddings: LangChain, pictures: list[Path]
-) -> None:
-    """`add_images`, and search by a sentence: each finds the right picture."""
-    chroma = needed("langchain_chroma").Chroma
-    store = chroma("pictures", embeddings(meaning))
-    try:
-        store.add_images(
-            uris=list(map(str, pictures)),
-            metadatas=[{"number": number} for number in range(len(pictures))],
-        )
-        for query, number in QUERIES.items():
-            (found,) = store.similarity_search(query, k=1)
-            assert found.metadata == {"number": number}
-            assert found.page_content == encoded(pictures[number])
-    finally:
-        store.delete_collection()
+@pytest.fixture
+def chroma(meaning: Standin, embeddings: LangChain, pictures: list[Path]) -> Iterator[Any]:
+    """Return a store that holds all pictures, by `add_images`."""
+    store = needed("langchain_chroma").Chroma("pictures", embeddings(meaning))
+    numbers = [{"number": number} for number in range(len(pictures))]
+    store.add_images(uris=list(map(str, pictures)), metadatas=numbers)
+    yield store
+    store.delete_collection()
 
 
-def test_chroma_finds_pictures_by_a_picture(
-    meaning: Standin, embeddings: LangChain, pictures: list[Path]
-) -> None:
+async def test_chroma_finds_pictures(chroma: Any, pictures: list[Path]) -> None:
+    """By a sentence each finds the right picture, also with LangChain's async search."""
+    for query, number in QUERIES.items():
+        (found,) = chroma.similarity_search(query, k=1)
+        assert found.metadata == {"number": number}
+        assert found.page_content == encoded(pictures[number])
+        assert await chroma.asimilarity_search(query, k=1) == [found]
+
+
+def test_chroma_finds_pictures_by_a_picture(chroma: Any, pictures: list[Path]) -> None:
     """Each picture finds itself: the search asks `embed_image`, too."""
-    chroma = needed("langchain_chroma").Chroma
     if version("langchain-chroma") < "1.1":
         pytest.skip("this langchain-chroma hands its own search a list of vectors for one")
-    store = chroma("by-a-picture", embeddings(meaning))
-    try:
-        store.add_images(uris=list(map(str, pictures)), ids=[path.stem for path in pictures])
-        for path in pictures:
-            (found,) = store.similarity_search_by_image(str(path), k=1)
-            assert found.page_content == encoded(path)
-    finally:
-        store.delete_collection()
-
-
-async def test_chroma_finds_pictures_by_awaited_searches(
-    meaning: Standin, embeddings: LangChain, pictures: list[Path]
-) -> None:
-    """The same with LangChain's async search, inside a running loop."""
-    chroma = needed("langchain_chroma").Chroma
-    store = chroma("awaited-pictures", embeddings(meaning))
-    try:
-        store.add_images(
-            uris=list(map(str, pictures)),
-            metadatas=[{"number": number} for number in range(len(pictures))],
-        )
-        for query, number in QUERIES.items():
-            (found,) = await store.asimilarity_search(query, k=1)
-            assert found.metadata == {"number": number}
-    finally:
-        store.delete_collection()
+    for path in pictures:
+        (found,) = chroma.similarity_search_by_image(str(path), k=1)
+        assert found.page_content == encoded(path)
 
 
 async def test_lancedb_finds_pictures(
@@ -211,23 +186,8 @@ def test_the_notebook_of_pictures_runs_in_a_kernel(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Every cell runs, both frameworks find the right files, and each hit is shown."""
-    needed("ipykernel")
-    nbclient, nbformat = needed("nbclient"), needed("nbformat")
-    for place in ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR"):
-        monkeypatch.setenv(place, str(tmp_path / place))
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
-    nbformat.validate(notebook)
+    outputs = outputs_of(NOTEBOOK, monkeypatch, tmp_path)
 
-    nbclient.NotebookClient(
-        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": tmp_path}}
-    ).execute()
-
-    outputs = [
-        output
-        for cell in notebook["cells"]
-        if cell["cell_type"] == "code"
-        for output in cell["outputs"]
-    ]
     said = "".join(output["text"] for output in outputs if "text" in output).splitlines()
     found = [
         "a ship -> boat.png",

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import llama_index.core
 import numpy as np
 import pytest
 from helpers import joined, sent_texts, vectors_of
@@ -18,6 +14,7 @@ from llama_index.core.ingestion import DocstoreStrategy, IngestionPipeline
 from llama_index.core.node_parser import SentenceSplitter
 from llama_index.core.schema import Document
 from llama_index.core.storage.docstore import SimpleDocumentStore
+from pipelines import printed_by
 from stores.corpus import DIMENSION
 from stores.llamaindex_stores import KEEP_TEXTS
 
@@ -41,21 +38,11 @@ def documents_of(texts: list[str]) -> list[Document]:
 
 def test_two_workers_embed_as_one_does(server: Standin) -> None:
     """`run` and `arun` with `num_workers=2`: every text has its own vector, in order, in time."""
-    tokens = Path(llama_index.core.__file__).parent / "_static" / "tiktoken_cache"
-    done = subprocess.run(  # noqa: S603 - our own interpreter and program
-        [sys.executable, str(HERE / "workers.py"), server.url, str(DIMENSION), str(len(MANY))],
-        # LlamaIndex's workers would download the tokenizer that LlamaIndex ships.
-        env={**os.environ, "TIKTOKEN_CACHE_DIR": str(tokens)},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    printed = printed_by(HERE / "workers.py", server.url, str(DIMENSION), str(len(MANY)))
 
-    assert done.returncode == 0, done.stderr
     as_sent = [f"title: none | text: {text}" for text in MANY]
     right = vectors_of(server, as_sent, model="gemini-embedding-2", dimension=DIMENSION)
-    for way, nodes in json.loads(done.stdout).items():
+    for way, nodes in json.loads(printed).items():
         assert [text for text, _ in nodes] == MANY, way
         assert np.array_equal(np.array([vector for _, vector in nodes], np.float32), right), way
 

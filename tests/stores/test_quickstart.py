@@ -3,47 +3,28 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from stores.gate import needed
+from stores.notebooks import EXAMPLES, outputs_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pytest
 
-NOTEBOOK = Path(__file__).parents[2] / "examples" / "quickstart.ipynb"
-
-
-def printed(cells: list[Any]) -> list[str]:
-    """Return the lines that the cells have printed, cell by cell."""
-    return [
-        line
-        for cell in cells
-        if cell["cell_type"] == "code"
-        for output in cell["outputs"]
-        for line in output["text"].splitlines()
-    ]
+NOTEBOOK = EXAMPLES / "quickstart.ipynb"
 
 
 def test_the_notebook_runs_in_a_kernel(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Every cell runs, the right texts are found both ways, and nothing is written to stderr."""
-    needed("ipykernel")
-    nbclient, nbformat = needed("nbclient"), needed("nbformat")
-    for place in ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR"):
-        monkeypatch.setenv(place, str(tmp_path / place))
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
-    nbformat.validate(notebook)
-
-    nbclient.NotebookClient(
-        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": tmp_path}}
-    ).execute()
+    outputs = outputs_of(NOTEBOOK, monkeypatch, tmp_path)
 
     copy = "shutil.copy copies a file"
     both = [
         "what files are there? -> os.listdir names what is in a folder",
         "how do I mix up the elements of a list? -> random.shuffle puts a list in another order",
     ]
-    assert printed(notebook["cells"]) == [
+    assert [line for output in outputs for line in output["text"].splitlines()] == [
         "The stand-in is running. Its vectors are not Google's.",
         copy,
         *both,

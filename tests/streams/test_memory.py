@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 
 import pytest
-from pages import ROOT, run
+from pages import MEBIBYTES, ROOT, beside, run
 
 PROGRAM = """
 from pathlib import Path
@@ -15,10 +14,7 @@ from pathlib import Path
 from gemini_embed import GeminiEmbedder
 
 
-def mebibytes():
-    status = Path("/proc/self/status").read_text().splitlines()
-    return int(next(line for line in status if line.startswith("VmRSS")).split()[1]) / 1024
-
+MEBIBYTES
 
 embedder = GeminiEmbedder(output_dimensionality=256)
 embedder.embed(["all that is needed is loaded"], role="document")
@@ -28,7 +24,7 @@ for block in embedder.embed_stream(source, role="document"):
     texts += len(block.vectors)
     most = max(most, mebibytes() - rest)
 print(texts, round(most))
-"""
+""".replace("MEBIBYTES", MEBIBYTES)
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
@@ -37,17 +33,8 @@ def test_a_long_stream_stays_small() -> None:
 
     So a million, which are ten times as much, stay far below 150.
     """
-    with subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.canned"],
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as server:
-        assert server.stdin is not None
-        assert server.stdout is not None
-        done = run(PROGRAM, ROOT, url=json.loads(server.stdout.readline()), seconds=300)
-        server.stdin.close()
+    with beside("-m", "benchmarks.canned", folder=ROOT) as url:
+        done = run(PROGRAM, ROOT, url=json.loads(url), seconds=300)
 
     assert done.returncode == 0, done.stderr
     texts, most = map(int, done.stdout.split())
