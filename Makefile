@@ -220,8 +220,8 @@ soak: $(READY) ## embed for SOAK_SECONDS (300), and see whether the process grow
 	@$(RUN)/python -m benchmarks.soak --seconds $(SOAK_SECONDS)
 
 fuzz: $(READY) ## look for wrong vectors in mutated answers and damaged cache files, FUZZ_SECONDS each (1800)
-	@$(RUN)/python tests/fuzz/answers.py --seconds $(FUZZ_SECONDS) --seed $(SEED)
-	@$(RUN)/python tests/fuzz/cache_files.py --seconds $(FUZZ_SECONDS) --seed $(SEED)
+	@PYTHONPATH=tests $(RUN)/python -m fuzz.answers --seconds $(FUZZ_SECONDS) --seed $(SEED)
+	@PYTHONPATH=tests $(RUN)/python -m fuzz.cache_files --seconds $(FUZZ_SECONDS) --seed $(SEED)
 
 kills: $(READY) ## kill a run of a batch API at KILLS (100) random moments, and look at what comes of it
 	@PYTHONPATH=tests $(RUN)/python -m kills.kills --kills $(KILLS) --seed $(SEED) --service $(SERVICE)

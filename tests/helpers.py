@@ -21,6 +21,23 @@ if TYPE_CHECKING:
 TEXTS = [f"text number {i}" for i in range(250)]
 """More than two full requests."""
 
+LLAMAINDEX_POSITIONAL = [
+    "model_name",
+    "api_key",
+    "embedding_config",
+    "vertexai_config",
+    "http_options",
+    "debug_config",
+    "embed_batch_size",
+    "callback_manager",
+    "retries",
+    "timeout",
+    "retry_min_seconds",
+    "retry_max_seconds",
+    "retry_exponential_base",
+]
+"""Arguments of LlamaIndex's official class that existing code may give by position, in order."""
+
 
 def sent_texts(server: Standin) -> list[list[str]]:
     """Return the texts of each request that reached the stand-in, as they were sent."""

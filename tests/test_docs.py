@@ -9,6 +9,7 @@ from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from helpers import LLAMAINDEX_POSITIONAL
 from langchain_core.load import loads
 from pages import DOCS, PAGES, ROOT, blocks, run
 
@@ -77,19 +78,7 @@ LANGCHAIN = [
     "request_options",
 ]
 LLAMAINDEX = [
-    "model_name",
-    "api_key",
-    "embedding_config",
-    "vertexai_config",
-    "http_options",
-    "debug_config",
-    "embed_batch_size",
-    "callback_manager",
-    "retries",
-    "timeout",
-    "retry_min_seconds",
-    "retry_max_seconds",
-    "retry_exponential_base",
+    *LLAMAINDEX_POSITIONAL,
     "num_workers",
     "embeddings_cache",
     "rate_limiter",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import cloudpickle
 import pytest
 from google.genai import types
+from helpers import LLAMAINDEX_POSITIONAL
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from pydantic import SecretStr
 
@@ -36,21 +37,7 @@ def test_the_signature_is_that_of_the_integration_it_stands_in_for() -> None:
         if parameter.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
     ]
 
-    assert positional == [
-        "model_name",
-        "api_key",
-        "embedding_config",
-        "vertexai_config",
-        "http_options",
-        "debug_config",
-        "embed_batch_size",
-        "callback_manager",
-        "retries",
-        "timeout",
-        "retry_min_seconds",
-        "retry_max_seconds",
-        "retry_exponential_base",
-    ]
+    assert positional == LLAMAINDEX_POSITIONAL
     made = GeminiEmbedding("gemini-embedding-001", "k", {"output_dimensionality": 768})
     assert (made.model_name, made.output_dimensionality) == ("gemini-embedding-001", 768)
     assert GeminiEmbedding().model_name == "gemini-embedding-2"

@@ -1,6 +1,6 @@
 """Damages answers of the service, and compares our reading of them with that of `json`.
 
-    python tests/fuzz/answers.py --seconds 60 --seed 1
+    PYTHONPATH=tests python -m fuzz.answers --seconds 60 --seed 1
 
 Whatever is done to an answer, we find the vectors that `json.loads` finds in it, or refuse it
 where there are none. Ends with 1 at a difference.
@@ -8,15 +8,14 @@ where there are none. Ends with 1 at a difference.
 
 from __future__ import annotations
 
-import argparse
 import json
 import random
 import re
-import sys
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from searches import search
 
 from gemini_embed.errors import BadResponseError
 from gemini_embed.service.json_vectors import split_answer
@@ -35,18 +34,21 @@ class Difference(NamedTuple):
     expected: Vectors | None
     found: dict[str, Vectors | None]
 
+    def __str__(self) -> str:
+        return "\n  ".join(map(str, self))
+
 
 class Outcome(NamedTuple):
     """What a run came to."""
 
     bodies: int
     readable: int
-    differences: list[Difference]
+    faults: list[Difference]
 
     def __str__(self) -> str:
         return (
             f"{self.bodies:,} bodies, {self.readable:,} of them with vectors, "
-            f"{len(self.differences)} differences"
+            f"{len(self.faults)} differences"
         )
 
 
@@ -326,18 +328,5 @@ def run(*, seconds: float, seed: int) -> Outcome:
     return Outcome(bodies, readable, differences)
 
 
-def main() -> None:
-    """Run from the command line."""
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--seconds", type=float, default=60)
-    options.add_argument("--seed", type=int, default=1)
-    given = options.parse_args()
-    outcome = run(seconds=given.seconds, seed=given.seed)
-    for difference in outcome.differences:
-        print(*difference, sep="\n  ")
-    print(f"answers, seed {given.seed}: {outcome}")
-    sys.exit(bool(outcome.differences))
-
-
 if __name__ == "__main__":
-    main()
+    search(__doc__, "answers", run, seconds=60.0)

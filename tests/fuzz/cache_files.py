@@ -1,6 +1,6 @@
 """Damages cache files, before and while they are used, and looks at what comes out of them.
 
-    python tests/fuzz/cache_files.py --seconds 60 --seed 1
+    PYTHONPATH=tests python -m fuzz.cache_files --seconds 60 --seed 1
 
 Whatever is done to a file, each vector that comes out of it is the one that was put in, nothing
 waits without an end, and what cannot be done is an error of the kind that is warned about. Ends
@@ -9,12 +9,10 @@ with 1 where it is not so.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import os
 import random
 import sqlite3
-import sys
 import tempfile
 import threading
 import time
@@ -25,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
+from searches import search
 
 from gemini_embed import ConfigurationError
 from gemini_embed.cache import SQLiteCache
@@ -322,17 +321,5 @@ def _ends(work: Callable[[], None]) -> bool:
     return True
 
 
-def main() -> None:
-    """Run from the command line."""
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--seconds", type=float, default=60)
-    options.add_argument("--seed", type=int, default=1)
-    given = options.parse_args()
-    outcome = run(seconds=given.seconds, seed=given.seed)
-    lines = [*outcome.faults[:5], f"cache files, seed {given.seed}: {outcome}", ""]
-    sys.stdout.write("\n".join(lines))
-    sys.exit(bool(outcome.faults))
-
-
 if __name__ == "__main__":
-    main()
+    search(__doc__, "cache files", run, seconds=60.0)

@@ -8,4 +8,4 @@ def test_damaged_answers_are_read_as_json_reads_them() -> None:
     outcome = answers.run(seconds=20, seed=1)
 
     assert outcome.readable > 100
-    assert outcome.differences == [], str(outcome)
+    assert outcome.faults == [], str(outcome)
