@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from gemini_embed.background.threads import in_thread
 from gemini_embed.batch import spool
 from gemini_embed.batch.doing import by_name, stop, tell_late, too_late
+from gemini_embed.batch.outcomes import told_of
 from gemini_embed.batch.progress import Told
 from gemini_embed.batch.result import result_of, usage_of
 from gemini_embed.batch.site import Site
@@ -173,7 +174,7 @@ class RunDesk(Generic[R]):
         if running:
             service = await self._office.service()
             seen = {job.name: await service.get(job.job) for job in running}
-            jobs = [_with_count(job, seen.get(job.name)) for job in jobs]
+            jobs = [_as_seen(job, seen.get(job.name)) for job in jobs]
         return status_of(run, jobs)
 
     async def wait(self, timeout: float) -> BatchStatus:  # noqa: ASYNC109 - its name to callers
@@ -326,9 +327,11 @@ class RunDesk(Generic[R]):
         return lost, why, numbers
 
 
-def _with_count(job: Job, seen: ServerJob | None) -> Job:
-    """Return a job with the count of the service's rows, where it was asked."""
-    return job if seen is None else replace(job, succeeded=min(seen.succeeded, len(job)))
+def _as_seen(job: Job, seen: ServerJob | None) -> Job:
+    """Return a job as the service shows it, where it was asked."""
+    if seen is None:
+        return job
+    return replace(job, succeeded=min(seen.succeeded, len(job)), error=told_of(seen) or job.error)
 
 
 @contextmanager

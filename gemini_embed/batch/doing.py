@@ -210,7 +210,10 @@ def _after(job: Job, seen: ServerJob, now: float, *, is_cancelled: bool) -> list
     """Return what becomes of a job by what the service says of it."""
     match "succeeded" if seen.has_results else seen.state:
         case "running":
-            return [outcomes.running(job, now, min(seen.succeeded, len(job)), _told_of(seen, job))]
+            told = outcomes.told_of(seen)
+            if told and told != job.error:
+                logger.warning("%s: %s", seen.name, told)
+            return [outcomes.running(job, now, min(seen.succeeded, len(job)), told)]
         case "succeeded":
             is_final = seen.state == "cancelled"
             return [outcomes.succeeded(job, now, seen.results, is_final=is_final)]
@@ -221,16 +224,6 @@ def _after(job: Job, seen: ServerJob, now: float, *, is_cancelled: bool) -> list
         case "failed":
             said = f"{seen.code or ''} {seen.error}".strip() or "without a word"
             return outcomes.failed(job, now, seen.code, f"its job failed: {said}")
-
-
-def _told_of(seen: ServerJob, job: Job) -> str:
-    """Return, and log once, what is to be known of a state that is no usual one."""
-    if not seen.odd:
-        return ""
-    told = f"its state is {seen.odd}: it has not ended, and is waited for"
-    if told != job.error:
-        logger.warning("%s: %s", seen.name, told)
-    return told
 
 
 async def collect(hold: Hold, job: Job) -> None:

@@ -14,6 +14,8 @@ from gemini_embed.batch.jobs import Job, State, planned
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from gemini_embed.service.jobs import ServerJob
+
 FIRST_POLL, LONGEST_POLL, POLL_GROWS = 30.0, 300.0, 1.5
 """Seconds between two looks at a job that runs."""
 
@@ -137,6 +139,11 @@ def failed_to_pass(job: Job, now: float, error: str) -> Job:
     """Note that a step of it failed in a way that may pass."""
     pause = min(max(FIRST_POLL, job.pause * POLL_GROWS), LONGEST_POLL)
     return replace(job, failures=job.failures + 1, due=now + pause, pause=pause, error=error)
+
+
+def told_of(seen: ServerJob) -> str:
+    """Return what is to be known of a job that goes on in no usual state; empty of all others."""
+    return f"its state is {seen.odd}: it has not ended, and is waited for" if seen.odd else ""
 
 
 def running(job: Job, now: float, succeeded: int, told: str = "") -> Job:

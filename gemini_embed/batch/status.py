@@ -24,13 +24,14 @@ class BatchJob:
 
     Attributes:
         name: Ours; the service shows it as `displayName`.
-        job: The service's, `batches/...`; empty until it is known.
+        job: The service's, `batches/...` or `projects/...`; empty until it is known.
         state: Where it is, in words: `planned`, `uploading`, `uploaded`, `creating`, `unfound`,
             `submitted`, `succeeded`, `collected`, `abandoned` or `replaced`.
         rows: How many texts it has.
         done: How many of them have their vector, as far as is known.
         failed: How many of them have none, when it is over.
-        error: What went wrong last; empty where nothing did.
+        error: What went wrong last, or that the service has it in a state that is no usual one, as
+            a job of Vertex AI that is paused; empty else.
     """
 
     name: str

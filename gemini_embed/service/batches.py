@@ -77,7 +77,8 @@ class Batches:
             BadResponseError: The answer cannot be read.
         """
         found = job_of((await self._requests.ask("get", job)).body)
-        return replace(found, error=self.without_secrets(found.error))
+        clean = self.without_secrets
+        return replace(found, error=clean(found.error), odd=clean(found.odd))
 
     async def list(self) -> list[ServerJob]:
         """Return all jobs of the project, of all pages.

@@ -147,7 +147,8 @@ class VertexBatches:
         found = vertex_job_of((await self._requests.ask("get", job)).body)
         if found.state == "succeeded" and not found.results:
             raise BadResponseError("Vertex AI did not say where the results of a batch job are")
-        return replace(found, error=self.without_secrets(found.error))
+        clean = self.without_secrets
+        return replace(found, error=clean(found.error), odd=clean(found.odd))
 
     async def list(self) -> list[ServerJob]:
         """Return all jobs of the project in this location, of all pages.

@@ -293,8 +293,10 @@ def test_a_strange_state_is_seen_in_the_status(google: Cloud, tmp_path: Path) ->
         run = made.batch(TEXTS, role="document")
         status = run.wait(timeout=0.5)
 
-    assert status.state == "open"
-    assert "JOB_STATE_PAUSED" in status.jobs[0].error
+        assert status.state == "open"
+        assert "JOB_STATE_PAUSED" in status.jobs[0].error
+        google.states = ["JOB_STATE_PAUSED", "JOB_STATE_OF_LATER"]
+        assert "JOB_STATE_OF_LATER" in run.status().jobs[0].error
 
 
 def test_a_creation_whose_answer_is_lost_is_adopted(google: Cloud, tmp_path: Path) -> None:
