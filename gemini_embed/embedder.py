@@ -19,7 +19,7 @@ from gemini_embed.calls.checked import Checked
 from gemini_embed.calls.forecast import beginning, forecast
 from gemini_embed.calls.policy import MAX_RETRIES, CallPolicy
 from gemini_embed.connected import load
-from gemini_embed.errors import ConfigurationError, GeminiEmbedError, ServiceUnavailableError
+from gemini_embed.errors import GeminiEmbedError, ServiceUnavailableError
 from gemini_embed.long_inputs import LongTexts
 from gemini_embed.models import TEXTS_PER_REQUEST, check_dimension
 from gemini_embed.observe.meter import Meter, meters_of
@@ -135,22 +135,25 @@ class GeminiEmbedder(Batching, Streaming):
         result: EmbeddingResult = await self._arun(self._checked(items, takes_media=True, **call))
         return result
 
-    def batch(self, texts: Iterable[str], **call: Unpack[CallOptions]) -> BatchRun[EmbeddingResult]:
+    def batch(
+        self, items: Iterable[Item], **call: Unpack[CallOptions]
+    ) -> BatchRun[EmbeddingResult]:
         """Plan a run of the Batch API, which embeds at half the price; nothing is sent yet.
 
         Its `submit`, `wait` and `result` do the work. The vectors go into the cache under the keys
-        of online calls, so that whatever embeds these texts later costs nothing.
+        of online calls, so that whatever embeds these items later costs nothing.
 
         Args:
-            texts: The texts; every one is checked now.
+            items: What gets a vector each, as for `embed`; every one is checked now, and files are
+                read. What a URI points to is embedded anew by each run, unless `cache_uris`.
             **call: The options of `embed`.
 
         Raises:
             ConfigurationError: There is no cache in a file, or the service is Vertex AI; or an
                 option that cannot work.
-            InvalidInputError: A text that cannot be embedded; says which and why.
+            InvalidInputError: A text or a medium that cannot be embedded; says which and why.
         """
-        return BatchRun(self._begun(self._checked(texts, **call)))
+        return BatchRun(self._begun(self._checked(items, takes_media=True, **call)))
 
     def batch_resume(self, run: str) -> BatchRun[EmbeddingResult]:
         """Return a run that is in the cache's file, of this process or an earlier one.
@@ -220,6 +223,9 @@ class GeminiEmbedder(Batching, Streaming):
 
     async def _arun(self, call: Checked) -> Any:
         if call.policy.batch:
+            if unseen := call.inputs.unseen:
+                call = call._replace(inputs=unseen.settle(await loop.arun(_looked, unseen)))
+                await loop.arun(_hashed, call.inputs)
             return await loop.arun(self._begun(call).through, call.policy.deadline)
         with traced(lambda: self._operation(call)) as traces:
             if unseen := call.inputs.unseen:
@@ -258,11 +264,6 @@ class GeminiEmbedder(Batching, Streaming):
         long = LongTexts(self._row, self.on_long, role, self.count_tokens)
         inputs = self._inputs(items, titles, task, long, first, takes_media=takes_media)
         by_batch = self.batch_documents and role == "document" if batch is None else batch
-        if by_batch and inputs.unseen:
-            raise ConfigurationError(
-                "a run of the Batch API takes texts alone: embed media with an embedder that has "
-                "batch_documents=False, or with batch=False"
-            )
         given = output_dimensionality or self.output_dimensionality
         ask = self._ask(given, may_cut=long.may_be_cut)
         policy = CallPolicy(
@@ -363,6 +364,11 @@ class GeminiEmbedder(Batching, Streaming):
 async def _looked(unseen: Unseen) -> Any:
     """Look at files where nobody waits for a disk but this call."""
     return await in_thread(unseen.look)
+
+
+async def _hashed(inputs: Inputs) -> None:
+    """Hash all media likewise: each keeps its hash."""
+    await in_thread(lambda: [content.key_bytes() for content in inputs.contents])
 
 
 _whole = optional(whole(1))

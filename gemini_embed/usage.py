@@ -34,6 +34,21 @@ class Rate(NamedTuple):
     is_batch: bool = False
 
 
+def billed_at(rate: Rate, tokens: int, by_modality: Mapping[str, int]) -> dict[Rate, int]:
+    """Return by which rates tokens are billed: all that nobody says the kind of is text."""
+    if not by_modality:
+        return {rate: tokens}
+    kinds, rest = dict(by_modality), tokens - sum(by_modality.values())
+    kinds["TEXT"] = kinds.get("TEXT", 0) + max(0, rest)
+    return {rate._replace(modality=kind): number for kind, number in kinds.items()}
+
+
+def in_proportion(kinds: Mapping[str, int], tokens: int) -> dict[str, int]:
+    """Return of what kinds tokens are, likely, where as many as these were expected."""
+    expected = sum(kinds.values())
+    return {kind: number * tokens // expected for kind, number in kinds.items()} if expected else {}
+
+
 @dataclass(frozen=True, slots=True)
 class Usage:
     """What a call cost, or several; Usages can be added.

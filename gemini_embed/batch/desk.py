@@ -13,7 +13,7 @@ from gemini_embed.batch import spool
 from gemini_embed.batch.doing import by_name, stop, tell_late, too_late
 from gemini_embed.batch.outcomes import told_of
 from gemini_embed.batch.progress import Told
-from gemini_embed.batch.result import result_of, usage_of
+from gemini_embed.batch.result import billed_of, kinds_of, result_of, usage_of
 from gemini_embed.batch.site import Site
 from gemini_embed.batch.status import BatchStatus, damaged, status_of
 from gemini_embed.batch.work import work
@@ -25,6 +25,7 @@ from gemini_embed.errors import (
     BatchPendingError,
     GeminiEmbedError,
 )
+from gemini_embed.media.contents import MediaContent
 from gemini_embed.observe.meter import Meter, count
 from gemini_embed.usage import Rate
 
@@ -298,8 +299,12 @@ class RunDesk(Generic[R]):
             "prompt_tokens": job.prompt_tokens,
             "estimated_tokens": job.estimated_tokens,
         }
-        tokens = job.prompt_tokens + job.estimated_tokens
-        count(self._office.meters, {k: n for k, n in numbers.items() if n}, billed={rate: tokens})
+        count(
+            self._office.meters,
+            {k: n for k, n in numbers.items() if n},
+            by_modality=job.by_modality,
+            billed=billed_of(job, rate),
+        )
 
     async def _online(
         self, contents: Sequence[Content], *, uncut: bool
@@ -307,7 +312,10 @@ class RunDesk(Generic[R]):
         """Embed contents online; the engine puts their vectors into the cache."""
         engine, meter = await self._office.engine(), Meter()
         inputs = Inputs(
-            contents, range(len(contents)), suspects=frozenset(contents) if uncut else frozenset()
+            contents,
+            range(len(contents)),
+            suspects=frozenset(contents) if uncut else frozenset(),
+            have_media=any(isinstance(one, MediaContent) for one in contents),
         )
         wanted = replace(self._wanted, as_lists=False)
         sink = sink_for(len(contents), wanted, self._ask.model)
@@ -323,8 +331,13 @@ class RunDesk(Generic[R]):
             usage = meter.usage
             told = ("requests", "prompt_tokens", "estimated_tokens")
             numbers = {name: getattr(usage, name) or 0 for name in told}
-            count(self._office.meters, {k: n for k, n in numbers.items() if n}, billed=usage.billed)
-        return lost, why, numbers
+            count(
+                self._office.meters,
+                {k: n for k, n in numbers.items() if n},
+                by_modality=usage.by_modality,
+                billed=usage.billed,
+            )
+        return lost, why, {**numbers, **kinds_of(usage)}
 
 
 def _as_seen(job: Job, seen: ServerJob | None) -> Job:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections import Counter, defaultdict
+from collections import defaultdict
 from dataclasses import replace
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from gemini_embed.background.loop import give_way
 from gemini_embed.background.threads import in_thread
 from gemini_embed.batch import outcomes, spool
-from gemini_embed.batch.hold import KEPT_EVERY
+from gemini_embed.batch.fallback import embed
 from gemini_embed.batch.jobs import OVER, PREFIX, State
 from gemini_embed.batch.rows import AT_ONCE, Collector, longest_line
 from gemini_embed.batch.steps import Do, is_unknown, looked_for
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from gemini_embed.batch.hold import Hold
     from gemini_embed.batch.jobs import Job
     from gemini_embed.batch.site import Service
-    from gemini_embed.contents import Content
     from gemini_embed.errors import GeminiEmbedError
     from gemini_embed.pacing.day import OnDailyQuota
     from gemini_embed.service.jobs import ServerJob
@@ -57,24 +56,44 @@ _SMALL = 16
 _NOTHING_TO_CANCEL = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT})
 """How the service answers who wants to cancel a job that is over."""
 
-_ONLINE_AT_ONCE = 1000
-"""Texts that are embedded online in one call: so many are in memory."""
-
 
 async def upload(hold: Hold, job: Job) -> None:
     """Upload the input of a job, under a name that is written down before."""
-    service, places = await hold.service(), await hold.places()
+    service, places, path = await hold.service(), await hold.places(), hold.spool
     start, end = places.span(job.first, job.last)
-    job = outcomes.uploading(job, service.new_file())
+    media = await in_thread(spool.kept_between, path, start, end) if hold.run.media else {}
+    job = outcomes.uploading(job, service.new_file(), tuple(service.new_file() for _ in media))
     await hold.write(job)
-    pieces = spool.pieces(hold.spool, start, end, PIECE)
-    await service.upload(job.file, pieces, end - start, lambda: hold.keep(UPLOAD_PATIENCE))
+    uris = await _upload_media(hold, job, media)
+    size = await in_thread(spool.length, path, start, end, uris)
+    pieces = spool.pieces(path, start, end, PIECE, uris)
+    await service.upload(job.file, pieces, size, lambda: hold.keep(UPLOAD_PATIENCE))
     await hold.write(outcomes.uploaded(job, hold.now))
+
+
+async def _upload_media(hold: Hold, job: Job, media: Mapping[int, str]) -> dict[int, str]:
+    """Upload the media that are too large for rows; return by which URI each is named."""
+    service, uris = await hold.service(), dict[int, str]()
+    for (number, mime_type), name in zip(media.items(), job.media, strict=True):
+        path = spool.kept_path(hold.spool, number)
+        size = (await in_thread(path.stat)).st_size
+        pieces = spool.pieces(path, 0, size, PIECE, {})
+        keep = partial(hold.keep, UPLOAD_PATIENCE)
+        uris[number] = await service.upload(name, pieces, size, keep, mime_type)
+        if not uris[number]:
+            raise BadResponseError("the service did not say where it stored a file")
+    return uris
+
+
+async def _delete_input(service: Service, job: Job, *, with_results: bool) -> None:
+    for name in job.media:
+        await service.delete_file(name, with_results=False)
+    await service.delete_file(job.file, with_results=with_results)
 
 
 async def forget(hold: Hold, job: Job) -> None:
     """Delete an input that may not be whole, or is too old."""
-    await (await hold.service()).delete_file(job.file, with_results=False)
+    await _delete_input(await hold.service(), job, with_results=False)
     await hold.write(outcomes.forgotten(job))
 
 
@@ -257,6 +276,7 @@ async def collect(hold: Hold, job: Job) -> None:
         error=service.without_secrets(collector.error) or "the results have no row of it",
         prompt_tokens=collector.prompt_tokens,
         estimated_tokens=round(job.tokens * collector.unreported / max(1, len(job))),
+        by_modality=collector.by_modality,
     )
     await hold.write(after)
     hold.site.collected(after)
@@ -292,8 +312,7 @@ async def delete(hold: Hold, job: Job) -> None:
     Where nothing hangs on it any more, a few failures are enough: the service deletes it soon.
     """
     try:
-        service = await hold.service()
-        await service.delete_file(job.file, with_results=job.state in OVER)
+        await _delete_input(await hold.service(), job, with_results=job.state in OVER)
     except (BadResponseError, RequestError) as error:
         is_tried_again = isinstance(error, MAY_PASS) and job.failures < _DELETIONS - 1
         if is_tried_again or job.state not in OVER:
@@ -305,36 +324,6 @@ async def delete(hold: Hold, job: Job) -> None:
 async def drop(hold: Hold, job: Job) -> None:
     """Give up a job that the service never got."""
     await hold.write(outcomes.without_results(job, hold.now, "it was cancelled", is_final=True))
-
-
-async def embed(hold: Hold, job: Job) -> None:
-    """Embed online what a job brought no vector for."""
-    places = await hold.places()
-    lost: list[int] = []
-    why, took = job.error, Counter[str]()
-    for start in range(0, len(job.failed), _ONLINE_AT_ONCE):
-        some = job.failed[start : start + _ONLINE_AT_ONCE]
-        spans = [places.span(job.first + row, job.first + row + 1) for row in some]
-        contents = await in_thread(spool.contents_at, hold.spool, spans)
-        without, error, more = await _online(hold, contents, uncut=job.uncut)
-        lost += [some[i] for i in without]
-        why = error or why
-        took.update(more)
-    await hold.write(outcomes.embedded(job, tuple(lost), why, took))
-
-
-async def _online(
-    hold: Hold, contents: Sequence[Content], *, uncut: bool
-) -> tuple[Sequence[int], str, Mapping[str, int]]:
-    """Embed contents online, and keep the lease meanwhile."""
-    task = asyncio.ensure_future(hold.site.online(contents, uncut=uncut))
-    try:
-        while not task.done():
-            await hold.keep(KEPT_EVERY)
-            await asyncio.wait([task], timeout=KEPT_EVERY)
-        return await task
-    finally:
-        task.cancel()
 
 
 def is_refused(error: RequestError) -> bool:

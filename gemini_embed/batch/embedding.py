@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from gemini_embed.batch.status import BatchStatus
     from gemini_embed.cache.sqlite import SQLiteCache
     from gemini_embed.calls.checked import Checked
-    from gemini_embed.contents import Content
     from gemini_embed.service.access import Access
 
 
@@ -77,15 +76,14 @@ class Batching(Connected, Metered):
 
         self._check_batch()
         inputs, ask, wanted, policy = call
+        if inputs.unseen:
+            inputs = inputs.unseen.settle(inputs.unseen.look())
         if inputs.doubts:
             inputs = inputs.doubts.decide(())  # those in doubt go online, where they are counted
         office = self._office()
         asked = self._asked(call)
-        number: dict[Content, int] = {}
-        for content in inputs.contents:
-            number.setdefault(content, len(number))
-        contents = list(number)
-        places = Places.of(inputs, number, planning.keys_of(contents, inputs.suspects, ask))
+        contents, number, keys = planning.numbered(inputs, ask)
+        places = Places.of(inputs, number, keys)
         planner = planning.Planner(
             office.cache,
             office.ledger,

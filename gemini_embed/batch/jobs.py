@@ -71,8 +71,10 @@ class Job:
         first: Its first row in the spool.
         last: The row after its last.
         tokens: About how many its rows have.
+        kinds: Of what kind these are, likely, in Google's words, where some rows have media.
         state: Where it is.
         file: Its input at the service; empty where there is none.
+        media: The files at the service of media that its input names.
         at: When the state began that `steps` counts from: the upload, or the last moment at which
             the request to create it may have arrived.
         looked: When it was last looked for.
@@ -91,7 +93,9 @@ class Job:
         error: What went wrong, in words.
         prompt_tokens: As reported of its rows.
         estimated_tokens: Of rows without a report.
-        online: What its failed rows took online: numbers by the fields of a `Usage`.
+        by_modality: Of what kind `prompt_tokens` are, as reported.
+        online: What its failed rows took online: numbers by the fields of a `Usage`, and tokens by
+            their kind.
         uncut: Whether its rows go online from the beginning: they must not be cut off.
         late: Names at the service of jobs under its name that came too late.
     """
@@ -100,8 +104,10 @@ class Job:
     first: int
     last: int
     tokens: int = 0
+    kinds: Mapping[str, int] = field(default_factory=dict)
     state: State = State.PLANNED
     file: str = ""
+    media: tuple[str, ...] = ()
     at: float = 0.0
     looked: float = 0.0
     due: float = 0.0
@@ -119,6 +125,7 @@ class Job:
     error: str = ""
     prompt_tokens: int = 0
     estimated_tokens: int = 0
+    by_modality: Mapping[str, int] = field(default_factory=dict)
     online: Mapping[str, int] = field(default_factory=dict)
     uncut: bool = False
     late: tuple[str, ...] = ()
@@ -154,7 +161,7 @@ class Job:
             ValueError: It is something else; says what is wrong with it.
         """
         known = _known(cls, row)
-        known.update({name: tuple(known.get(name, ())) for name in ("failed", "late")})
+        known.update({name: tuple(known.get(name, ())) for name in ("failed", "late", "media")})
         known["state"] = State(known.get("state", State.PLANNED))
         job = cls(**known)
         if not 0 <= job.first < job.last or any(not 0 <= row < len(job) for row in job.failed):
@@ -189,7 +196,8 @@ class Run:
         created: When, by the clock.
         asked: What its vectors depend on, by name: see `settings`.
         options: The embedder's options that `asked` comes from.
-        spool: The name of the file that holds its texts.
+        spool: The name of the file that holds its rows.
+        media: How many files beside the spool hold media.
         texts: How many the caller has.
         rows: How many lie in the spool.
         cached: Different texts that the cache had.
@@ -211,6 +219,7 @@ class Run:
     fallback: BatchFallback
     settle: float
     most_tokens: int
+    media: int = 0
     is_cancelled: bool = False
     is_done: bool = False
 

@@ -49,7 +49,7 @@ _NOT_FOUND = 5
 def again(job: Job, now: float, **more: Any) -> Job:
     """Return another job for the same rows."""
     made = planned(job.first, job.last, job.tokens, attempt=job.attempt + 1, halved=job.halved)
-    return replace(made, due=now, **more)
+    return replace(made, kinds=job.kinds, due=now, **more)
 
 
 def halves(job: Job, now: float, **more: Any) -> list[Job]:
@@ -57,15 +57,21 @@ def halves(job: Job, now: float, **more: Any) -> list[Job]:
     middle = job.first + (len(job) + 1) // 2
     spans = [(job.first, middle), (middle, job.last)]
     return [
-        replace(again(job, now), first=a, last=b, tokens=job.tokens * (b - a) // len(job), **more)
+        replace(again(job, now), first=a, last=b, **_share(job, b - a), **more)
         for a, b in spans
         if b > a
     ]
 
 
-def uploading(job: Job, file: str) -> Job:
-    """Note that its input is about to be uploaded under a name."""
-    return replace(job, state=State.UPLOADING, file=file)
+def _share(job: Job, rows: int) -> dict[str, Any]:
+    """Return about how many tokens so many of a job's rows have."""
+    kinds = {kind: tokens * rows // len(job) for kind, tokens in job.kinds.items()}
+    return {"tokens": job.tokens * rows // len(job), "kinds": kinds}
+
+
+def uploading(job: Job, file: str, media: tuple[str, ...] = ()) -> Job:
+    """Note that its input, and its media, are about to be uploaded under names."""
+    return replace(job, state=State.UPLOADING, file=file, media=media)
 
 
 def uploaded(job: Job, now: float) -> Job:
@@ -75,7 +81,7 @@ def uploaded(job: Job, now: float) -> Job:
 
 def forgotten(job: Job) -> Job:
     """Note that its input is not there any more, so that it is uploaded again."""
-    return replace(job, state=State.PLANNED, file="", at=0.0)
+    return replace(job, state=State.PLANNED, file="", media=(), at=0.0)
 
 
 def creating(job: Job, until: float) -> Job:
@@ -119,7 +125,7 @@ def not_found(job: Job, now: float, settle: float) -> list[Job]:
 def input_deleted(job: Job, now: float) -> Job:
     """Note that its input is deleted."""
     state = State.UNFOUND if job.state is State.CREATING else job.state
-    return replace(job, state=state, file="", due=now, failures=0)
+    return replace(job, state=state, file="", media=(), due=now, failures=0)
 
 
 def refused(job: Job, now: float, error: str, *, is_large: bool) -> list[Job]:
@@ -201,6 +207,7 @@ def collected(
     error: str,
     prompt_tokens: int,
     estimated_tokens: int,
+    by_modality: Mapping[str, int],
 ) -> Job:
     """Note that its vectors are in the cache, but for some rows."""
     return replace(
@@ -211,6 +218,7 @@ def collected(
         error=error if missing else "",
         prompt_tokens=prompt_tokens,
         estimated_tokens=estimated_tokens,
+        by_modality=dict(by_modality),
         due=now,
         failures=0,
     )

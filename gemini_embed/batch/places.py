@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from gemini_embed.contents import Content, Inputs
 
-_KEY_BYTES = 20
+KEY_BYTES = 20
 
 
 @dataclass(frozen=True)
@@ -65,11 +65,11 @@ class Places:
 
     def __len__(self) -> int:
         """Return how many different contents there are."""
-        return len(self.keys) // _KEY_BYTES
+        return len(self.keys) // KEY_BYTES
 
     def key(self, content: int) -> str:
         """Return the key of a content."""
-        return self.keys[content * _KEY_BYTES : (content + 1) * _KEY_BYTES].hex()
+        return self.keys[content * KEY_BYTES : (content + 1) * KEY_BYTES].hex()
 
     def keys_of_rows(self, first: int, last: int) -> list[str]:
         """Return the keys of some rows."""
@@ -137,7 +137,7 @@ class Places:
     def _is_sound(self) -> bool:
         """Tell whether each number can be what it stands for."""
         return (
-            len(self.keys) % _KEY_BYTES == 0
+            len(self.keys) % KEY_BYTES == 0
             and len(self.contents) == len(self.owners)
             and len(self.weights) in (0, len(self))
             and len(self.offsets) == len(self.rows) + 1

@@ -13,16 +13,20 @@ import numpy as np
 from gemini_embed.background.threads import in_thread
 from gemini_embed.batch import spool
 from gemini_embed.batch.jobs import Run, for_online, planned
+from gemini_embed.batch.lines import row_of
 from gemini_embed.batch.parts import parts_of
+from gemini_embed.batch.places import KEY_BYTES
 from gemini_embed.cache import cache_keys
 from gemini_embed.cache.guard import UnguardedCache
 from gemini_embed.cache.lookup import Lookup
 from gemini_embed.contents import estimated
 from gemini_embed.counting import counted
-from gemini_embed.errors import BatchCancelledError, ConfigurationError
+from gemini_embed.errors import BatchCancelledError, ConfigurationError, InvalidInputError
+from gemini_embed.media.contents import by_kind, with_media
+from gemini_embed.media.given import at
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
     from numpy.typing import NDArray
@@ -75,6 +79,27 @@ def settings(ask: Ask, wanted: Wanted, policy: CallPolicy) -> dict[str, Any]:
         "normalize_means": wanted.normalize_means,
         "role": policy.role,
     }
+
+
+def numbered(inputs: Inputs, ask: Ask) -> tuple[list[Content], dict[Content, int], bytes]:
+    """Return the different contents of a call, the number of each, and their keys.
+
+    Media of the same bytes are the same, also where one of them is a file.
+    """
+    number: dict[Content, int] = {}
+    for content in inputs.contents:
+        number.setdefault(content, len(number))
+    contents = list(number)
+    keys = keys_of(contents, inputs.suspects, ask)
+    if not inputs.have_media:
+        return contents, number, keys
+    firsts: dict[bytes, Content] = {}
+    places: dict[bytes, int] = {}
+    for place, content in enumerate(contents):
+        key = keys[place * KEY_BYTES : (place + 1) * KEY_BYTES]
+        firsts.setdefault(key, content)
+        number[content] = places.setdefault(key, len(places))
+    return list(firsts.values()), number, b"".join(firsts)
 
 
 def keys_of(contents: Sequence[Content], suspects: AbstractSet[Content], ask: Ask) -> bytes:
@@ -171,9 +196,9 @@ class Planner:
         """Write the spool of a run that goes on again, where it is gone or not whole."""
         path = self._cache.path.with_name(run.spool)
         places = self._ledger.places(run.id)
-        if not path.exists() or path.stat().st_size != places.offsets[-1]:
-            path.unlink(missing_ok=True)
-            spool.write(path, self._lines(places.rows.tolist()))
+        if not spool.is_whole(path, int(places.offsets[-1]), run.media):
+            spool.delete(path)
+            spool.write(path, self._rows(places.rows.tolist(), spool.Keeper(path)))
 
     async def _unknown(self) -> list[int]:
         """Return which contents the cache lacks; the others lie under their own keys then."""
@@ -185,8 +210,15 @@ class Planner:
     async def _unknown_among(self, first: int) -> list[int]:
         """Return the same of some contents, counted from the first of them."""
         contents = self._contents[first : first + _AT_ONCE]
-        cache, suspects = UnguardedCache(self._cache), self._inputs.suspects
-        lookup = Lookup(cache, contents, self._ask, used=self._used, uncut=suspects)
+        lookup = Lookup(
+            UnguardedCache(self._cache),
+            contents,
+            self._ask,
+            used=self._used,
+            uncut=self._inputs.suspects,
+            unkept=self._inputs.unkept,
+            have_media=self._inputs.have_media,
+        )
         unknown = dict.fromkeys(range(len(contents)))
         start = 0
         while not lookup.is_through:
@@ -205,13 +237,22 @@ class Planner:
         sent = [place for place in unknown if self._contents[place] not in suspects]
         alone = [place for place in unknown if self._contents[place] in suspects]
         rows = [*sent, *alone]
+        # What lay at a URI at another time is no vector of this run.
+        unkept = self._inputs.unkept
+        stale = [place for place in unknown if unkept and self._contents[place] in unkept]
+        self._cache.drop_many(list(map(self._places.key, stale)))
         path = spool.new_path(self._cache.path, run)
-        written = spool.write(path, self._lines(rows))
+        keeper = spool.Keeper(path)
+        written = spool.write(path, self._rows(rows, keeper))
         offsets = np.array(written, np.uint64)
         tokens = self._tokens(sent)
         sizes = np.diff(offsets[: len(sent) + 1]).astype(np.int64)
         parts = parts_of(tokens, sizes, most_tokens=self._limits.most_tokens)
-        jobs: list[Job] = [planned(a, b, int(tokens[a:b].sum())) for a, b in parts]
+        jobs: list[Job] = [
+            planned(a, b, total, kinds=self._kinds(sent[a:b], total))
+            for a, b in parts
+            for total in (int(tokens[a:b].sum()),)
+        ]
         if alone:
             jobs.append(for_online(len(sent), len(rows)))
         made = Run(
@@ -220,6 +261,7 @@ class Planner:
             asked=self._asked,
             options=self._options,
             spool=path.name,
+            media=len(keeper),
             texts=self._inputs.texts,
             rows=len(rows),
             cached=len(self._contents) - len(rows),
@@ -229,7 +271,7 @@ class Planner:
         )
         places = replace(self._places, rows=np.array(rows, np.uint32), offsets=offsets)
         if not self._ledger.begin(made, jobs, places.as_bytes()):
-            path.unlink()  # another process was first
+            spool.delete(path)  # another process was first
 
     def _check_size(self, vectors: int) -> None:
         """Refuse what would push its own vectors out of the cache."""
@@ -240,10 +282,21 @@ class Planner:
                 f"{most / 2**20:.0f}: give cache=SQLiteCache(path, max_bytes=...)"
             )
 
-    def _lines(self, places: Sequence[int]) -> Iterator[bytes]:
+    def _rows(self, places: Sequence[int], keeper: spool.Keeper) -> Iterator[Iterable[bytes]]:
         dimension, backend = self._ask.output_dimensionality, self._ask.backend.name
         for place in places:
-            yield spool.line_of(self._places.key(place), self._contents[place], dimension, backend)
+            content = self._contents[place]
+            try:
+                yield row_of(self._places.key(place), content, dimension, backend, keeper)
+            except InvalidInputError as error:
+                ((index, *_),) = self._places.positions(place, place + 1)
+                raise at(error, index) from error.__cause__
+
+    def _kinds(self, places: Sequence[int], tokens: int) -> dict[str, int]:
+        """Return of what kind the tokens of some contents are, where some have media."""
+        if not self._inputs.have_media:
+            return {}
+        return by_kind([self._contents[place] for place in places], tokens)
 
     def _tokens(self, places: Sequence[int]) -> NDArray[np.int64]:
         """Return how many tokens some contents have, by the caller's count or the estimate."""
@@ -252,5 +305,6 @@ class Planner:
             some = places[start : start + _AT_ONCE]
             texts = [self._contents[place].read for place in some]
             tokens = estimated(texts) if self._count is None else counted(texts, self._count)
-            found[start : start + len(some)] = tokens
+            contents = (self._contents[place] for place in some)
+            found[start : start + len(some)] = list(map(with_media, contents, tokens))
         return found

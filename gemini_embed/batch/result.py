@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from gemini_embed.background.threads import in_thread
 from gemini_embed.cache.values import opened
 from gemini_embed.errors import BatchCancelledError, BatchError, BatchFailedError
-from gemini_embed.usage import Rate, Usage
+from gemini_embed.usage import Rate, Usage, billed_at, in_proportion
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,28 +82,46 @@ def _incomplete(run: Run, jobs: Sequence[Job], sink: Sink[R]) -> BatchError:
     )
 
 
+def billed_of(job: Job, rate: Rate) -> dict[Rate, int]:
+    """Return by which rates what a job brought is billed: as its kinds are reported, or likely."""
+    tokens = job.prompt_tokens + job.estimated_tokens
+    return billed_at(rate, tokens, job.by_modality or in_proportion(job.kinds, tokens))
+
+
+def kinds_of(usage: Usage) -> dict[str, int]:
+    """Return the billed tokens of a usage by their kind."""
+    kinds = Counter[str]()
+    for rate, tokens in usage.billed.items():
+        kinds[rate.modality] += tokens
+    return dict(kinds)
+
+
 def usage_of(run: Run, jobs: Sequence[Job], places: Places, price: Price | None) -> Usage:
     """Return what all of a run has cost, whoever worked it.
 
     Each job counts as one request. What went online has the usual price.
     """
     rate = Rate(run.asked["model"], run.asked["backend"], price, is_batch=True)
-    online = Counter[str]()
+    online, billed, by_modality = Counter[str](), Counter[Rate](), Counter[str]()
     for job in jobs:
         online.update(job.online)
+        billed.update(billed_of(job, rate))
+        by_modality.update(job.by_modality)
     tokens = sum(job.prompt_tokens for job in jobs)
     estimated = sum(job.estimated_tokens for job in jobs)
-    billed = Counter({rate: tokens + estimated})
-    billed[rate._replace(is_batch=False)] += online["prompt_tokens"] + online["estimated_tokens"]
+    sent = online["prompt_tokens"] + online["estimated_tokens"]
+    kinds = {kind: online[kind] for kind in online if kind.isupper()}  # no field of a Usage is
+    billed.update(billed_at(rate._replace(is_batch=False), sent, kinds))
     reported = tokens + online["prompt_tokens"]
-    sent = sum(1 for job in jobs if job.job)
+    created = sum(1 for job in jobs if job.job)
     return Usage(
-        requests=sent + online["requests"],
+        requests=created + online["requests"],
         prompt_tokens=reported or None,
         texts=run.texts,
         cached=run.cached,
         duplicates=len(places.contents) - len(places),
         pieces=len(places.contents) - run.texts,
         estimated_tokens=estimated + online["estimated_tokens"],
+        by_modality=dict(by_modality),
         billed={rate: number for rate, number in billed.items() if number},
     )

@@ -6,6 +6,7 @@ is missing in the end, and no vector goes to another row's text.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -53,6 +54,7 @@ class Collector:
 
     Attributes:
         prompt_tokens: As reported of the rows that have a vector.
+        by_modality: Of what kind these are, as far as that is reported.
         unreported: How many of those came without a report.
         strange: How many rows there were that nobody asked for, or that cannot be read.
         unreadable: How many of these cannot be read.
@@ -79,6 +81,7 @@ class Collector:
         self._came = np.zeros(len(keys), np.bool_)
         self._seen: dict[str, int] = {}  # a hash of the first vector of each
         self.prompt_tokens = self.unreported = self.strange = self.unreadable = 0
+        self.by_modality: Counter[str] = Counter()
         self.error = ""
 
     @property
@@ -172,14 +175,15 @@ class Collector:
             self._store(list(zip(keys, sealed(keys, block[list(first.values())]), strict=True)))
         for key, i in first.items():
             self._kept[self._places[key]] = True
-            self._count(rows[i].tokens)
+            self._count(rows[i])
         if spoilt:
             self._note("two different vectors came for one text")
             self._drop(sorted(spoilt))
             self._kept[[self._places[key] for key in spoilt]] = False
 
-    def _count(self, tokens: int | None) -> None:
-        if tokens is None:
+    def _count(self, row: RowAnswer) -> None:
+        if row.tokens is None:
             self.unreported += 1
         else:
-            self.prompt_tokens += tokens
+            self.prompt_tokens += row.tokens
+            self.by_modality.update(row.by_modality)

@@ -33,8 +33,10 @@ class Service(Protocol):
         pieces: Iterable[bytes],
         size: int,
         before_each: Callable[[], Awaitable[None]],
-    ) -> None:
-        """Upload a file."""
+        mime_type: str = ...,
+    ) -> str:
+        """Upload a file, of rows where no other format is said, and return its URI."""
+        ...
 
     async def create(self, model: str, display_name: str, file: str) -> str:
         """Create a job."""

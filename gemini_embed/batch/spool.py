@@ -1,35 +1,36 @@
-"""The spool: a file beside the cache that holds a run's texts, as they are uploaded, until the end.
+"""The spool: a file beside the cache that holds a run's rows, as they are uploaded, until the end.
 
-Each line is a row of the service's input: its key, which is that of its vector in the cache, and
-the request. Only its owner can read the file.
+Each line is a row of the service's input. Media that are too large for a row lie in files of their
+own beside it. Only their owner can read these files.
 """
 
 from __future__ import annotations
 
-import json
+import hashlib
 import os
 from array import array
+from functools import partial
 from glob import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from gemini_embed.contents import Content
+from gemini_embed.batch.lines import content_of, kept_in, with_uris
+from gemini_embed.media.files import check_unchanged, opened
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
+    from typing import BinaryIO
 
+    from gemini_embed.contents import Content
+    from gemini_embed.media.contents import Medium
+    from gemini_embed.media.value import Media
     from gemini_embed.models import BackendName
 
 _PRIVATE = 0o600
 
-_NESTED = "embed_content_config"
-_NAMES: Mapping[BackendName, tuple[str, str, str]] = {
-    "gemini": ("taskType", "title", "outputDimensionality"),
-    "vertex": ("task_type", "title", "output_dimensionality"),
-}
-"""How rows name the options of a content. Of Vertex AI it is what Google's page on its batches
-shows."""
+_AT_ONCE = 2**20
+"""Bytes of a medium that are copied in one go."""
 
 
 def new_path(cache: Path, run: str) -> Path:
@@ -37,73 +38,159 @@ def new_path(cache: Path, run: str) -> Path:
     return cache.with_name(f"{cache.name}.batch-{run}-{uuid4().hex[:8]}.jsonl")
 
 
-def write(path: Path, lines: Iterable[bytes]) -> array[int]:
-    """Write a spool, and return where each line begins, and the end.
+def kept_path(path: Path, number: int) -> Path:
+    """Return where a medium that is too large for a row lies beside its spool."""
+    return path.with_suffix(f".{number}.media")
+
+
+class Keeper:
+    """Keeps media that are too large for a row, each once.
+
+    Args:
+        path: The spool.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._numbers: dict[tuple[str, str], int] = {}
+
+    def __len__(self) -> int:
+        """Return how many it keeps."""
+        return len(self._numbers)
+
+    def __call__(self, medium: Medium) -> int:
+        """Return the number of a medium, which is in its file then.
+
+        Raises:
+            InvalidInputError: Its file cannot be read, or has changed.
+            OSError: The other cannot be written.
+        """
+        known = medium.digest or medium.media.digest(), medium.mime_type
+        if known not in self._numbers:
+            number = len(self)
+            _copy(medium, kept_path(self._path, number))
+            self._numbers[known] = number
+        return self._numbers[known]
+
+
+def _copy(medium: Medium, target: Path) -> None:
+    source = medium.media.source
+    assert source is not None  # noqa: S101 - what has a URI is small
+    name, hasher = medium.media.path or "", hashlib.sha256()
+    with opened(source) as file, _written(target) as copy:
+        check_unchanged(file, name, medium.stamp)
+        while piece := file.read(_AT_ONCE):
+            hasher.update(piece)
+            copy.write(piece)
+    medium.check(name, hasher.hexdigest())
+
+
+def _written(path: Path) -> BinaryIO:
+    """Open a new file that only its owner may read, from the first byte on."""
+    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _PRIVATE)
+    return os.fdopen(descriptor, "wb")
+
+
+def write(path: Path, rows: Iterable[Iterable[bytes]]) -> array[int]:
+    """Write a spool of rows in pieces, and return where each line begins, and the end.
 
     Raises:
         OSError: It cannot be written; there is none then.
     """
     offsets = array("Q", [0])
     try:
-        # Only its owner may read it, from the first byte on.
-        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _PRIVATE)
-        with os.fdopen(descriptor, "wb") as file:
-            for line in lines:
-                file.write(line)
-                offsets.append(offsets[-1] + len(line))
+        with _written(path) as file:
+            for row in rows:
+                file.writelines(row)
+                offsets.append(file.tell())
             file.flush()
             os.fsync(file.fileno())
     except BaseException:
-        path.unlink(missing_ok=True)
+        delete(path)
         raise
     return offsets
 
 
-def line_of(key: str, content: Content, dimension: int | None, backend: BackendName) -> bytes:
-    """Return the line of a content: a row of the service's input."""
-    request = {
-        "content": {"parts": [{"text": part} for part in content.parts]},
-        **_options(content, dimension, backend),
-    }
-    return json.dumps({"key": key, "request": request}, ensure_ascii=False).encode() + b"\n"
+def is_whole(path: Path, size: int, media: int) -> bool:
+    """Tell whether a spool of so many bytes is there, with so many media."""
+    files = [kept_path(path, number) for number in range(media)]
+    return path.exists() and path.stat().st_size == size and all(one.exists() for one in files)
 
 
-def _options(content: Content, dimension: int | None, backend: BackendName) -> dict[str, Any]:
-    """Return what stands beside a content in its row: on Vertex AI under one name, if at all."""
-    values = (content.task_type, content.title, dimension)
-    named = zip(_NAMES[backend], values, strict=True)
-    held = {name: value for name, value in named if value is not None}
-    return {_NESTED: held} if held and backend == "vertex" else held
-
-
-def content_of(line: bytes) -> Content:
-    """Return the content of a line."""
-    request: dict[str, Any] = json.loads(line)["request"]
-    parts = tuple(part["text"] for part in request["content"]["parts"])
-    options: dict[str, Any] = request.get(_NESTED, request)
-    task_type, title = options.get("taskType") or options.get("task_type"), options.get("title")
-    letters = sum(map(len, parts)) + len(title or "")
-    return Content(parts, task_type, title, letters)
-
-
-def pieces(path: Path, start: int, end: int, size: int) -> Iterator[bytes]:
+def pieces(path: Path, start: int, end: int, size: int, uris: Mapping[int, str]) -> Iterator[bytes]:
     """Yield the bytes between two places, in pieces of a size; the last may be shorter.
+
+    `uris` says where the media lie by now that are too large for a row.
 
     Raises:
         OSError: The spool is gone, or shorter than that.
     """
+    if not uris:
+        yield from _blocks(path, start, end, size)
+        return
+    held = bytearray()
+    for line in _lines(path, start, end, uris):
+        held += line
+        while len(held) >= size:
+            yield bytes(held[:size])
+            del held[:size]
+    if held:
+        yield bytes(held)
+
+
+def length(path: Path, start: int, end: int, uris: Mapping[int, str]) -> int:
+    """Return how many bytes `pieces` yields.
+
+    Raises:
+        OSError: The spool is gone, or shorter than that.
+    """
+    return sum(map(len, _lines(path, start, end, uris))) if uris else end - start
+
+
+def kept_between(path: Path, start: int, end: int) -> dict[int, str]:
+    """Return the media of the rows between two places that are too large for a row: their formats.
+
+    Raises:
+        OSError: The spool is gone, or shorter than that.
+    """
+    found: dict[int, str] = {}
+    for line in _lines(path, start, end, None):
+        found |= kept_in(line)
+    return found
+
+
+def _blocks(path: Path, start: int, end: int, size: int) -> Iterator[bytes]:
     with path.open("rb") as file:
         file.seek(start)
         while start < end:
-            piece = file.read(min(size, end - start))
-            if not piece:
-                raise OSError(f"{path} ends too early")
-            start += len(piece)
-            yield piece
+            block = file.read(min(size, end - start))
+            start += _not_nothing(block, path)
+            yield block
 
 
-def contents_at(path: Path, spans: Iterable[tuple[int, int]]) -> list[Content]:
-    """Return the contents whose lines lie between pairs of places.
+def _lines(path: Path, start: int, end: int, uris: Mapping[int, str] | None) -> Iterator[bytes]:
+    """Yield the lines between two places, with the URIs of their media where these are known."""
+    with path.open("rb") as file:
+        file.seek(start)
+        while start < end:
+            line = file.readline()
+            start += _not_nothing(line, path)
+            yield with_uris(line, uris) if uris else line
+
+
+def _not_nothing(read: bytes, path: Path) -> int:
+    if not read:
+        raise OSError(f"{path} ends too early")
+    return len(read)
+
+
+def contents_at(
+    path: Path,
+    spans: Iterable[tuple[int, int]],
+    backend: BackendName,
+    again: Callable[[Media], Medium],
+) -> list[Content]:
+    """Return the contents whose lines lie between pairs of places; `again` looks at their media.
 
     Raises:
         OSError: The spool is gone.
@@ -112,11 +199,25 @@ def contents_at(path: Path, spans: Iterable[tuple[int, int]]) -> list[Content]:
         found = []
         for start, end in spans:
             file.seek(start)
-            found.append(content_of(file.read(end - start)))
+            line = file.read(end - start)
+            found.append(content_of(line, backend, partial(_kept_at, path), again))
         return found
+
+
+def _kept_at(path: Path, number: int) -> Path:
+    kept = kept_path(path, number)
+    if not kept.exists():
+        raise FileNotFoundError(f"{kept} is gone")
+    return kept
+
+
+def delete(path: Path) -> None:
+    """Delete a spool, and the media beside it."""
+    for one in path.parent.glob(f"{escape(path.stem)}.*"):
+        one.unlink(missing_ok=True)
 
 
 def delete_all(cache: Path, run: str) -> None:
     """Delete the spool of a run, and what others began that never went into the ledger."""
-    for path in cache.parent.glob(f"{escape(cache.name)}.batch-{run}-*.jsonl"):
+    for path in cache.parent.glob(f"{escape(cache.name)}.batch-{run}-*"):
         path.unlink(missing_ok=True)

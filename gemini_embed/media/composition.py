@@ -10,7 +10,7 @@ from gemini_embed.media.checks import Rules, check_together, medium_of
 from gemini_embed.media.contents import MediaContent, Medium
 from gemini_embed.media.files import Look, look_at
 from gemini_embed.media.given import at
-from gemini_embed.media.value import Media
+from gemini_embed.media.value import Fused, Media
 from gemini_embed.media_facts import WITH_FILES_API
 from gemini_embed.models import NAMES, NEWEST
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from gemini_embed.contents import Content
-    from gemini_embed.media.value import Fused
     from gemini_embed.models import BackendName, Model
 
     Looks: TypeAlias = Mapping[Media, Look | InvalidInputError | None]
@@ -122,6 +121,18 @@ class Composition:
         named = replace(media, declared=made.mime_type)
         known[media] = known.setdefault(named, made)
         return known[media]
+
+
+def seen_again(media: Media, *, model: Model, backend: BackendName) -> Medium:
+    """Return a medium that was looked at before, from where it was kept.
+
+    Raises:
+        InvalidInputError: It is not what it was.
+    """
+    look = _seen(media)
+    if isinstance(look, InvalidInputError):
+        raise look
+    return medium_of(media, look, rules_of(model, backend, {0: Fused((media,))}))
 
 
 def _seen(media: Media) -> Look | InvalidInputError | None:

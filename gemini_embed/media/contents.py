@@ -1,7 +1,8 @@
-"""Contents with media, as they are planned, counted and named. Performs no I/O but for hashes."""
+"""Contents with media, as they are planned, counted, named and read."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections import Counter
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from gemini_embed.contents import BYTES_BESIDE, Content, Tally, json_bytes
 from gemini_embed.errors import InvalidInputError
+from gemini_embed.media.files import read
 from gemini_embed.media.value import key_of
 from gemini_embed.media_facts import INLINE, KINDS
 
@@ -60,6 +62,28 @@ class Medium:
         if self.digest is None:
             self.digest = self.media.digest()
         return key_of(self.media, self.digest, self.mime_type)
+
+    def read(self) -> bytes:
+        """Return its bytes, which are those that were looked at.
+
+        Raises:
+            InvalidInputError: They are not, or cannot be read.
+        """
+        if self.media.data is not None:
+            return self.media.data
+        path = self.media.path or ""
+        data = read(path, self.stamp)
+        self.check(path, hashlib.sha256(data).hexdigest())
+        return data
+
+    def check(self, path: str, digest: str) -> None:
+        """Refuse bytes of a file that are not those whose hash was taken.
+
+        Raises:
+            InvalidInputError: They are not.
+        """
+        if self.digest not in (None, digest):
+            raise InvalidInputError(f"{path} has changed since the call began", reason="changed")
 
 
 class MediaContent(Content):
@@ -126,8 +150,11 @@ class MediaContent(Content):
     def key_bytes(self) -> bytes:
         """Return what of a key tells it from another content.
 
-        Where a file cannot be read any more, no other key is equal: the sender will say so.
+        Where a file cannot be read any more, no other key is equal: the sender will say so. A text
+        alone is what it is, whoever calls it fused.
         """
+        if len(self.parts) == 1 and isinstance(self.parts[0], str):
+            return super().key_bytes()
         try:
             keys = [part.key if isinstance(part, Medium) else [part] for part in self.parts]
         except InvalidInputError:
@@ -144,10 +171,10 @@ class MediaTally(Tally):
 
     def note(self, contents: Sequence[Content], counts: Sequence[int]) -> None:
         """Be told how many tokens the text of each of some contents has."""
-        super().note(contents, list(map(_with_media, contents, counts)))
+        super().note(contents, list(map(with_media, contents, counts)))
 
 
-def _with_media(content: Content, tokens: int) -> int:
+def with_media(content: Content, tokens: int) -> int:
     """Return how many tokens a content has, by those of its text."""
     if not isinstance(content, MediaContent):
         return tokens

@@ -34,6 +34,10 @@ _HINTS = {
 _UNITS = ("B", "kB", "MB", "GB")
 
 
+_DECIMALS = 9
+"""Of a clip: Google's JSON knows nanoseconds."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Media:
     """A picture, a sound, a film or a PDF: `from_path`, `from_bytes` or `from_uri` makes one.
@@ -68,6 +72,8 @@ class Media:
             )
         for name in ("start", "end", "fps"):
             _check_number(name, getattr(self, name))
+            if (given := getattr(self, name)) is not None:  # what travels is as exact as that
+                object.__setattr__(self, name, round(float(given), _DECIMALS))
         if self.end is not None and self.end <= (self.start or 0):
             raise InvalidInputError("end must be later than start", reason="wrong clip")
         if self.fps == 0:

@@ -22,6 +22,7 @@ from gemini_embed.observe.events import (
     Sent,
 )
 from gemini_embed.observe.meter import Meter, Wait, count
+from gemini_embed.usage import billed_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
@@ -169,14 +170,8 @@ class Watch:
             count(self._meters, {name: seconds})
 
     def _billed(self, tokens: int, by_modality: Mapping[str, int]) -> dict[Rate, int]:
-        """Return what is billed: all that nobody says the kind of is text."""
-        if self._rate is None:
-            return {}
-        if not by_modality:
-            return {self._rate: tokens}
-        kinds, rest = dict(by_modality), tokens - sum(by_modality.values())
-        kinds["TEXT"] = kinds.get("TEXT", 0) + max(0, rest)
-        return {self._rate._replace(modality=kind): number for kind, number in kinds.items()}
+        """Return what is billed, where somebody wants to know."""
+        return {} if self._rate is None else billed_at(self._rate, tokens, by_modality)
 
     def is_seen(self, kind: type[Event]) -> bool:
         """Tell whether anybody sees a kind of records."""

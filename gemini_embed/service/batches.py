@@ -44,8 +44,9 @@ class Batches:
         pieces: Iterable[bytes],
         size: int,
         before_each: Callable[[], Awaitable[None]],
-    ) -> None:
-        """Upload a file under a name of ours, in pieces of `files.PIECE` bytes.
+        mime_type: str = _TYPE,
+    ) -> str:
+        """Upload a file under a name of ours, in pieces of `files.PIECE` bytes; return its URI.
 
         `before_each` is awaited before each request.
 
@@ -53,7 +54,8 @@ class Batches:
             RequestError: The service refused it, or could not be reached in time.
             BadResponseError: The service does not take it as a whole.
         """
-        await self._files.upload(pieces, size, _TYPE, name=name, before_each=before_each)
+        made = await self._files.upload(pieces, size, mime_type, name=name, before_each=before_each)
+        return (await self._files.prepared(made, before_each=before_each)).uri
 
     async def create(self, model: str, display_name: str, file: str) -> str:
         """Create a job, and return its name at the service. To ask twice makes two jobs.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
@@ -12,7 +14,7 @@ from gemini_embed.errors import BadResponseError
 from gemini_embed.service.json_vectors import field_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Iterable
 
     from gemini_embed.service.requests import Reply, Requests
 
@@ -20,6 +22,15 @@ PIECE = 2**21
 """Bytes of a file that travel in one request: it is in memory twice then."""
 
 _NAME = re.compile(r"files/[A-Za-z0-9._-]+")
+
+PREPARED_WITHIN = 600.0
+"""Seconds that the service may take to prepare a film."""
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 10.0
+"""Seconds between two looks at a file that is being prepared: each pause is half as long again."""
+
+Sleep = Callable[[float], Awaitable[object]]
+"""What waits for some seconds."""
 
 
 class File(NamedTuple):
@@ -126,6 +137,32 @@ class Files:
             BadResponseError: The answer cannot be read.
         """
         return _file_of((await self._requests.ask("get", name)).body)
+
+    async def prepared(
+        self,
+        made: File,
+        sleep: Sleep = asyncio.sleep,
+        before_each: Callable[[], Awaitable[None]] | None = None,
+    ) -> File:
+        """Return a file once the service has prepared it, or is too slow; without a state it has.
+
+        Args:
+            made: The file.
+            sleep: What waits for some seconds.
+            before_each: Awaited before each request.
+
+        Raises:
+            RequestError: The service refused, or could not be reached in time.
+            BadResponseError: An answer cannot be read.
+        """
+        waited, pause = 0.0, _FIRST_PAUSE
+        while made.state == "PROCESSING" and waited < PREPARED_WITHIN:
+            await sleep(pause)
+            waited, pause = waited + pause, min(1.5 * pause, _LONGEST_PAUSE)
+            if before_each is not None:
+                await before_each()
+            made = await self.get(made.name)
+        return made
 
     async def delete(self, name: str) -> None:
         """Delete a file; nothing happens where there is none.

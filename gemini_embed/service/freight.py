@@ -6,7 +6,6 @@ Runs on the I/O thread; worker threads read the files.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from base64 import b64encode
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -15,26 +14,15 @@ from typing import TYPE_CHECKING, Any, Self
 from gemini_embed.background.threads import in_thread
 from gemini_embed.errors import InvalidInputError
 from gemini_embed.media.contents import MediaContent, Medium, UnreadableError
-from gemini_embed.media.files import read
 from gemini_embed.media.given import at
+from gemini_embed.service.media_parts import inline, referred
 from gemini_embed.service.pieces import Words
 
 if TYPE_CHECKING:
     from gemini_embed.ask import Ask
     from gemini_embed.contents import Batch, Content
+    from gemini_embed.models import BackendName
     from gemini_embed.service.answer import Answer
-
-_INLINE = {"gemini": ("inline_data", "mime_type"), "vertex": ("inlineData", "mimeType")}
-_FILE = {
-    "gemini": ("file_data", "mime_type", "file_uri"),
-    "vertex": ("fileData", "mimeType", "fileUri"),
-}
-_CLIP = {
-    "gemini": ("video_metadata", "start_offset", "end_offset"),
-    "vertex": ("videoMetadata", "startOffset", "endOffset"),
-}
-"""Names of the fields, as Google's SDK writes them; both services take either."""
-
 
 UriOf = Callable[[Medium], Awaitable[str]]
 """Returns where a medium lies with the service, once it does: see `uploads`."""
@@ -100,7 +88,7 @@ class Load:
         words: What stands for their bytes in the body.
     """
 
-    def __init__(self, room: Room, size: int, backend: str, send: Send) -> None:
+    def __init__(self, room: Room, size: int, backend: BackendName, send: Send) -> None:
         self.words = Words()
         self._send = send
         self._room = room
@@ -114,31 +102,19 @@ class Load:
 
     def put(self, medium: Medium, data: bytes, *, in_pieces: bool) -> None:
         """Take the bytes of a medium; the body gets a word for them where it is in pieces."""
-        name, mime_type = _INLINE[self._backend]
         written = self.words.word_for(data) if in_pieces else b64encode(data).decode()
-        self._held[medium] = {name: {mime_type: medium.mime_type, "data": written}}
+        self._held[medium] = inline(medium, self._backend, written)
 
     def refer(self, medium: Medium, uri: str) -> None:
         """Take the URI of a medium."""
-        name, mime_type, file_uri = _FILE[self._backend]
-        self._held[medium] = {name: {mime_type: medium.mime_type, file_uri: uri}}
+        self._held[medium] = referred(medium, self._backend, uri)
 
     def as_json(self, content: Content) -> dict[str, Any]:
         """Return a content in the form that JSON has."""
         return {"parts": [self._part(part) for part in content.parts]}
 
     def _part(self, part: str | Medium) -> dict[str, Any]:
-        if isinstance(part, str):
-            return {"text": part}
-        name, start, end = _CLIP[self._backend]
-        media = part.media
-        clip = {
-            start: None if media.start is None else f"{media.start:g}s",
-            end: None if media.end is None else f"{media.end:g}s",
-            "fps": media.fps,
-        }
-        given = {key: value for key, value in clip.items() if value is not None}
-        return self._held[part] | ({name: given} if given else {})
+        return {"text": part} if isinstance(part, str) else self._held[part]
 
     def __enter__(self) -> Self:
         return self
@@ -196,25 +172,8 @@ class Freight:
         if medium.media.uri is not None:
             load.refer(medium, medium.media.uri)
         elif uri_of is None:
-            load.put(medium, await _bytes_of(medium), in_pieces=self._in_pieces)
+            data = medium.media.data
+            held = await in_thread(medium.read) if data is None else data
+            load.put(medium, held, in_pieces=self._in_pieces)
         else:
             load.refer(medium, await uri_of(medium))
-
-
-async def _bytes_of(medium: Medium) -> bytes:
-    """Return the bytes of a medium that are those that were looked at.
-
-    Raises:
-        InvalidInputError: They are not, or cannot be read.
-    """
-    if medium.media.data is not None:
-        return medium.media.data
-    return await in_thread(_read, medium)
-
-
-def _read(medium: Medium) -> bytes:
-    path = medium.media.path or ""
-    data = read(path, medium.stamp)
-    if medium.digest is not None and hashlib.sha256(data).hexdigest() != medium.digest:
-        raise InvalidInputError(f"{path} has changed since the call began", reason="changed")
-    return data

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
 from gemini_embed.errors import BadResponseError
-from gemini_embed.service.json_vectors import field_of, is_count, numbers_of, read_json
+from gemini_embed.service.json_vectors import (
+    by_modality,
+    field_of,
+    is_count,
+    numbers_of,
+    read_json,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from gemini_embed.service.json_vectors import Row
 
@@ -82,12 +89,14 @@ class RowAnswer(NamedTuple):
         values: Its numbers, not yet checked; None where it has no vector.
         tokens: How many the service counted; None where it does not say.
         error: Why it has no vector, in words; empty where it has one.
+        by_modality: The tokens by kind of input, where it says so.
     """
 
     key: str | None
     values: Row | Sequence[float]
     tokens: int | None = None
     error: str = ""
+    by_modality: Mapping[str, int] = MappingProxyType({})
 
 
 def job_of(operation: Any) -> ServerJob:
@@ -157,14 +166,17 @@ def row_in(row: Any) -> RowAnswer:
     response, error = field_of(row, "response"), field_of(row, "error")
     if error or not response:
         return RowAnswer(key, None, error=_said(error, field_of(row, "status")))
-    usage = field_of(field_of(response, "usageMetadata"), "promptTokenCount")
-    tokens = number_in(usage if usage is not None else field_of(response, "tokenCount"))
+    usage = field_of(response, "usageMetadata")
+    counted = field_of(usage, "promptTokenCount")
+    tokens = number_in(field_of(response, "tokenCount") if counted is None else counted)
     tokens = None if tokens is None or tokens > _MOST_TOKENS else tokens
+    kinds = by_modality(usage)
+    kinds = kinds if sum(kinds.values()) == tokens else {}
     try:
         values = numbers_of(0, field_of(response, "embedding"))
     except BadResponseError as wrong:
         return RowAnswer(key, None, tokens, wrong.summary)
-    return RowAnswer(key, values, tokens, "" if values is not None else "it has no vector")
+    return RowAnswer(key, values, tokens, "" if values is not None else "it has no vector", kinds)
 
 
 def _said(error: Any, status: Any) -> str:

@@ -227,7 +227,7 @@ def _report(answer: Any, held: Sequence[Any]) -> Report:
             row for row, one in enumerate(statistics) if field_of(one, "truncated") is True
         ]
         tokens = _of_each(statistics) if tokens is None else tokens
-    kinds = _by_modality(usage)
+    kinds = by_modality(usage)
     return Report(
         tokens,
         kinds if sum(kinds.values()) <= (tokens or 0) else {},
@@ -246,7 +246,8 @@ def _of_each(statistics: Sequence[Any]) -> int | None:
     return sum(told) if told and len(told) == len(counts) else None
 
 
-def _by_modality(usage: Any) -> dict[str, int]:
+def by_modality(usage: Any) -> dict[str, int]:
+    """Return the tokens by kind of input, as an answer or a row of results tells them."""
     details = next((held for name in _DETAILS if (held := field_of(usage, name))), None)
     listed = details if isinstance(details, list) and len(details) <= _MOST_KINDS else []
     pairs = [(field_of(one, "modality"), field_of(one, "tokenCount")) for one in listed]

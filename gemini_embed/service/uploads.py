@@ -21,14 +21,14 @@ from gemini_embed.errors import (
     ServiceUnavailableError,
 )
 from gemini_embed.media.files import check_unchanged, digest_of_file, opened
-from gemini_embed.service.files import PIECE, Files
+from gemini_embed.service.files import PIECE, PREPARED_WITHIN, Files
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable
     from typing import BinaryIO
 
     from gemini_embed.media.contents import Medium
-    from gemini_embed.service.files import File
+    from gemini_embed.service.files import File, Sleep
     from gemini_embed.service.requests import Requests
 
 _LIFE = 47 * 3600.0
@@ -37,16 +37,10 @@ _LIFE = 47 * 3600.0
 _SLOWEST = 2**18
 """Bytes a second that an upload has at least, or it is given up."""
 
-_PREPARED_WITHIN = 600.0
-"""Seconds that the service may take to prepare a film."""
-
-_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 10.0
-"""Seconds between two looks at a file that is being prepared: each pause is half as long again."""
-
 _UNUSABLE = {
     "FAILED": "the service could not read the file that was uploaded",
     "PROCESSING": (
-        f"the service was still preparing the file {duration(_PREPARED_WITHIN)} after it was "
+        f"the service was still preparing the file {duration(PREPARED_WITHIN)} after it was "
         "uploaded; embed it again later, or shorter parts of it"
     ),
 }
@@ -75,7 +69,7 @@ class Uploads:
         sleep: What waits for some seconds.
     """
 
-    def __init__(self, sleep: Callable[[float], Awaitable[object]] = asyncio.sleep) -> None:
+    def __init__(self, sleep: Sleep = asyncio.sleep) -> None:
         self._sleep = sleep
         self._stored: dict[tuple[str, str], Stored] = {}
         self._locks: dict[tuple[str, str], asyncio.Lock] = {}
@@ -111,12 +105,8 @@ class Uploads:
 
         A look that fails is no reason to upload it again.
         """
-        waited, pause = 0.0, _FIRST_PAUSE
-        while stored.file.state == "PROCESSING" and waited < _PREPARED_WITHIN:
-            await self._sleep(pause)
-            waited, pause = waited + pause, min(1.5 * pause, _LONGEST_PAUSE)
-            seen = await _unpaced(files.get(stored.file.name))
-            stored = self._stored[key] = stored._replace(file=seen)
+        made = await _unpaced(files.prepared(stored.file, self._sleep))
+        stored = self._stored[key] = stored._replace(file=made)
         if stored.file.state in _UNUSABLE:
             del self._stored[key]
             await _delete(stored.file.name, files)

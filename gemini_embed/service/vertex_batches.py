@@ -92,20 +92,24 @@ class VertexBatches:
         pieces: Iterable[bytes],
         size: int,
         before_each: Callable[[], Awaitable[None]],
-    ) -> None:
+        mime_type: str = _TYPE,
+    ) -> str:
         """Store an object, and see that it can be listed and read, as its results have to be.
+
+        Its address is returned, which is its name.
 
         Raises:
             RequestError: The service refused it, or could not be reached in time.
             BadResponseError: It is not stored as a whole.
         """
-        await self._objects.upload(name, pieces, size, _TYPE, before_each)
+        await self._objects.upload(name, pieces, size, mime_type, before_each)
         await before_each()
         stored = await self._objects.size(name)
         await before_each()
         listed = [one.size for one in await self._objects.list(name) if one.name == name]
         if stored != size or listed != [size]:
             raise BadResponseError(f"{name} is not stored as it was sent")
+        return name
 
     async def create(self, model: str, display_name: str, file: str) -> str:
         """Create a job, and return its name at the service. To ask twice makes two jobs.

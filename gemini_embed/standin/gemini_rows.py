@@ -5,10 +5,11 @@ The order of the members is that of recorded rows.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gemini_embed.standin import protojson
 from gemini_embed.standin.batch_rows import tokens_of
+from gemini_embed.standin.vector_sources import counts_of, details_of
 
 if TYPE_CHECKING:
     from gemini_embed.standin.batch_rows import Row
@@ -37,7 +38,9 @@ def response_of(wanted: WantedVector, values: bytes) -> dict[str, bytes]:
     """Return the members of a row's `response`, which both services have alike."""
     embedding, tokens = protojson.composed({"values": values}), tokens_of(wanted)
     if wanted.model.task == "prefix":
-        usage = protojson.printed({"promptTokenCount": tokens})
-        return {"embedding": embedding, "usageMetadata": usage}
+        usage: dict[str, Any] = {"promptTokenCount": tokens}
+        if wanted.media:  # no such row is recorded: as an online answer has it
+            usage["promptTokenDetails"] = details_of(counts_of([wanted]))
+        return {"embedding": embedding, "usageMetadata": protojson.printed(usage)}
     # A string, as in a file of results of gemini-embedding-001.
     return {"tokenCount": protojson.printed(str(tokens)), "embedding": embedding}

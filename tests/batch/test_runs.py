@@ -21,11 +21,9 @@ from gemini_embed import (
     BatchPendingError,
     ConfigurationError,
     GeminiEmbedder,
-    Media,
     Price,
     Progress,
     RequestError,
-    fused,
 )
 from gemini_embed.batch import doing
 from gemini_embed.batch.clock import Clock
@@ -508,16 +506,6 @@ def test_it_needs_a_cache_in_a_file(made: Callable[..., GeminiEmbedder], tmp_pat
     small = SQLiteCache(tmp_path / "s.sqlite3", max_bytes=10_000)
     with pytest.raises(ConfigurationError, match="give cache=SQLiteCache"):
         made(cache=small).batch(TEXTS, role="document").submit()
-
-
-@pytest.mark.parametrize("item", [Media.from_uri("gs://b/a.png"), fused("a", "b")])
-def test_media_are_refused_by_name(item: Any, made: Callable[..., GeminiEmbedder]) -> None:
-    """Until they pass as rows: nothing is sent of what cannot be."""
-    for options, batch in (({}, True), ({"batch_documents": True}, None)):
-        with pytest.raises(
-            ConfigurationError, match=r"texts alone: .*batch_documents=False, or with batch=False"
-        ):
-            made(**options).embed(["a", item], role="document", batch=batch)
 
 
 def test_a_damaged_run_is_cleaned_and_made_anew(

@@ -22,6 +22,7 @@ from gemini_embed.batch import spool
 from gemini_embed.batch.clock import Clock
 from gemini_embed.batch.jobs import Run, planned
 from gemini_embed.batch.ledger import Ledger
+from gemini_embed.batch.lines import row_of
 from gemini_embed.batch.places import Places
 from gemini_embed.batch.site import Site
 from gemini_embed.cache.keys import cache_keys
@@ -145,7 +146,8 @@ class World:
         pieces: Iterable[bytes],
         size: int,
         before_each: Callable[[], Awaitable[None]],
-    ) -> None:
+        mime_type: str = "application/jsonl",
+    ) -> str:
         await before_each()
         self.request("upload")
         held = b"".join(pieces)
@@ -153,6 +155,7 @@ class World:
         assert name not in self.files
         self.files[name] = held
         self.pass_step()
+        return f"https://service/{name}/{mime_type}"
 
     async def create(self, model: str, display_name: str, file: str) -> str:
         assert model == "m"
@@ -308,9 +311,9 @@ class Machine:
         self.keys = cache_keys(contents, model="m", dimension=DIMENSION, service=None)
         rows = list(range(len(texts)))
         path = spool.new_path(self.file.path, RUN)
-        lines = [
-            spool.line_of(k, c, None, "gemini") for k, c in zip(self.keys, contents, strict=True)
-        ]
+        pairs = zip(self.keys, contents, strict=True)
+        keeper = spool.Keeper(path)
+        lines = [row_of(key, content, None, "gemini", keeper) for key, content in pairs]
         offsets = spool.write(path, lines)
         keys = bytes.fromhex("".join(self.keys))
         number = {content: i for i, content in enumerate(contents)}
