@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gemini_embed import BadResponseError
 from gemini_embed.gs import GsAddress
-from gemini_embed.service.jobs import row_in
+from gemini_embed.service.jobs import RowAnswer, row_in
 from gemini_embed.service.vertex_jobs import (
     names_predictions,
     output_of,
@@ -119,7 +119,7 @@ def test_any_page_of_a_list_is_read_or_refused(page: Any) -> None:
 )
 def test_a_row_that_failed_says_why(row: dict[str, Any], error: str) -> None:
     """Its status is a text beside it."""
-    assert row_in({"key": "k", **row}) == ("k", None, None, error)
+    assert row_in({"key": "k", **row}) == RowAnswer("k", None, error=error)
 
 
 @pytest.mark.parametrize(
