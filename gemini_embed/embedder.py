@@ -9,7 +9,6 @@ from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar, get_args
-from urllib.parse import urlsplit
 
 from gemini_embed.background import loop, process
 from gemini_embed.background.threads import in_thread
@@ -24,7 +23,7 @@ from gemini_embed.long_inputs import LongTexts
 from gemini_embed.models import TEXTS_PER_REQUEST, check_dimension
 from gemini_embed.observe.meter import Meter, meters_of
 from gemini_embed.observe.progress import drawn
-from gemini_embed.observe.tracing import Operation, Traces, traced
+from gemini_embed.observe.tracing import Traces, traced
 from gemini_embed.options import check_picklable, meant_by_first_release
 from gemini_embed.options.checks import one_of, optional, whole
 from gemini_embed.prices import price_of
@@ -211,7 +210,9 @@ class GeminiEmbedder(Batching, Streaming):
         if process.has_greenlets():
             load()  # what is imported may start processes, which gevent lets this thread only
         if call.policy.batch:
-            return loop.run(self._begun(call).through, call.policy.deadline)
+            desk = self._begun(call)
+            with traced(desk.operation) as traces:
+                return loop.run(desk.through, call.policy.deadline, traces)
         with traced(lambda: self._operation(call)) as traces:
             if unseen := call.inputs.unseen:
                 call = call._replace(inputs=unseen.settle(unseen.look()))
@@ -226,7 +227,9 @@ class GeminiEmbedder(Batching, Streaming):
             if unseen := call.inputs.unseen:
                 call = call._replace(inputs=unseen.settle(await loop.arun(_looked, unseen)))
                 await loop.arun(_hashed, call.inputs)
-            return await loop.arun(self._begun(call).through, call.policy.deadline)
+            desk = self._begun(call)
+            with traced(desk.operation) as traces:
+                return await loop.arun(desk.through, call.policy.deadline, traces)
         with traced(lambda: self._operation(call)) as traces:
             if unseen := call.inputs.unseen:
                 call = call._replace(inputs=unseen.settle(await loop.arun(_looked, unseen)))
@@ -280,19 +283,6 @@ class GeminiEmbedder(Batching, Streaming):
             batch=by_batch,
         )
         return Checked(inputs, ask, self._wanted(given, as_lists=as_lists), policy)
-
-    def _operation(self, call: Checked) -> Operation:
-        """Return what a trace says of a call from its beginning."""
-        inputs, ask, wanted, _ = call
-        where = urlsplit(self._address or "")
-        return Operation(
-            model=ask.service.sent_model,
-            backend=ask.backend.name,
-            texts=inputs.texts,
-            dimension=wanted.dimension,
-            address=where.hostname,
-            port=where.port or {"http": 80, "https": 443}.get(where.scheme),
-        )
 
     async def _embed(self, call: Checked, traces: Traces) -> EmbeddingResult | ListedResult:
         """Runs on the I/O thread, where numpy and the SDK load at the first call."""

@@ -27,6 +27,7 @@ from gemini_embed.errors import (
 )
 from gemini_embed.media.contents import MediaContent
 from gemini_embed.observe.meter import Meter, count
+from gemini_embed.observe.tracing import Traces
 from gemini_embed.usage import Rate
 
 if TYPE_CHECKING:
@@ -50,7 +51,8 @@ if TYPE_CHECKING:
     from gemini_embed.calls.engine import Engine
     from gemini_embed.calls.policy import CallPolicy
     from gemini_embed.contents import Content
-    from gemini_embed.observe.watch import Watch
+    from gemini_embed.observe.tracing import Operation
+    from gemini_embed.observe.watch import Observer, Watch
     from gemini_embed.prices import Price
     from gemini_embed.results import EmbeddingResult, ListedResult, Wanted
     from gemini_embed.service.jobs import ServerJob
@@ -127,6 +129,7 @@ class RunDesk(Generic[R]):
     Args:
         office: What the runs of the embedder share.
         run: Its id.
+        operation: Returns what a trace says of its work.
         ask: How it is embedded, and so are the following.
         wanted: What the caller wants of each vector.
         policy: How its online part goes about its work.
@@ -138,14 +141,16 @@ class RunDesk(Generic[R]):
         self,
         office: Office,
         run: str,
+        operation: Callable[[], Operation],
         *,
         ask: Ask,
         wanted: Wanted,
         policy: CallPolicy,
-        watch: Callable[[int], Watch],
+        watch: Callable[[int, Sequence[Observer]], Watch],
         planner: Planner | None,
     ) -> None:
         self.id = run
+        self.operation = operation
         self._office = office
         self._ask = ask
         self._wanted = wanted
@@ -153,10 +158,10 @@ class RunDesk(Generic[R]):
         self._watch = watch
         self._planner = planner
 
-    async def submit(self) -> BatchStatus:
+    async def submit(self, traces: Traces) -> BatchStatus:
         """Begin the run, and do all that can be done now."""
         await self._begin()
-        return await self._work(0.0, is_patient=False)
+        return await self._work(0.0, traces, is_patient=False)
 
     async def _begin(self) -> None:
         planner, self._planner = self._planner, None  # it holds the texts: the spool has them now
@@ -178,21 +183,21 @@ class RunDesk(Generic[R]):
             jobs = [_as_seen(job, seen.get(job.name)) for job in jobs]
         return status_of(run, jobs)
 
-    async def wait(self, timeout: float) -> BatchStatus:  # noqa: ASYNC109 - its name to callers
+    async def wait(self, timeout: float, traces: Traces) -> BatchStatus:  # noqa: ASYNC109 - its name to callers
         """Begin the run if it is not, and work it until it is over."""
         await self._begin()
-        return await self._work(timeout, is_patient=True)
+        return await self._work(timeout, traces, is_patient=True)
 
-    async def through(self, timeout: float | None) -> R:  # noqa: ASYNC109 - as above
+    async def through(self, timeout: float | None, traces: Traces) -> R:  # noqa: ASYNC109 - as above
         """Begin the run, wait until it is over, and return its result."""
-        await self.wait(math.inf if timeout is None else timeout)
+        await self.wait(math.inf if timeout is None else timeout, traces)
         return await self.result()
 
     async def cancel(self) -> BatchStatus:
         """Note that it is wanted no more, and ask the service to cancel what runs."""
         await self._read()
         await in_thread(self._office.ledger.cancel, self.id)
-        return await self._work(0.0, is_patient=False)
+        return await self._work(0.0, Traces(), is_patient=False)
 
     async def result(self) -> R:
         """Return its vectors, and what it cost."""
@@ -256,15 +261,17 @@ class RunDesk(Generic[R]):
             )
         return run, jobs
 
-    async def _work(self, seconds: float, *, is_patient: bool) -> BatchStatus:
+    async def _work(self, seconds: float, traces: Traces, *, is_patient: bool) -> BatchStatus:
         run, _ = await self._read()
-        told = Told(self._watch(run.rows + run.cached))
+        count(traces.meters, {"cached": run.cached})
+        told = Told(self._watch(run.rows + run.cached, traces.observers), run)
         clock = self._office.clock
         until = clock.now() + clock.lasting(seconds) if seconds < math.inf else math.inf
         try:
-            with _named(self.id):
+            with _named(self.id), traces.within():
                 async with self._connected():
-                    await work(self._site(told), self.id, until=until, is_patient=is_patient)
+                    site = self._site(told, traces.meters)
+                    await work(site, self.id, until=until, is_patient=is_patient)
         finally:
             told.end()
         return status_of(*await self._read())
@@ -276,22 +283,23 @@ class RunDesk(Generic[R]):
         async with engine.in_use():
             yield
 
-    def _site(self, told: Told) -> Site:
-        office = self._office
+    def _site(self, told: Told, meters: Iterable[Meter]) -> Site:
+        office, meters = self._office, (*self._office.meters, *meters)
         return Site(
             ledger=office.ledger,
             cache=office.cache,
             model=self._ask.model,
             clock=office.clock,
             service=office.service,
-            online=self._online,
+            online=partial(self._online, meters),
             seen=told,
-            collected=self._collected,
+            waits=told.waits,
+            collected=partial(self._collected, meters),
             fast=office.fast,
             on_daily_quota=self._policy.on_daily_quota,
         )
 
-    def _collected(self, job: Job) -> None:
+    def _collected(self, meters: Iterable[Meter], job: Job) -> None:
         model, backend = self._ask.model.name, self._ask.backend.name
         rate = Rate(model, backend, self._office.price, is_batch=True)
         numbers = {
@@ -300,14 +308,14 @@ class RunDesk(Generic[R]):
             "estimated_tokens": job.estimated_tokens,
         }
         count(
-            self._office.meters,
+            meters,
             {k: n for k, n in numbers.items() if n},
             by_modality=job.by_modality,
             billed=billed_of(job, rate),
         )
 
     async def _online(
-        self, contents: Sequence[Content], *, uncut: bool
+        self, meters: Iterable[Meter], contents: Sequence[Content], *, uncut: bool
     ) -> tuple[Sequence[int], str, Mapping[str, int]]:
         """Embed contents online; the engine puts their vectors into the cache."""
         engine, meter = await self._office.engine(), Meter()
@@ -332,7 +340,7 @@ class RunDesk(Generic[R]):
             told = ("requests", "prompt_tokens", "estimated_tokens")
             numbers = {name: getattr(usage, name) or 0 for name in told}
             count(
-                self._office.meters,
+                meters,
                 {k: n for k, n in numbers.items() if n},
                 by_modality=usage.by_modality,
                 billed=usage.billed,

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from gemini_embed.background import loop, process
 from gemini_embed.batch.clock import Clock
 from gemini_embed.batch.progress import Bar
 from gemini_embed.connected import Connected, load
+from gemini_embed.contents import Inputs
 from gemini_embed.errors import BatchDamagedError, ConfigurationError
 from gemini_embed.observe.logs import logs
 from gemini_embed.observe.meter import Metered, meters_of
+from gemini_embed.observe.tracing import Operation
 from gemini_embed.observe.watch import Watch, hooks
 from gemini_embed.prices import price_of
 from gemini_embed.service.access import access_of
 from gemini_embed.service.reach import check_before, place_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Self
 
     from gemini_embed.batch.desk import Office, RunDesk
@@ -28,6 +33,7 @@ if TYPE_CHECKING:
     from gemini_embed.batch.status import BatchStatus
     from gemini_embed.cache.sqlite import SQLiteCache
     from gemini_embed.calls.checked import Checked
+    from gemini_embed.observe.watch import Observer
     from gemini_embed.service.access import Access
 
 
@@ -101,7 +107,8 @@ class Batching(Connected, Metered):
             ),
             count=policy.count,
         )
-        return self._desk(planning.id_of(places, asked), call, office, planner)
+        run = planning.id_of(places, asked)
+        return self._desk(run, call._replace(inputs=inputs), office, planner)
 
     def _asked(self, call: Checked) -> dict[str, Any]:
         """Return all that a run of a call depends on but its texts, as JSON holds it."""
@@ -152,23 +159,64 @@ class Batching(Connected, Metered):
         if found and (wrong := [name for name in asked if held.get(name) != asked[name]]):
             shown = ", ".join(f"{name} {held.get(name)!r}" for name in wrong)
             raise ConfigurationError(f"batch run {run} was made elsewhere: {shown}")
-        return self._desk(run, call, self._office(), None)
+        texts = 0 if found is None else found.texts
+        return self._desk(run, call, self._office(), None, texts=texts)
 
     def _desk(
-        self, run: str, call: Checked, office: Office, planner: Planner | None
+        self,
+        run: str,
+        call: Checked,
+        office: Office,
+        planner: Planner | None,
+        texts: int | None = None,
     ) -> RunDesk[Any]:
         from gemini_embed.batch.desk import RunDesk  # noqa: PLC0415 - loads numpy
 
         _, ask, wanted, policy = call
         bars = [Bar] if policy.show_progress else []
 
-        def watch(total: int) -> Watch:
-            seen = [*logs(), *(bar(total) for bar in bars)]
+        def watch(total: int, observers: Sequence[Observer]) -> Watch:
+            seen = [*logs(long=math.inf), *(bar(total) for bar in bars), *observers]
             return Watch([*seen, *hooks(self.on_retry, self.on_progress)])
+
+        # Not of the call itself, which holds the texts.
+        operation = partial(
+            self._operation,
+            call._replace(inputs=Inputs.whole(())),
+            texts=call.inputs.texts if texts is None else texts,
+            run=run,
+        )
 
         policy = replace(policy, deadline=None)
         return RunDesk(
-            office, run, ask=ask, wanted=wanted, policy=policy, watch=watch, planner=planner
+            office,
+            run,
+            operation,
+            ask=ask,
+            wanted=wanted,
+            policy=policy,
+            watch=watch,
+            planner=planner,
+        )
+
+    def _operation(self, call: Checked, *, texts: int | None = None, run: str = "") -> Operation:
+        """Return what a trace says of a call from its beginning.
+
+        Args:
+            call: The call.
+            texts: How many it has, if not those in it.
+            run: The run of the Batch API that it works on.
+        """
+        inputs, ask, wanted, _ = call
+        where = urlsplit(self._address or "")
+        return Operation(
+            model=ask.service.sent_model,
+            backend=ask.backend.name,
+            texts=inputs.texts if texts is None else texts,
+            dimension=wanted.dimension,
+            address=where.hostname,
+            run=run,
+            port=where.port or {"http": 80, "https": 443}.get(where.scheme),
         )
 
     def _office(self) -> Office:

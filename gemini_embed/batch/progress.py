@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from gemini_embed.batch.status import done_rows
-from gemini_embed.observe.events import Ended, Placed, Progress
+from gemini_embed.observe.events import Ended, Placed, Progress, Waiting
 from gemini_embed.observe.progress import ProgressBar
 
 if TYPE_CHECKING:
@@ -24,17 +25,25 @@ class Bar(ProgressBar):
 class Told:
     """What was told of a run: each step is told once."""
 
-    def __init__(self, watch: Watch) -> None:
+    def __init__(self, watch: Watch, run: Run) -> None:
         self._watch = watch
+        self._run = run.id
+        self._total = run.rows + run.cached
         self._done = 0
 
     def __call__(self, run: Run, jobs: Sequence[Job]) -> None:
         """Tell how far it is."""
-        total, done = run.rows + run.cached, run.cached + done_rows(jobs)
+        done = run.cached + done_rows(jobs)
         if done > self._done:
             self._watch.tell(Placed, done - self._done)
-            self._watch.tell(Progress, done, total, run.cached, None, None)
+            self._watch.tell(Progress, done, self._total, run.cached, None, None)
             self._done = done
+
+    def waits(self, seconds: float) -> None:
+        """Tell that nothing is due for so long."""
+        now = asyncio.get_running_loop().time()
+        reason = f"for batch run {self._run}"
+        self._watch.tell(Waiting, seconds, reason, self._done, self._total, now, quota=False)
 
     def end(self) -> None:
         """Tell that nothing follows."""

@@ -6,9 +6,11 @@ import math
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from gemini_embed.background import loop
+from gemini_embed.observe.tracing import traced
 
 if TYPE_CHECKING:
     from gemini_embed.batch.status import BatchStatus
+    from gemini_embed.observe.tracing import Operation, Traces
 
 R_co = TypeVar("R_co", covariant=True)
 
@@ -18,7 +20,11 @@ class Desk(Protocol[R_co]):
 
     id: str
 
-    async def submit(self) -> BatchStatus:
+    def operation(self) -> Operation:
+        """Return what a trace says of its work."""
+        ...
+
+    async def submit(self, traces: Traces) -> BatchStatus:
         """Send what can leave now."""
         ...
 
@@ -26,7 +32,7 @@ class Desk(Protocol[R_co]):
         """Look how it stands."""
         ...
 
-    async def wait(self, timeout: float) -> BatchStatus:  # noqa: ASYNC109 - its name to callers
+    async def wait(self, timeout: float, traces: Traces) -> BatchStatus:  # noqa: ASYNC109 - its name to callers
         """Work it until it is over."""
         ...
 
@@ -71,11 +77,13 @@ class BatchRun(Generic[R_co]):
         Raises:
             ConfigurationError: No key, or a cache that cannot hold the vectors.
         """
-        return loop.run(self._desk.submit)
+        with traced(self._desk.operation) as traces:
+            return loop.run(self._desk.submit, traces)
 
     async def asubmit(self) -> BatchStatus:
         """Send all that can leave now; the async twin of `submit`."""
-        return await loop.arun(self._desk.submit)
+        with traced(self._desk.operation) as traces:
+            return await loop.arun(self._desk.submit, traces)
 
     def status(self) -> BatchStatus:
         """Return how it stands, as the service says; it changes nothing."""
@@ -94,11 +102,14 @@ class BatchRun(Generic[R_co]):
         Args:
             timeout: Seconds to wait at most; then the status says `"open"`. None for no limit.
         """
-        return loop.run(self._desk.wait, math.inf if timeout is None else timeout)
+        with traced(self._desk.operation) as traces:
+            return loop.run(self._desk.wait, math.inf if timeout is None else timeout, traces)
 
     async def await_(self, timeout: float | None = None) -> BatchStatus:  # noqa: ASYNC109 - a twin
         """Wait until the run is over; the async twin of `wait`. Cancelling stops the waiting."""
-        return await loop.arun(self._desk.wait, math.inf if timeout is None else timeout)
+        with traced(self._desk.operation) as traces:
+            seconds = math.inf if timeout is None else timeout
+            return await loop.arun(self._desk.wait, seconds, traces)
 
     def result(self) -> R_co:
         """Return the vectors, in the order of the texts, and what the run cost.

@@ -90,6 +90,7 @@ class Site:
         service: Returns the Batch API.
         online: Embeds what no job brought.
         seen: Is told of the run and its jobs before each step.
+        waits: Is told for how many seconds nothing is due.
         collected: Is told of a job that was collected.
         fast: Whether results may be read with pysimdjson.
         on_daily_quota: What becomes of a run when the quota of a day is used up.
@@ -102,6 +103,7 @@ class Site:
     service: Callable[[], Awaitable[Service]]
     online: Online
     seen: Callable[[Run, Sequence[Job]], None]
+    waits: Callable[[float], None]
     collected: Callable[[Job], None]
     fast: bool = True
     on_daily_quota: OnDailyQuota = "error"

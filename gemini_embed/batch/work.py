@@ -15,7 +15,6 @@ from gemini_embed.batch.doing import DOING, MAY_PASS, is_waited_for, look
 from gemini_embed.batch.hold import MARGIN, Hold
 from gemini_embed.batch.ledger import Held, Lease
 from gemini_embed.batch.steps import Do, Step, next_step
-from gemini_embed.durations import duration
 from gemini_embed.errors import (
     BadResponseError,
     BatchError,
@@ -116,7 +115,7 @@ async def _sleep(hold: Hold, at: float, until: float) -> bool:
         return False
     # Others may free the room that it waits for, or want it cancelled.
     seconds = min(at - now, until - now, outcomes.LONGEST_POLL)
-    logger.info("batch run %s: %s until the next step", hold.run.id, duration(seconds))
+    hold.site.waits(seconds)
     await hold.write(seconds=seconds)
     await hold.site.clock.sleep(seconds)
     return True

@@ -25,16 +25,21 @@ AGAIN = 60.0
 
 
 class WaitLog:
-    """Logs the waits of one call: a long one at once, and then once a minute."""
+    """Logs the waits of one call: a long one at once, and then once a minute.
+
+    Args:
+        long: Seconds of a wait that is warned about.
+    """
 
     sees = (Waiting,)
 
-    def __init__(self) -> None:
+    def __init__(self, long: float = LONG) -> None:
+        self._long = long
         self._logged_at = {logging.INFO: -math.inf, logging.WARNING: -math.inf}
 
     def __call__(self, event: Waiting) -> None:
         """Log a wait, unless one was logged a short while ago."""
-        level = logging.WARNING if event.seconds > LONG else logging.INFO
+        level = logging.WARNING if event.seconds > self._long else logging.INFO
         if event.at - self._logged_at[level] < AGAIN:
             return
         self._logged_at[level] = event.at
@@ -72,6 +77,11 @@ def kind_of(error: BaseException) -> str:
     return type(error).__name__ + ("" if status is None else f" {status}")
 
 
-def logs() -> list[Observer]:
-    """Return what logs a call: lines of DEBUG only where somebody takes them."""
-    return [WaitLog(), RequestLog()] if logger.isEnabledFor(logging.DEBUG) else [WaitLog()]
+def logs(long: float = LONG) -> list[Observer]:
+    """Return what logs a call: lines of DEBUG only where somebody takes them.
+
+    Args:
+        long: Seconds of a wait that is warned about.
+    """
+    waits = WaitLog(long)
+    return [waits, RequestLog()] if logger.isEnabledFor(logging.DEBUG) else [waits]

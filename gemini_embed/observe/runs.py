@@ -45,6 +45,7 @@ class CallRun:
             metadata={
                 "ls_provider": _PROVIDERS[operation.backend],
                 "ls_model_name": operation.model,
+                **({"batch_run": operation.run} if operation.run else {}),
             },
         )
         self._run = self._context.run(self._trace.__enter__)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from opentelemetry import context, metrics, trace
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
-from gemini_embed.observe.events import Retry
+from gemini_embed.observe.events import Progress, Retry, Waiting
 from gemini_embed.observe.logs import kind_of
 from gemini_embed.observe.tracing import Operation, harmless
 from gemini_embed.version import __version__
@@ -54,9 +54,11 @@ class CallSpan:
                 **self._common,
                 "gen_ai.embeddings.dimension.count": operation.dimension,
                 "gemini_embed.texts": operation.texts,
+                **({"gemini_embed.batch.run": operation.run} if operation.run else {}),
             },
         )
-        self.observers = [_Retries(self._span)] if self._span.is_recording() else []
+        kinds = [_Retries, _Steps] if operation.run else [_Retries]
+        self.observers = [kind(self._span) for kind in kinds if self._span.is_recording()]
 
     def within(self) -> AbstractContextManager[Span]:
         """Return what makes it the current span."""
@@ -99,6 +101,27 @@ class _Retries:
         if self._span.is_recording():  # not where the caller has gone, and it has ended
             with harmless:
                 self._span.add_event("gemini_embed.retry", _of_retry(retry))
+
+
+class _Steps:
+    """Tells in a span of a run of the Batch API what is waited for, and how far it is."""
+
+    sees = (Waiting, Progress)
+
+    def __init__(self, span: Span) -> None:
+        self._span = span
+
+    def __call__(self, event: Waiting | Progress) -> None:
+        if not self._span.is_recording():
+            return
+        with harmless:
+            match event:
+                case Waiting(seconds, done=done):
+                    told = {"gemini_embed.wait": seconds, "gemini_embed.batch.done": done}
+                    self._span.add_event("gemini_embed.batch.wait", told)
+                case Progress(done, total):
+                    told = {"gemini_embed.batch.done": done, "gemini_embed.batch.total": total}
+                    self._span.set_attributes(told)
 
 
 def are_wanted() -> bool:
@@ -171,6 +194,7 @@ def common(operation: Operation) -> dict[str, AttributeValue]:
         "gen_ai.operation.name": "embeddings",
         "gen_ai.provider.name": _PROVIDERS[operation.backend],
         "gen_ai.request.model": operation.model,
+        **({"gemini_embed.batch": True} if operation.run else {}),  # it takes hours
         **where,
     }
 

@@ -41,6 +41,7 @@ class Operation:
         dimension: Numbers in each vector that the caller gets.
         address: The host that is asked; None where it is not known.
         port: Its port.
+        run: The run of the Batch API that is worked on; empty of an online call.
     """
 
     model: str
@@ -49,6 +50,7 @@ class Operation:
     dimension: int
     address: str | None
     port: int | None
+    run: str = ""
 
     @property
     def name(self) -> str:

@@ -381,6 +381,7 @@ class Machine:
             service=service,
             online=online,
             seen=lambda *_: None,
+            waits=lambda _: None,
             collected=lambda _: None,
         )
 
