@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from batch.standing import embedder, input_files, online, standing
+from google.oauth2.credentials import Credentials
 from media.samples import mp4, pdf, png, wav
 
 from gemini_embed import (
@@ -99,6 +100,33 @@ def test_each_item_gets_the_vector_of_an_online_call(server: Standin, tmp_path: 
     assert whole
     assert result.usage.cost() == whole / 2
     assert mine.usage.cost() == result.usage.cost()
+
+
+def test_vertex_ai_takes_media_rows_likewise(
+    server: Standin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With its own names; what is too large for a row is refused with what to do, as online."""
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", server.url)
+    server.place("gs://media/a.png", png(5))
+    items = [*items_of(tmp_path), Media.from_uri("gs://media/a.png")]
+    google: dict[str, Any] = {
+        "api_key": None,
+        "vertexai": True,
+        "project": "p",
+        "location": "us",
+        "credentials": Credentials("a-token"),  # type: ignore[no-untyped-call]
+        "bucket": "gs://my-bucket/runs",
+    }
+    with embedder(server, tmp_path, **google, batch_tokens=None) as mine:
+        result = mine.embed(items, role="document", batch=True)
+        assert [one for one in server.log if "EmbedContent" in one.path] == []
+        with pytest.raises(InvalidInputError, match=r"item 1: .*gs://"):
+            mine.batch(["a", png(1, size=LARGE)], role="document")
+    with embedder(server, tmp_path, **google, cache=None) as other:
+        expected = other.embed(items, role="document")
+    assert result.vectors == pytest.approx(expected.vectors)
+    assert "fileUri" in json.dumps(rows_of(server))
+    assert result.usage.by_modality["VIDEO"] == expected.usage.by_modality["VIDEO"]
 
 
 def test_the_same_bytes_are_one_row(server: Standin, tmp_path: Path) -> None:

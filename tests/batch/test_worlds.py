@@ -13,6 +13,7 @@ import pytest
 from batch.world import RUN, Creation, Ending, Killed, Machine, World, vector
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from media.samples import png
 
 from gemini_embed.batch.jobs import State, planned
 from gemini_embed.batch.ledger import Lease
@@ -25,6 +26,7 @@ from gemini_embed.errors import (
     RequestError,
     ServiceUnavailableError,
 )
+from gemini_embed.media.contents import MediaContent
 from gemini_embed.service.refusals import refusal
 
 if TYPE_CHECKING:
@@ -145,6 +147,24 @@ def test_a_job_that_shows_up_too_late_is_cancelled_and_reported(
         assert {job.name for job in world.jobs} == (kept | late_ones) - {""}
         assert all(job.cancelled is not None for job in world.jobs if job.name in late_ones)
         assert max(world.paid().values()) == 1
+
+
+@pytest.mark.parametrize("kill", range(1, 120, 3))
+def test_media_that_are_stored_survive_kills(
+    folder: Path, kill: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are there when a job names them, and gone after it, whenever the process is killed."""
+    monkeypatch.setattr(MediaContent.inline, "__defaults__", (0,))  # none travels within a row
+    world = World(creations=["refused"], endings=["expired"])
+    machine = Machine(world, folder, TEXTS, parts=2, media=[png(1), png(2), png(3)])
+    world.kills = {world.step + kill, world.step + kill + 20}
+    assert len(list(folder.glob("*.media"))) == 3
+
+    live(machine)
+
+    assert_clean(machine)
+    assert list(folder.glob("*.media")) == []
+    assert max(world.paid().values()) == 1
 
 
 def test_nothing_is_created_again_before_the_list_was_watched_for_long(folder: Path) -> None:

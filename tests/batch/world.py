@@ -29,6 +29,9 @@ from gemini_embed.cache.keys import cache_keys
 from gemini_embed.cache.values import opened, sealed
 from gemini_embed.contents import Content, Inputs
 from gemini_embed.errors import QuotaExceededError, RequestError, ServiceUnavailableError
+from gemini_embed.media import Media
+from gemini_embed.media.composition import seen_again
+from gemini_embed.media.contents import MediaContent
 from gemini_embed.models import MODELS, NEWEST
 from gemini_embed.service.jobs import ServerJob
 
@@ -46,6 +49,7 @@ if TYPE_CHECKING:
 
     from gemini_embed.batch.site import Service
     from gemini_embed.cache.sqlite import SQLiteCache
+    from gemini_embed.media.contents import Medium
 
 DIMENSION = 4
 RUN = "a-run"
@@ -132,6 +136,9 @@ class World:
 
     def _make(self, display_name: str, file: str, at: float) -> str:
         rows = [json.loads(line) for line in self.files[file].splitlines()]
+        parts = [part for row in rows for part in row["request"]["content"]["parts"]]
+        named = [part["file_data"]["file_uri"] for part in parts if "file_data" in part]
+        assert all(uri.removeprefix("https://service/") in self.files for uri in named)
         ending = self.endings.pop(0) if self.endings else "succeeded"
         name = f"batches/{len(self.jobs)}"
         self.jobs.append(HeldJob(name, display_name, rows, at, ending, self.seconds))
@@ -155,7 +162,8 @@ class World:
         assert name not in self.files
         self.files[name] = held
         self.pass_step()
-        return f"https://service/{name}/{mime_type}"
+        assert mime_type in {"application/jsonl", "image/png"}
+        return f"https://service/{name}"
 
     async def create(self, model: str, display_name: str, file: str) -> str:
         assert model == "m"
@@ -222,7 +230,7 @@ class World:
         for number, row in enumerate(reversed(job.rows)):
             if job.ending == "partly" and number % 3 == 0:
                 continue
-            (part,) = row["request"]["content"]["parts"]
+            part, *_ = row["request"]["content"]["parts"]
             made = {"embedding": {"values": vector(part["text"])}, "tokenCount": "2"}
             self.pass_step()
             yield json.dumps({"response": made, "key": row["key"]}).encode()
@@ -291,6 +299,10 @@ def clock_of(world: World) -> WorldClock:
     return clock
 
 
+def _medium(data: bytes) -> Medium:
+    return seen_again(Media.from_bytes(data), model=MODELS[NEWEST], backend="gemini")
+
+
 class Machine:
     """A folder with a run in it, which one process after another works."""
 
@@ -302,18 +314,25 @@ class Machine:
         *,
         parts: int,
         settle: float = 600.0,
+        media: Sequence[bytes] = (),
         **run: Any,
     ) -> None:
         self.world = world
         self.file = MemoryFile(world, folder)
         self.texts = texts
         contents = [Content.of(text) for text in texts]
+        if media:  # beside each text, in turn
+            media_of = [_medium(media[place % len(media)]) for place in range(len(texts))]
+            pairs = zip(texts, media_of, strict=True)
+            contents = [MediaContent.fused([text, medium]) for text, medium in pairs]
         self.keys = cache_keys(contents, model="m", dimension=DIMENSION, service=None)
         rows = list(range(len(texts)))
         path = spool.new_path(self.file.path, RUN)
-        pairs = zip(self.keys, contents, strict=True)
         keeper = spool.Keeper(path)
-        lines = [row_of(key, content, None, "gemini", keeper) for key, content in pairs]
+        lines = [
+            row_of(key, content, None, "gemini", keeper)
+            for key, content in zip(self.keys, contents, strict=True)
+        ]
         offsets = spool.write(path, lines)
         keys = bytes.fromhex("".join(self.keys))
         number = {content: i for i, content in enumerate(contents)}
@@ -348,6 +367,7 @@ class Machine:
             "fallback": "online",
             "settle": settle,
             "most_tokens": 10**6,
+            "media": len(keeper),
         }
         Ledger(cast("SQLiteCache", self.file)).begin(Run(**given | run), jobs, places.as_bytes())
 
