@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from gemini_embed.background.threads import in_thread
 from gemini_embed.batch import outcomes, spool
 from gemini_embed.batch.hold import KEPT_EVERY
 from gemini_embed.media.composition import seen_again
+from gemini_embed.media.contents import MediaContent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -36,6 +38,7 @@ async def embed(hold: Hold, job: Job) -> None:
         spans = [places.span(job.first + row, job.first + row + 1) for row in some]
         contents = await in_thread(spool.contents_at, hold.spool, spans, backend, again)
         without, error, more = await _online(hold, contents, uncut=job.uncut)
+        _let_go(contents)
         lost += [some[i] for i in without]
         why = error or why
         took.update(more)
@@ -69,3 +72,11 @@ async def _online(
         return await task
     finally:
         task.cancel()
+
+
+def _let_go(contents: Sequence[Content]) -> None:
+    """Let the bytes of media go: what is left of a call waits for the garbage collector."""
+    for content in contents:
+        for medium in content.media if isinstance(content, MediaContent) else ():
+            if medium.media.data is not None:
+                medium.media = replace(medium.media, data=b"")
