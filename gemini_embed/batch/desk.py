@@ -75,7 +75,7 @@ class Office:
         engine: Returns its engine, once there are credentials.
         service: Returns the Batch API.
         there: Where it is, as runs say it in `asked`.
-        meters: Where calls are counted.
+        meters: Returns where what this context calls is counted.
         price: What a token costs online.
         fast: Whether answers may be read with pysimdjson.
     """
@@ -86,7 +86,7 @@ class Office:
     engine: Callable[[], Awaitable[Engine]]
     service: Callable[[], Awaitable[Service]]
     there: Mapping[str, Any]
-    meters: Iterable[Meter]
+    meters: Callable[[], Iterable[Meter]]
     price: Price | None
     fast: bool
 
@@ -217,7 +217,7 @@ class RunDesk(Generic[R]):
                 run, jobs, places, sink, cache=self._office.cache, usage=usage
             )
         numbers = {"texts": usage.texts, "cached": usage.cached, "duplicates": usage.duplicates}
-        count(self._office.meters, numbers)
+        count(self._office.meters(), numbers)
         return result
 
     async def clean(self) -> None:
@@ -284,7 +284,7 @@ class RunDesk(Generic[R]):
             yield
 
     def _site(self, told: Told, meters: Iterable[Meter]) -> Site:
-        office, meters = self._office, (*self._office.meters, *meters)
+        office, meters = self._office, (*self._office.meters(), *meters)
         return Site(
             ledger=office.ledger,
             cache=office.cache,

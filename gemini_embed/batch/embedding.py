@@ -232,7 +232,7 @@ class Batching(Connected, Metered):
             engine=self._ready_engine,
             service=self._batch_service,
             there={"backend": self._backend.name, **place_of(self._batch_access)},
-            meters=meters_of(self._meter),
+            meters=partial(meters_of, self._meter),
             price=price_of(self._row.name, self._backend.name, self.prices),
             fast=self.fast_decode,
         )

@@ -101,6 +101,6 @@ class Hold:
 
     async def places(self) -> Places:
         """Return where its vectors belong, and where its rows lie."""
-        if self._places is None:
-            self._places = await in_thread(self.site.ledger.places, self.lease.run)
-        return self._places
+        if (places := self._places) is None:
+            self._places = places = await in_thread(self.site.ledger.places, self.lease.run)
+        return places

@@ -116,6 +116,21 @@ def test_what_goes_online_is_counted_with_the_run(
     assert told["gemini_embed.requests"] == sent
 
 
+def test_a_block_counts_the_work_that_is_done_in_it(server: Standin, tmp_path: Path) -> None:
+    """Also of a run that was begun before it, at the price of the Batch API."""
+    with embedder(server, tmp_path) as mine:
+        run = mine.batch(TEXTS, role="document")
+        with mine.track() as usage:
+            run.wait()
+        assert usage.prompt_tokens
+        assert usage.texts == 0
+        with mine.track() as fetched:
+            result = run.result()
+
+    assert usage.cost() == result.usage.cost()
+    assert (fetched.texts, fetched.prompt_tokens) == (len(TEXTS), None)
+
+
 def test_waits_of_a_run_are_logged_without_a_warning(
     server: Standin, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
