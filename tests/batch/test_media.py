@@ -10,8 +10,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from batch.standing import embedder, input_files, online, standing
-from google.oauth2.credentials import Credentials
+from batch.standing import embedder, left_over, online, standing
 from media.samples import mp4, pdf, png, wav
 
 from gemini_embed import (
@@ -81,7 +80,7 @@ def test_each_item_gets_the_vector_of_an_online_call(server: Standin, tmp_path: 
         result = mine.embed(items, role="document", batch=True)
         assert online(server) == []
         rows = [row["content"]["parts"] for row in rows_of(server)]
-        assert input_files(server) == []
+        assert left_over(server) == []
         assert list(tmp_path.glob("*.batch-*")) == []
         again = mine.embed(items, role="document")
         assert online(server) == []
@@ -102,27 +101,16 @@ def test_each_item_gets_the_vector_of_an_online_call(server: Standin, tmp_path: 
     assert mine.usage.cost() == result.usage.cost()
 
 
-def test_vertex_ai_takes_media_rows_likewise(
-    server: Standin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_vertex_ai_takes_media_rows_likewise(server: Standin, tmp_path: Path) -> None:
     """With its own names; what is too large for a row is refused with what to do, as online."""
-    monkeypatch.setenv("STORAGE_EMULATOR_HOST", server.url)
     server.place("gs://media/a.png", png(5))
     items = [*items_of(tmp_path), Media.from_uri("gs://media/a.png")]
-    google: dict[str, Any] = {
-        "api_key": None,
-        "vertexai": True,
-        "project": "p",
-        "location": "us",
-        "credentials": Credentials("a-token"),  # type: ignore[no-untyped-call]
-        "bucket": "gs://my-bucket/runs",
-    }
-    with embedder(server, tmp_path, **google, batch_tokens=None) as mine:
+    with embedder(server, tmp_path, "vertex", batch_tokens=None) as mine:
         result = mine.embed(items, role="document", batch=True)
         assert [one for one in server.log if "EmbedContent" in one.path] == []
         with pytest.raises(InvalidInputError, match=r"item 1: .*gs://"):
             mine.batch(["a", png(1, size=LARGE)], role="document")
-    with embedder(server, tmp_path, **google, cache=None) as other:
+    with embedder(server, tmp_path, "vertex", cache=None) as other:
         expected = other.embed(items, role="document")
     assert result.vectors == pytest.approx(expected.vectors)
     assert "fileUri" in json.dumps(rows_of(server))
@@ -180,7 +168,7 @@ def test_what_is_too_large_for_a_row_is_stored_once(server: Standin, tmp_path: P
         (tmp_path / "a").unlink()  # all that is sent was taken when the run began
         run.wait()
         result = run.result()
-        assert input_files(server) == []
+        assert left_over(server) == []
         assert list(tmp_path.glob("*.batch-*")) == []
         assert [len(row["content"]["parts"]) for row in rows_of(server)] == [1, 2, 1]
         assert "file_uri" in json.dumps(rows_of(server)[:2])
@@ -212,7 +200,7 @@ def test_an_upload_that_was_killed_or_is_too_old_begins_again(
         assert len(run.result().vectors) == 2
         deleted = {one.path for one in server.log if one.method == "DELETE"}
         assert all(any(path.endswith(name) for path in deleted) for name in first)
-        assert input_files(server) == []
+        assert left_over(server) == []
 
 
 def test_rows_that_bring_nothing_go_online(server: Standin, tmp_path: Path) -> None:
