@@ -1,15 +1,18 @@
-"""Reads texts from a file or a folder; an error says in which line."""
+"""Reads texts from a file or a folder, for commands; an error says in which line."""
 
 from __future__ import annotations
 
 import csv
 import json
+from argparse import RawDescriptionHelpFormatter
 from io import StringIO
 from typing import TYPE_CHECKING, NamedTuple
 
 from gemini_embed.errors import ConfigurationError
+from gemini_embed.models import NEWEST
 
 if TYPE_CHECKING:
+    from argparse import ArgumentParser, _SubParsersAction
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
@@ -20,6 +23,21 @@ _TEXT_FILES = frozenset({".txt", ".md", ".rst"})
 
 _LONGEST_FIELD = 2**31 - 1
 """Letters in a field of a .csv; what is allowed without it, 131,072, is less than a long text."""
+
+
+def corpus_parser(
+    commands: _SubParsersAction[ArgumentParser], name: str, what: str, about: str
+) -> ArgumentParser:
+    """Return the parser of a command about a corpus, with the options that all of these have."""
+    parser = commands.add_parser(
+        name, help=what, description=about, formatter_class=RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--field", default="text", help="of an object or a .csv, what holds the text: %(default)s")
+    add("--model", default=NEWEST, help="default: %(default)s")
+    add("--task-type", metavar="TASK", help="what the index is for; default: retrieval")
+    add("--json", action="store_true", help="print JSON")
+    return parser
 
 
 class Passage(NamedTuple):

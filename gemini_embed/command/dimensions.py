@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import sys
-from argparse import RawDescriptionHelpFormatter
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gemini_embed.command.corpus import placed, read
+from gemini_embed.command.corpus import corpus_parser, placed, read
 from gemini_embed.command.labels import read_labels
 from gemini_embed.command.table import as_json, dollars
 from gemini_embed.embedder import GeminiEmbedder
 from gemini_embed.errors import ConfigurationError, GeminiEmbedError, InvalidInputError
-from gemini_embed.models import NEWEST
 from gemini_embed.tasks import parse_task_type, task_for
 
 if TYPE_CHECKING:
@@ -52,25 +50,16 @@ class _Said(NamedTuple):
 
 def add_to(commands: _SubParsersAction[ArgumentParser]) -> None:
     """Add the command to those of a parser."""
-    parser = commands.add_parser(
-        "dimensions",
-        help="which dimension a corpus needs",
-        description=_ABOUT,
-        formatter_class=RawDescriptionHelpFormatter,
-    )
+    parser = corpus_parser(commands, "dimensions", "which dimension a corpus needs", _ABOUT)
     add = parser.add_argument
     add("corpus", type=Path, metavar="CORPUS")
     add("--queries", type=Path, metavar="FILE", help="default: documents are used as queries")
     add("--qrels", type=Path, metavar="FILE", help="which documents answer which queries")
-    add("--field", default="text", help="of an object or a .csv, what holds the text: %(default)s")
-    add("--model", default=NEWEST, help="default: %(default)s")
-    add("--task-type", metavar="TASK", help="what the index is for; default: retrieval")
     add("--dims", type=int, nargs="+", metavar="N", help="default: 128 256 512 768 1536 3072")
     add("--k", type=int, default=10, help="how many documents a query finds: %(default)s")
     add("--target", type=float, default=0.98, help="the share to keep: %(default)s")
     add("--cache", type=Path, metavar="FILE", help="where vectors are, and are kept")
     add("--plot", type=Path, metavar="FILE", help="draw it there, with matplotlib")
-    add("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=run)
 
 

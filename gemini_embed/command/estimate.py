@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import sys
-from argparse import RawDescriptionHelpFormatter
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gemini_embed.command.corpus import placed, read
+from gemini_embed.command.corpus import corpus_parser, placed, read
 from gemini_embed.command.table import as_json, dollars, table
 from gemini_embed.durations import duration
 from gemini_embed.embedder import GeminiEmbedder
 from gemini_embed.errors import GeminiEmbedError, InvalidInputError
-from gemini_embed.models import NEWEST
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace, _SubParsersAction
@@ -35,23 +33,14 @@ FILE is one of
 
 def add_to(commands: _SubParsersAction[ArgumentParser]) -> None:
     """Add the command to those of a parser."""
-    parser = commands.add_parser(
-        "estimate",
-        help="what it takes to embed a corpus",
-        description=_ABOUT,
-        formatter_class=RawDescriptionHelpFormatter,
-    )
+    parser = corpus_parser(commands, "estimate", "what it takes to embed a corpus", _ABOUT)
     add = parser.add_argument
     add("file", type=Path, metavar="FILE")
-    add("--field", default="text", help="of an object or a .csv, what holds the text: %(default)s")
-    add("--model", default=NEWEST, help="default: %(default)s")
     add("--dimension", type=int, metavar="N", help="numbers per vector; default: the model's own")
-    add("--task-type", metavar="TASK", help="what the index is for; default: retrieval")
     add("--rpm", type=int, metavar="N", help="the quota: texts per minute")
     add("--tpm", type=int, metavar="N", help="the quota: tokens per minute")
     add("--rpd", type=int, metavar="N", help="the quota: texts per day")
     add("--cache", type=Path, metavar="FILE", help="where vectors are that were paid for already")
-    add("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=run)
 
 

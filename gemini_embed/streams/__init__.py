@@ -168,7 +168,7 @@ def _check_iterables(items: object, titles: object, kind: Any) -> None:
     if isinstance(items, str | bytes | bytearray) or not isinstance(items, kind):
         raise ConfigurationError(
             f"items must be an iterable of texts and media, not {type(items).__name__}: for one "
-            "text write [text]"
+            "item write [item]"
         )
     if titles is not None and (isinstance(titles, str | bytes) or not isinstance(titles, kind)):
         raise ConfigurationError(
