@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from batch.standing import SPEED, TEXTS, embedder, right, standing
+from service.vertex import account_in
 
 from gemini_embed.__main__ import main
 from gemini_embed.batch.clock import Clock
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from gemini_embed.models import BackendName
     from gemini_embed.standin import Standin
 
     Command = Callable[..., tuple[int, Any]]
@@ -39,10 +41,28 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "vectors.sqlite3"
 
 
+@pytest.fixture(params=["gemini", "vertex"])
+def service(
+    request: pytest.FixtureRequest,
+    server: Standin,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[BackendName]:
+    """Return each of the services by turns; for Vertex AI the machine has credentials, no more."""
+    found: BackendName = request.param
+    if found == "gemini":
+        yield found
+        return
+    monkeypatch.setenv("GOOGLE_VERTEX_BASE_URL", server.url)
+    with account_in(tmp_path) as account:
+        monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(account))
+        yield found
+
+
 @pytest.fixture
-def submitted(server: Standin, tmp_path: Path) -> str:
+def submitted(server: Standin, service: BackendName, tmp_path: Path) -> str:
     """Return the id of a run that a process has submitted, before it was gone."""
-    with embedder(server, tmp_path, batch_tokens=10**6) as mine:
+    with embedder(server, tmp_path, service, batch_tokens=10**6) as mine:
         run = mine.batch(TEXTS, role="document")
         run.submit()
     return run.id

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gemini_embed.standin import Standin
 
 PAGE = (ROOT / "docs" / "vertex.md").read_text(encoding="utf-8")
+BATCHES = (ROOT / "docs" / "batch.md").read_text(encoding="utf-8")
 
 
 def test_a_project_and_the_credentials_of_the_machine_are_enough(
@@ -32,6 +33,24 @@ def test_a_project_and_the_credentials_of_the_machine_are_enough(
     assert "Vertex AI, project my-project, location global" in service
     assert shape == "(2, 3072)"
     assert {"/projects/my-project/locations/global/" in one.path for one in server.log} == {True}
+
+
+def test_a_batch_needs_a_bucket_more(
+    server: Standin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the page on batches shows of Vertex AI runs where somebody has logged in."""
+    section = BATCHES.partition("\n## On Vertex AI\n")[2]
+    monkeypatch.setenv("GOOGLE_VERTEX_BASE_URL", server.url)
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", server.url)
+    with account_in(tmp_path) as account:
+        monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(account))
+        done = run("\n".join(blocks(section, "google")), tmp_path)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == ["(250, 3072)", "True"]
+    assert sorted(server.paid().values()) == [1] * 250
+    assert server.objects == []
+    assert not [one for one in server.log if "mbedContent" in one.path]
 
 
 @pytest.mark.parametrize("name", [name for name, row in MODELS.items() if row.vertex.is_on])
