@@ -234,8 +234,14 @@ def _after(job: Job, seen: ServerJob, now: float, *, is_cancelled: bool) -> list
                 logger.warning("%s: %s", seen.name, told)
             return [outcomes.running(job, now, min(seen.succeeded, len(job)), told)]
         case "succeeded":
-            is_final = seen.state == "cancelled"
-            return [outcomes.succeeded(job, now, seen.results, is_final=is_final)]
+            made = outcomes.succeeded(
+                job,
+                now,
+                seen.results,
+                is_final=seen.state == "cancelled",
+                cut_short=seen.state == "expired",
+            )
+            return [made]
         case "expired":
             return outcomes.expired(job, now, is_cancelled=is_cancelled)
         case "cancelled":
@@ -278,7 +284,8 @@ async def collect(hold: Hold, job: Job) -> None:
         estimated_tokens=round(job.tokens * collector.unreported / max(1, len(job))),
         by_modality=collector.by_modality,
     )
-    await hold.write(after)
+    is_tried_again = after.cut_short and not hold.run.is_cancelled
+    await hold.write(*(outcomes.rest_again(after, hold.now) if is_tried_again else [after]))
     hold.site.collected(after)
 
 

@@ -86,6 +86,7 @@ class Job:
         job: Its name at the service.
         results: The file of its results there.
         halved: Whether it is a part of one that expired.
+        cut_short: Whether it expired when it had results of some rows.
         asked_to_stop: Whether the service was asked to cancel it.
         succeeded: Rows with a vector, as the service last said, or as collected.
         failed: Rows of it that have no vector, counted from `first`.
@@ -118,6 +119,7 @@ class Job:
     job: str = ""
     results: str = ""
     halved: bool = False
+    cut_short: bool = False
     asked_to_stop: bool = False
     succeeded: int = 0
     failed: tuple[int, ...] = ()

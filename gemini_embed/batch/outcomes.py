@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from gemini_embed.batch.jobs import Job, State, planned
+from gemini_embed.batch.jobs import Job, State, new_name, planned
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from gemini_embed.service.jobs import ServerJob
 
@@ -36,6 +36,9 @@ REFUSALS = 3
 
 FILE_LIVES = 46 * 3600.0
 """Seconds for which an uploaded file is used: the service keeps it for 48 hours."""
+
+MOST_SPANS = 20
+"""Jobs that are made of the rest of one."""
 
 ATTEMPTS = 6
 """Jobs that are tried for the same rows."""
@@ -158,10 +161,18 @@ def running(job: Job, now: float, succeeded: int, told: str = "") -> Job:
     return replace(job, due=now + pause, pause=pause, succeeded=succeeded, failures=0, error=told)
 
 
-def succeeded(job: Job, now: float, results: str, *, is_final: bool = False) -> Job:
+def succeeded(
+    job: Job, now: float, results: str, *, is_final: bool = False, cut_short: bool = False
+) -> Job:
     """Note that there are results; `is_final` says that what they lack is wanted no more."""
     return replace(
-        job, state=State.SUCCEEDED, results=results, due=now, failures=0, is_final=is_final
+        job,
+        state=State.SUCCEEDED,
+        results=results,
+        due=now,
+        failures=0,
+        is_final=is_final,
+        cut_short=cut_short,
     )
 
 
@@ -222,6 +233,37 @@ def collected(
         due=now,
         failures=0,
     )
+
+
+def rest_again(job: Job, now: float) -> list[Job]:
+    """Return a job that expired when it had a part of its rows, and jobs that try the rest once.
+
+    Where the rest lies in too many places, it stays as it is.
+    """
+    spans = _spans(job.failed)
+    if job.halved or not 0 < len(spans) <= MOST_SPANS:
+        return [job]
+    made = again(replace(job, halved=True), now)
+    following = [
+        replace(
+            made,
+            name=new_name(),
+            first=job.first + first,
+            last=job.first + last,
+            tokens=job.tokens * (last - first) // len(job),
+        )
+        for first, last in spans
+    ]
+    return [replace(job, failed=(), error=""), *following]
+
+
+def _spans(rows: Iterable[int]) -> list[tuple[int, int]]:
+    """Return the first row and the one after the last of all that follow each other."""
+    spans: list[tuple[int, int]] = []
+    for row in rows:
+        begins = spans.pop()[0] if spans and spans[-1][1] == row else row
+        spans.append((begins, row + 1))
+    return spans
 
 
 def embedded(job: Job, missing: tuple[int, ...], error: str, online: Mapping[str, int]) -> Job:

@@ -233,7 +233,7 @@ def test_a_text_without_a_good_vector_is_named(google: Cloud, tmp_path: Path, wr
     assert "it is bad" in str(caught.value) or write is not failing
 
 
-@pytest.mark.parametrize("end", ["PARTIALLY_SUCCEEDED", "CANCELLED", "FAILED", "EXPIRED"])
+@pytest.mark.parametrize("end", ["PARTIALLY_SUCCEEDED", "CANCELLED", "FAILED"])
 def test_what_a_job_had_done_is_kept(google: Cloud, tmp_path: Path, end: str) -> None:
     """It is paid for. Of the rest the error says that it has no vector."""
     google.write = missing
@@ -247,6 +247,48 @@ def test_what_a_job_had_done_is_kept(google: Cloud, tmp_path: Path, end: str) ->
     assert caught.value.indexes == (0, 1)
     assert len(google.jobs) == 1
     assert [one for one in google.objects if one.startswith(BUCKET)] == []
+
+
+def test_the_rest_of_a_job_that_expired_is_tried_once_more(google: Cloud, tmp_path: Path) -> None:
+    """What it had done is paid for, and is not paid for again; then the rest has no vector."""
+
+    def two_of_three(rows: list[Row]) -> list[list[Row]]:
+        return [[answered(row) for place, row in enumerate(rows) if place % 3]]
+
+    google.write = two_of_three
+    google.states = ["JOB_STATE_EXPIRED"]
+    with embedder(google, tmp_path) as made:
+        run = made.batch(TEXTS[:9], role="document")
+        status = run.wait()
+        with pytest.raises(BatchFailedError) as caught:
+            run.result()
+
+    assert [len(job["_rows"]) for job in google.jobs.values()] == [9, 1, 1, 1]
+    assert [row["request"]["content"]["parts"][0]["text"] for row in google.rows()[9:]] == SENT[
+        :9:3
+    ]
+    assert caught.value.indexes == (0, 3, 6)
+    assert (status.rows, status.done, status.failed) == (9, 6, 3)
+    assert [one for one in google.objects if one.startswith(BUCKET)] == []
+
+
+def test_the_rest_of_a_job_that_expired_goes_well(google: Cloud, tmp_path: Path) -> None:
+    """In another job, at the same price."""
+    google.states = ["JOB_STATE_EXPIRED"]
+    google.write = lambda rows: [[answered(row) for row in rows[:5]]]
+
+    def later(sent: Sent) -> None:
+        if sent.method == "POST" and sent.path.endswith("batchPredictionJobs") and google.jobs:
+            google.write = lambda rows: [[answered(row) for row in rows]]
+            google.states = ["JOB_STATE_SUCCEEDED"]
+
+    google.rule = later
+    with embedder(google, tmp_path) as made:
+        result = made.embed(TEXTS, role="document", batch=True)
+
+    assert np.array_equal(result.vectors, right())
+    assert [len(job["_rows"]) for job in google.jobs.values()] == [12, 7]
+    assert result.usage.prompt_tokens == 2 * len(TEXTS)
 
 
 def nothing(_: list[Row]) -> list[list[Row]]:
