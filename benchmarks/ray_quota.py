@@ -43,6 +43,7 @@ def run(workers: int, limit: Limit, periods: int) -> dict[str, Any]:
     rows = limit.texts * (SETTLING + periods + 1)
     with Standin(requests=limit.texts, window=limit.period) as server:
         ray.init(num_cpus=2, include_dashboard=False)
+        ray.data.DataContext.get_current().enable_progress_bars = False
         embedder = GeminiEmbedder(
             api_key="k",
             base_url=server.url,

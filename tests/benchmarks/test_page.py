@@ -11,6 +11,7 @@ from pages import DOCS
 from benchmarks.plot import PICTURES, RESULTS, draw, pairs_of, shown
 
 MEASURED = json.loads(RESULTS.read_text(encoding="utf-8"))
+GROWTH = json.loads(RESULTS.with_name("growth.json").read_text(encoding="utf-8"))
 DRAWN = pairs_of(MEASURED)
 PAGE = (DOCS / "benchmarks.md").read_text(encoding="utf-8")
 
@@ -54,3 +55,14 @@ def test_a_table_of_the_page_has_the_measured_rows(section: str) -> None:
 
     assert len(known) == 1
     assert len(known[0]) == 8
+
+
+@pytest.mark.parametrize("section", ["sizes", "processes", "day"])
+def test_a_table_of_growth_has_the_measured_rows(section: str) -> None:
+    """Likewise, and it has all of them."""
+    (table,) = GROWTH["sections"][section]["tables"]
+    measured = [table["columns"], *table["rows"]]
+    shown = rows(PAGE.split("## From one process to many")[1].split("\n## ")[0])
+
+    for there in measured:
+        assert any(row[0] == there[0] and {*row} <= {*there} for row in shown), there
