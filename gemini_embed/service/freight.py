@@ -93,7 +93,7 @@ class Load:
         self._send = send
         self._room = room
         self._size = size
-        self._backend = backend
+        self._backend: BackendName = backend
         self._held: dict[Medium, dict[str, Any]] = {}
 
     async def send(self, batch: Batch, ask: Ask) -> Answer:
