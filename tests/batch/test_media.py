@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from batch.standing import embedder, left_over, online, standing
+from llama_index.core.schema import ImageNode
 from media.samples import mp4, pdf, png, wav
 
 from gemini_embed import (
@@ -32,7 +33,7 @@ from gemini_embed.media.contents import MediaContent
 from gemini_embed.models import MODELS
 from gemini_embed.usage import Rate
 from langchain_gemini_embed import GeminiEmbeddings
-from llamaindex_gemini_embed import GeminiEmbedding
+from llamaindex_gemini_embed import GeminiEmbedding, MediaHashes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -373,6 +374,22 @@ def test_both_frameworks_send_pictures_by_the_batch_api(server: Standin, tmp_pat
             object.__setattr__(one.embedder, "_clock", fast._clock)
         first = theirs.embed_image([str(tmp_path / "a.png")])
         second = nodes.get_image_embedding_batch([str(tmp_path / "a.png")])
+        (node,) = nodes(MediaHashes()([ImageNode(image_path=str(tmp_path / "a.png"), text="")]))
     assert online(server) == []
     assert len(server.jobs) == 1
     assert first[0] == pytest.approx(second[0])
+    assert first[0] == pytest.approx(node.embedding)
+
+
+async def test_async_twins_take_media_as_well(server: Standin, tmp_path: Path) -> None:
+    """Files are read beside the caller's loop."""
+    (tmp_path / "a.png").write_bytes(png(1))
+    items: list[Item] = ["a", Media.from_path(tmp_path / "a.png"), ["b", png(2)]]
+    with embedder(server, tmp_path, batch_tokens=10**6) as mine:
+        result = await mine.aembed(items, role="document", batch=True)
+        run = mine.batch(items, role="document")
+        assert run.id == mine.batches()[0].id
+        await run.await_()
+        again = await run.aresult()
+    assert (again.vectors == result.vectors).all()
+    assert len(server.jobs) == 1
