@@ -104,7 +104,6 @@ class Call:
 
     async def accept(self, batch: Batch, block: NDArray[np.float32]) -> None:
         """Put the vectors of a batch in their places, and into the cache as they came."""
-        self.waits.note_accepted()
         self._place(batch.contents, batch.positions, block)
         if self._lookup is not None:
             await self._lookup.store(batch.contents, block)

@@ -325,10 +325,9 @@ class Engine:
     def _wait_for_quota(self, admitted: Pass, error: QuotaExceededError, call: Call) -> None:
         """Send the batch again when the quota, which every caller shares, has room for it."""
         batch, policy = admitted.batch, call.policy
-        call.waits.refusals += 1
         if (ending := out_of_patience(error, policy.max_wait)) is not None:
             raise call.about(batch, ending) from error.__cause__
-        wait = self._gate.refused(admitted, error, backoff=self._backoff.wait(call.waits.refusals))
+        wait = self._gate.refused(admitted, error, backoff=self._backoff)
         attempts = batch.attempts + (error.retry_after is None)
         if is_hopeless(
             error,

@@ -30,7 +30,6 @@ class Waits:
 
     Attributes:
         last_failure: What was tried again last.
-        refusals: How often the quota was exceeded since something of the call was accepted.
     """
 
     def __init__(
@@ -51,12 +50,7 @@ class Waits:
         self._stop = stop
         self._over = asyncio.Event()
         self.last_failure: GeminiEmbedError | None = None
-        self.refusals = 0
         self._since = asyncio.get_running_loop().time()  # it began, or another day
-
-    def note_accepted(self) -> None:
-        """Note that something of the call was accepted."""
-        self.refusals = 0
 
     def idle(self) -> float:
         """Return for how many seconds nothing was accepted under the quota, whoever sent it."""

@@ -20,6 +20,7 @@ from gemini_embed.pacing.sharing import Sharing
 if TYPE_CHECKING:
     from gemini_embed.contents import Batch
     from gemini_embed.errors import QuotaExceededError
+    from gemini_embed.pacing.backoff import Backoff
     from gemini_embed.pacing.day import Taken
     from gemini_embed.pacing.limiter import Limiter, Room
     from gemini_embed.pacing.quota import Quota
@@ -205,12 +206,14 @@ class Gate:
             self.sharing.end("unsent", admitted.sent)
         self.wake()
 
-    def refused(self, admitted: Pass, error: QuotaExceededError, *, backoff: float) -> float:
+    def refused(self, admitted: Pass, error: QuotaExceededError, *, backoff: Backoff) -> float:
         """Hand a pass back: the quota was exceeded. Return the seconds that all now wait."""
         self._part(admitted)
-        wait = self.limiter.refuse(admitted.sent, error, self.loop.time(), backoff=backoff)
+        sent = admitted.sent
+        seconds = backoff.wait(self.limiter.attempts_in_vain(sent))
+        wait = self.limiter.refuse(sent, error, self.loop.time(), backoff=seconds)
         if self.sharing is not None:
-            self.sharing.refuse(admitted.sent, error, backoff=backoff)
+            self.sharing.refuse(sent, error, backoff=seconds)
         self.wake()
         return wait
 

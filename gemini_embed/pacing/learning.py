@@ -184,7 +184,8 @@ class Learning:
         self._new, self._last = None, _Mark(new.at, new.accepted)
         in_vain = last is not None and new.accepted <= last.accepted
         if self.size.refuse(new.texts, now, in_vain=in_vain):
-            self._first = None  # it may have had room for fewer
+            if not self.size.is_suspected or (self._first and not self._first.accepted):
+                self._first = None  # it had room for fewer, or was busy, and not full
             return False
         if self.pacer.pace == math.inf and not in_vain:
             self._measure(new, now)

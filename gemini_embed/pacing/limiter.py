@@ -228,7 +228,8 @@ class Limiter:
 
     def accept(self, sent: Sent, now: float, *, tokens: int | None = None) -> None:
         """Note that a request was answered, with the tokens that the service reported."""
-        self._in_vain, self.accepted_at = 0, now
+        self.accepted_at = now
+        self._in_vain = 0
         self._belief.accept(sent)
         self._learning.accept(sent.texts, sent.at, now)
         if tokens is not None and sent.tokens:
@@ -260,6 +261,13 @@ class Limiter:
         self.blocked_until = max(self.blocked_until, now + delay)
         self._end(now)
         return delay
+
+    def attempts_in_vain(self, sent: Sent) -> int:
+        """Return how often in a row requests were refused, if this one was, too.
+
+        Those that left together are refused together, and count once.
+        """
+        return max(1, self._in_vain + (sent.at > self._refused_at))
 
     def adopt(self, now: float) -> None:
         """Give up waiting for requests of another event loop, as after a fork."""

@@ -26,6 +26,11 @@ class Size:
         self._resized_at = -math.inf
         self._in_vain = 0
 
+    @property
+    def is_suspected(self) -> bool:
+        """Whether a size was refused and no smaller one has passed since."""
+        return self._suspect < math.inf
+
     def accept(self, texts: int, now: float) -> None:
         """Learn from a request that passed whether a larger one may."""
         self._in_vain = 0

@@ -53,6 +53,18 @@ def test_a_second_refusal_shows_the_limit(period: float, limit: int) -> None:
     assert learning.pacer.room(10_000, 2 * period + 1) == pytest.approx(limit, rel=0.03)
 
 
+def test_a_window_that_is_full_for_long_shows_its_pace() -> None:
+    """Though requests become smaller meanwhile: that they were refused had nothing to do with it."""
+    learning = Learning()
+    for window in (0.0, 60.0, 120.0):
+        for _ in range(6):
+            accepted(learning, window)
+        for second, texts in ((1, 100), (2, 100), (4, 100), (8, 50), (16, 25)):
+            refused(learning, window + second, texts=texts)
+
+    assert learning.pacer.pace * 60 == pytest.approx(600, rel=0.03)
+
+
 def test_a_pace_that_passes_grows() -> None:
     """A limit that was raised is found without a restart."""
     learning = filled(60.0, 600)

@@ -66,6 +66,21 @@ def test_a_refusal_without_delay_backs_off() -> None:
     assert limiter.room(7) == Room(math.inf, math.inf)
 
 
+def test_requests_that_left_together_are_refused_once() -> None:
+    """A silent refusal's wait grows with refusals one after another, not with those at once."""
+    limiter = Limiter(Limits())
+    together = [limiter.send(100, 0, now=0) for _ in range(8)]
+
+    attempts = []
+    for sent in together:
+        attempts.append(limiter.attempts_in_vain(sent))
+        limiter.refuse(sent, refusal(None), 0.5, backoff=1)
+    later = limiter.send(100, 0, now=2)
+
+    assert attempts == [1] * 8
+    assert limiter.attempts_in_vain(later) == 2
+
+
 def test_a_named_limit_is_taken_over() -> None:
     """A quotaValue caps the texts of a window; a quotaId of tokens caps the tokens."""
     limiter = Limiter(Limits())
