@@ -54,7 +54,7 @@ def test_a_second_refusal_shows_the_limit(period: float, limit: int) -> None:
 
 
 def test_a_window_that_is_full_for_long_shows_its_pace() -> None:
-    """Though requests become smaller meanwhile: that they were refused had nothing to do with it."""
+    """Though requests become smaller meanwhile: nothing shows that it was for their size."""
     learning = Learning()
     for window in (0.0, 60.0, 120.0):
         for _ in range(6):
