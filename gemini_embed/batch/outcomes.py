@@ -250,7 +250,7 @@ def rest_again(job: Job, now: float) -> list[Job]:
             name=new_name(),
             first=job.first + first,
             last=job.first + last,
-            tokens=job.tokens * (last - first) // len(job),
+            **_share(job, last - first),
         )
         for first, last in spans
     ]
