@@ -47,7 +47,7 @@ WAITED_FOR = frozenset({Verdict.RETRY, Verdict.WAIT})
 _DOWNLOADS = 3
 """Of results that lack rows, or that cannot be read in part, before the rest goes without."""
 
-_DELETIONS = 3
+_DELETIONS = 5
 """Of an input that is not needed any more, before it is left to the service."""
 
 _SMALL = 16

@@ -379,7 +379,7 @@ class Stubborn(World):
         await super().cancel(job)
 
 
-@pytest.mark.parametrize(("status", "tries"), [(400, 1), (503, 3)])
+@pytest.mark.parametrize(("status", "tries"), [(400, 1), (503, 5)])
 def test_an_input_that_cannot_be_deleted_costs_no_result(
     folder: Path, caplog: pytest.LogCaptureFixture, status: int, tries: int
 ) -> None:
