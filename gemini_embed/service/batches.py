@@ -2,37 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 from uuid import uuid4
 
+from gemini_embed.service.batch_requests import BatchRequests
 from gemini_embed.service.files import Files
 from gemini_embed.service.jobs import job_of, jobs_of
-from gemini_embed.service.requests import Requests
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
-    from gemini_embed.service.jobs import ServerJob
     from gemini_embed.service.transport import Transport
 
 UPLOAD_PATIENCE = 600.0
 """Seconds for a piece of a file."""
 
 _TYPE = "application/jsonl"
-PAGE = 100
-"""Jobs of a list in one answer, at most."""
 
 
-class Batches:
+class Batches(BatchRequests):
     """The Batch API of the Gemini API, through one transport's connection."""
 
     def __init__(self, transport: Transport, timeout: float | None) -> None:
-        self._transport = transport
-        self._requests = Requests(transport, timeout)
+        super().__init__(transport, timeout, path="batches", job_of=job_of, jobs_of=jobs_of)
         self._files = Files(self._requests, UPLOAD_PATIENCE)
-        self.timeout = self._requests.timeout
 
     def new_file(self) -> str:
         """Return a name that no file has had."""
@@ -71,37 +65,6 @@ class Batches:
         )
         return job_of(answer.body).name
 
-    async def get(self, job: str) -> ServerJob:
-        """Return a job.
-
-        Raises:
-            RequestError: The service refused, or could not be reached in time.
-            BadResponseError: The answer cannot be read.
-        """
-        found = job_of((await self._requests.ask("get", job)).body)
-        clean = self.without_secrets
-        return replace(found, error=clean(found.error), odd=clean(found.odd))
-
-    async def list(self) -> list[ServerJob]:
-        """Return all jobs of the project, of all pages.
-
-        Raises:
-            RequestError: The service refused, or could not be reached in time.
-            BadResponseError: An answer cannot be read, or the list has no end.
-        """
-        found: list[ServerJob] = []
-        async for page in self._requests.pages("batches", pageSize=PAGE):
-            found += jobs_of(page)[0]
-        return found
-
-    async def cancel(self, job: str) -> None:
-        """Ask the service to cancel a job, which takes a while, and may fail.
-
-        Raises:
-            RequestError: The service refused, or could not be reached in time.
-        """
-        await self._requests.ask("post", f"{job}:cancel", {})
-
     async def delete(self, job: str) -> None:
         """Delete a job that is over; nothing happens where there is none.
 
@@ -119,10 +82,6 @@ class Batches:
             RequestError: The service refused, or could not be reached in time.
         """
         await self._files.delete(name)
-
-    def without_secrets(self, text: str) -> str:
-        """Return what the service said, without the secrets that it may have repeated."""
-        return self._transport.secrets().without(text)
 
     async def lines(self, file: str, longest: int) -> AsyncIterator[bytes]:
         """Yield the lines of a file; an empty one in the place of one that is too long.

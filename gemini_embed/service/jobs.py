@@ -137,14 +137,27 @@ def _read(operation: Any) -> ServerJob:
     )
 
 
-def jobs_of(page: Any) -> tuple[list[ServerJob], str]:
-    """Return the jobs of a page of the list, and what asks for the next; empty at the last."""
-    listed = field_of(page, "operations")
+def jobs_of(page: Any) -> list[ServerJob]:
+    """Return the jobs of a page of the list.
+
+    Raises:
+        BadResponseError: It cannot be read.
+    """
+    return list(map(_read, listed_in(page, "operations")))
+
+
+def listed_in(page: Any, name: str) -> list[Any]:
+    """Return what a page of a list holds under a name; nothing where that is left out.
+
+    Raises:
+        BadResponseError: It is no list.
+    """
+    listed = field_of(page, name)
     if listed is None:
-        listed = []
+        return []
     if not isinstance(listed, list):
         raise BadResponseError("the service's list of batch jobs is none")
-    return list(map(_read, listed)), text_in(field_of(page, "nextPageToken"))
+    return listed
 
 
 def row_of(

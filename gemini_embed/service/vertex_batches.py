@@ -8,13 +8,13 @@ of `batchPredictionJobs`; nobody has recorded it for us.
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from gemini_embed.errors import BadResponseError, RequestError
-from gemini_embed.service.batches import PAGE, UPLOAD_PATIENCE, lines_of
+from gemini_embed.service.batch_requests import BatchRequests
+from gemini_embed.service.batches import UPLOAD_PATIENCE, lines_of
 from gemini_embed.service.buckets import Buckets, storage_address
 from gemini_embed.service.reach import check_reach
 from gemini_embed.service.requests import Requests
@@ -42,7 +42,7 @@ _OURS = re.compile(r"(.*/gemini-embed-[0-9a-f]{32}/)output/", re.DOTALL)
 """A folder that we have told a job to write to, and nobody else; it lies in the job's own."""
 
 
-class VertexBatches:
+class VertexBatches(BatchRequests):
     """The batches of Vertex AI, through one transport's connection.
 
     Args:
@@ -59,13 +59,13 @@ class VertexBatches:
     def __init__(
         self, transport: Transport, timeout: float | None, *, model: Model, bucket: str | None
     ) -> None:
-        self._transport = transport
+        super().__init__(
+            transport, timeout, path=_JOBS, job_of=vertex_job_of, jobs_of=vertex_jobs_of
+        )
         self._model = model
         self._bucket = bucket
         self._check(bucket or "")
-        self._requests = Requests(transport, timeout)
         self._objects = Buckets(Requests(transport, timeout, storage_address()), UPLOAD_PATIENCE)
-        self.timeout = self._requests.timeout
 
     def new_file(self) -> str:
         """Return an address that no object has had.
@@ -142,40 +142,11 @@ class VertexBatches:
         return vertex_job_of(answer.body).name
 
     async def get(self, job: str) -> ServerJob:
-        """Return a job.
-
-        Raises:
-            RequestError: The service refused, or could not be reached in time.
-            BadResponseError: The answer cannot be read.
-        """
-        found = vertex_job_of((await self._requests.ask("get", job)).body)
+        """Return a job; see `BatchRequests.get`."""
+        found = await super().get(job)
         if found.state == "succeeded" and not found.results:
             raise BadResponseError("Vertex AI did not say where the results of a batch job are")
-        clean = self.without_secrets
-        return replace(found, error=clean(found.error), odd=clean(found.odd))
-
-    async def list(self) -> list[ServerJob]:
-        """Return all jobs of the project in this location, of all pages.
-
-        They are not filtered by name: Google writes the field of the filter in two ways, and one
-        that it does not know might find nothing.
-
-        Raises:
-            RequestError: The service refused, or could not be reached in time.
-            BadResponseError: An answer cannot be read, or the list has no end.
-        """
-        found: list[ServerJob] = []
-        async for page in self._requests.pages(_JOBS, pageSize=PAGE):
-            found += vertex_jobs_of(page)
         return found
-
-    async def cancel(self, job: str) -> None:
-        """Ask the service to cancel a job, which takes a while, and may fail.
-
-        Raises:
-            RequestError: The service refused, or could not be reached in time.
-        """
-        await self._requests.ask("post", f"{job}:cancel", {})
 
     async def delete(self, job: str) -> None:
         """Delete a job that is over, and its folder; nothing happens where there is none.
@@ -211,10 +182,6 @@ class VertexBatches:
     async def _delete_all(self, folder: str) -> None:
         for one in await self._objects.list(folder):
             await self._objects.delete(one.name)
-
-    def without_secrets(self, text: str) -> str:
-        """Return what the service said, without the secrets that it may have repeated."""
-        return self._transport.secrets().without(text)
 
     async def lines(self, file: str, longest: int) -> AsyncIterator[bytes]:
         """Yield the lines of all results in a folder; see `batches.Batches.lines`.

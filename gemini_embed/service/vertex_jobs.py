@@ -7,15 +7,19 @@ a job that ended early are there is documented for the batches of all Gemini mod
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gemini_embed.errors import BadResponseError
 from gemini_embed.gs import GsAddress
-from gemini_embed.service.jobs import LONGEST_SHOWN, ServerJob, number_in, state_of, text_in
+from gemini_embed.service.jobs import (
+    LONGEST_SHOWN,
+    ServerJob,
+    listed_in,
+    number_in,
+    state_of,
+    text_in,
+)
 from gemini_embed.service.json_vectors import field_of, is_count
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _NAME = re.compile(r"projects/[A-Za-z0-9:._-]+/locations/[a-z0-9-]+/batchPredictionJobs/[0-9]+")
 _COUNTED = ("successful", "failed", "incomplete")
@@ -54,16 +58,13 @@ def _read(job: Any) -> ServerJob:
     )
 
 
-def vertex_jobs_of(page: Any) -> Iterator[ServerJob]:
-    """Yield the jobs of a page of the list.
+def vertex_jobs_of(page: Any) -> list[ServerJob]:
+    """Return the jobs of a page of the list.
 
     Raises:
         BadResponseError: It cannot be read.
     """
-    listed = field_of(page, "batchPredictionJobs") or []
-    if not isinstance(listed, list):
-        raise BadResponseError("Vertex AI's list of batch jobs is none")
-    yield from map(_read, listed)
+    return list(map(_read, listed_in(page, "batchPredictionJobs")))
 
 
 def output_of(job: Any) -> str:

@@ -43,9 +43,9 @@ def test_a_job_is_read_by_itself(answers: tuple[Any, Any]) -> None:
 
 def test_a_job_is_read_in_the_list(answers: tuple[Any, Any]) -> None:
     """The list answers under `operations`; its counts are behind, and its state is right."""
-    (job,), following = jobs_of(answers[1])
+    (job,) = jobs_of(answers[1])
 
-    assert (job.state, job.rows, job.succeeded, following) == ("succeeded", 6, 0, "")
+    assert (job.state, job.rows, job.succeeded) == ("succeeded", 6, 0)
     assert job.display_name.startswith("kio-")
 
 

@@ -57,8 +57,8 @@ def test_a_name_that_could_lead_elsewhere_is_none(name: Any) -> None:
 
 def test_an_empty_list_and_a_page_of_it() -> None:
     """The service leaves out what is empty."""
-    assert jobs_of({}) == ([], "")
-    assert jobs_of({"operations": [JOB], "nextPageToken": "t"})[1] == "t"
+    assert jobs_of({}) == []
+    assert jobs_of({"operations": [JOB], "nextPageToken": "t"}) == [job_of(JOB)]
     with pytest.raises(BadResponseError):
         jobs_of({"operations": "x"})
 
@@ -69,7 +69,7 @@ def test_an_empty_list_and_a_page_of_it() -> None:
 def test_a_job_of_another_shape_costs_the_list_nothing(other: Any) -> None:
     """A project may have jobs of others; ours are known by the name that we gave."""
     ours = {"name": "batches/a b", "metadata": {"displayName": "gemini-embed-1"}}
-    jobs, _ = jobs_of({"operations": [JOB, other, ours]})
+    jobs = jobs_of({"operations": [JOB, other, ours]})
 
     assert [job.name for job in jobs] == [job_of(JOB).name, "", ""]
     assert [job.display_name for job in jobs[1:]] == ["", "gemini-embed-1"]
