@@ -266,11 +266,15 @@ def is_count(value: Any) -> bool:
 
 def count_of(value: Any) -> int | None:
     """Return a count as JSON may hold it: as a number, or in a string; None of anything else."""
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= _DIGITS:
-        return int(value)
-    if isinstance(value, float) and value.is_integer() and value >= 0:
-        return int(value)
-    return value if is_count(value) else None
+    match value:
+        case str() if value.isascii() and value.isdigit() and len(value) <= _DIGITS:
+            return int(value)
+        case float() if value.is_integer() and value >= 0:
+            return int(value)
+        case int() if is_count(value):
+            return value
+        case _:
+            return None
 
 
 def field_of(value: Any, name: str) -> Any:

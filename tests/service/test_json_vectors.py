@@ -481,3 +481,16 @@ def test_a_number_too_large_for_float32_is_an_error(server: Standin, maker: Make
         BadResponseError, match="vector 1 of the answer holds a number that is not finite"
     ):
         maker(max_retries=1).embed(["a", "b"], role="document")
+
+
+@pytest.mark.parametrize(
+    ("told", "count"),
+    [
+        *((7, 7), (0, 0), ("7", 7), (7.0, 7)),
+        *((-1, None), ("-1", None), (7.5, None), (True, None), ("", None), ("7" * 20, None)),
+        *(("\u0667", None), (1e400, None), ([7], None), (None, None)),
+    ],
+)
+def test_a_count_is_a_whole_number(told: object, count: int | None) -> None:
+    """As a number or in a string, which is how Google prints 64 bits; nothing else is believed."""
+    assert json_vectors.count_of(told) == count
