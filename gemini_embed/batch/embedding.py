@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,7 @@ from gemini_embed.batch.progress import Bar
 from gemini_embed.connected import Connected, load
 from gemini_embed.contents import Inputs
 from gemini_embed.errors import BatchDamagedError, ConfigurationError
-from gemini_embed.observe.logs import logs
+from gemini_embed.observe.logs import OF_RUNS, logs
 from gemini_embed.observe.meter import Metered, meters_of
 from gemini_embed.observe.tracing import Operation
 from gemini_embed.observe.watch import Watch, hooks
@@ -176,7 +175,7 @@ class Batching(Connected, Metered):
         bars = [Bar] if policy.show_progress else []
 
         def watch(total: int, observers: Sequence[Observer]) -> Watch:
-            seen = [*logs(long=math.inf), *(bar(total) for bar in bars), *observers]
+            seen = [*logs(OF_RUNS), *(bar(total) for bar in bars), *observers]
             return Watch([*seen, *hooks(self.on_retry, self.on_progress)])
 
         # Not of the call itself, which holds the texts.

@@ -42,7 +42,7 @@ class Told:
     def waits(self, seconds: float) -> None:
         """Tell that nothing is due for so long."""
         now = asyncio.get_running_loop().time()
-        reason = f"for batch run {self._run}"
+        reason = f"until batch run {self._run} is looked at again"
         self._watch.tell(Waiting, seconds, reason, self._done, self._total, now, quota=False)
 
     def end(self) -> None:

@@ -23,23 +23,28 @@ LONG = 10.0
 AGAIN = 60.0
 """Seconds after which a wait that goes on is logged again."""
 
+OF_RUNS = 3600.0
+"""Seconds after which one is warned again of a run of the Batch API, which takes hours anyway."""
+
 
 class WaitLog:
     """Logs the waits of one call: a long one at once, and then once a minute.
 
     Args:
-        long: Seconds of a wait that is warned about.
+        again: Seconds after which a long wait is a warning again; in between its level is INFO.
     """
 
     sees = (Waiting,)
 
-    def __init__(self, long: float = LONG) -> None:
-        self._long = long
+    def __init__(self, again: float = AGAIN) -> None:
+        self._again = again
         self._logged_at = {logging.INFO: -math.inf, logging.WARNING: -math.inf}
 
     def __call__(self, event: Waiting) -> None:
         """Log a wait, unless one was logged a short while ago."""
-        level = logging.WARNING if event.seconds > self._long else logging.INFO
+        level = logging.WARNING if event.seconds > LONG else logging.INFO
+        if level == logging.WARNING and AGAIN <= event.at - self._logged_at[level] < self._again:
+            level = logging.INFO
         if event.at - self._logged_at[level] < AGAIN:
             return
         self._logged_at[level] = event.at
@@ -77,11 +82,11 @@ def kind_of(error: BaseException) -> str:
     return type(error).__name__ + ("" if status is None else f" {status}")
 
 
-def logs(long: float = LONG) -> list[Observer]:
+def logs(again: float = AGAIN) -> list[Observer]:
     """Return what logs a call: lines of DEBUG only where somebody takes them.
 
     Args:
-        long: Seconds of a wait that is warned about.
+        again: See `WaitLog`.
     """
-    waits = WaitLog(long)
+    waits = WaitLog(again)
     return [waits, RequestLog()] if logger.isEnabledFor(logging.DEBUG) else [waits]

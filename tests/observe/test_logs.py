@@ -12,6 +12,8 @@ import virtual
 from virtual import Service, engine, request
 
 from gemini_embed.errors import RequestError, ServiceUnavailableError
+from gemini_embed.observe.events import Waiting
+from gemini_embed.observe.logs import OF_RUNS, WaitLog
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -115,3 +117,17 @@ for log in logs():
     )
 
     assert ran.stderr == "waiting 1 min 1 s for the quota; 1 of 2 texts done\n"
+
+
+def test_a_run_of_hours_says_so_every_hour(caplog: pytest.LogCaptureFixture) -> None:
+    """A warning at first and each hour, and a line of INFO each minute in between."""
+    caplog.set_level(logging.INFO, "gemini_embed")
+    log = WaitLog(OF_RUNS)
+
+    for minute in range(2 * 60 + 1):
+        for seconds in (0.0, 30.0):
+            log(Waiting(30.0, "until then", 0, 9, 60.0 * minute + seconds, quota=False))
+
+    levels = [one.levelno for one in caplog.records]
+    assert [place for place, level in enumerate(levels) if level == logging.WARNING] == [0, 60, 120]
+    assert len(levels) == 2 * 60 + 1
