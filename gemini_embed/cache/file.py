@@ -8,6 +8,7 @@ import sqlite3
 import stat
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
@@ -17,7 +18,6 @@ from gemini_embed.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Generator
-    from pathlib import Path
 
     _File = tuple[int, int] | None
 
@@ -197,7 +197,7 @@ def _file_at(path: Path) -> _File:
 
 def _beside(path: Path, ending: str) -> Path:
     """Return the name of a file that SQLite keeps beside a database."""
-    return path.with_name(path.name + ending)
+    return Path(f"{path}{ending}")
 
 
 def _open(path: Path, patience: float, sizes: tuple[int, int]) -> sqlite3.Connection:
@@ -246,7 +246,7 @@ def _check_kind(path: Path) -> None:
             mode = name.stat().st_mode
             if not stat.S_ISREG(mode):
                 what = "a folder" if stat.S_ISDIR(mode) else "no file"
-                raise ConfigurationError(f"{name} is {what}; name another file for the cache")
+                raise ConfigurationError(f"{name} is {what}; name another file")
 
 
 def _make(path: Path) -> None:
@@ -290,9 +290,7 @@ def _check_ours(connection: sqlite3.Connection, path: Path) -> None:
         ConfigurationError: It is one.
     """
     if connection.execute("PRAGMA application_id").fetchone()[0] != _APPLICATION_ID:
-        raise ConfigurationError(
-            f"{path} is a database of something else; name another file for the cache"
-        )
+        raise ConfigurationError(f"{path} is a database of something else; name another file")
     if connection.execute("PRAGMA user_version").fetchone()[0] > _FORMAT:
         raise ConfigurationError(
             f"{path} was written by a newer gemini-embed, which keeps it in another way; "

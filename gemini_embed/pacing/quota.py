@@ -48,7 +48,7 @@ class Quota:
         path: A file, for all processes of this machine that share the quota: one for each quota.
 
     Raises:
-        ConfigurationError: A limit or a period that is not positive.
+        ConfigurationError: A limit or a period that is not positive, or a path that names nothing.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Quota:
         self.period = period
         self.query_reserve = query_reserve
         self.requests_per_day = requests_per_day
-        self.path = None if path is None else os.path.abspath(path)  # noqa: PTH100 - a string
+        self.path = None if path is None else _absolute(path)
         self._name = os.urandom(16).hex()
         self._limiter = Limiter(Limits(requests, tokens, period, query_reserve, requests_per_day))
         _in_use[self._name] = self
@@ -99,6 +99,13 @@ class Quota:
 
     def __deepcopy__(self, memo: object) -> Quota:
         return self  # a copied embedder draws on the same quota
+
+
+def _absolute(path: object) -> str:
+    written = os.fspath(path) if isinstance(path, str | os.PathLike) else None
+    if not isinstance(written, str) or not written:  # an empty one would be the current folder
+        raise ConfigurationError(f"path must name a file, not {path!r}")
+    return os.path.abspath(written)  # noqa: PTH100 - a string
 
 
 _in_use: WeakValueDictionary[str, Quota] = WeakValueDictionary()

@@ -134,6 +134,16 @@ def test_what_is_no_file_is_refused_at_once(
     assert server.log == []
 
 
+def test_the_root_of_all_folders_is_refused_as_any_folder(
+    server: Standin, embedder: Maker, tmp_path: Path
+) -> None:
+    """It has no name, to which those of SQLite's files could be added."""
+    with pytest.raises(ConfigurationError, match="is a folder; name another file"):
+        embedder(cache=tmp_path.anchor).embed(["a"], role="query")
+
+    assert server.log == []
+
+
 @needs_modes
 def test_a_pipe_beside_the_file_holds_nobody_up(embedder: Maker, tmp_path: Path) -> None:
     """SQLite would open it, and wait for somebody to write into it."""

@@ -62,6 +62,13 @@ def test_a_quota_of_nothing_is_refused(wrong: dict[str, Any]) -> None:
         Quota(**wrong)
 
 
+@pytest.mark.parametrize("path", ["", b"quota.sqlite3", 5])
+def test_a_path_that_names_no_file_is_refused(path: Any) -> None:
+    """An empty one, of a variable that is not set perhaps, does not become the current folder."""
+    with pytest.raises(ConfigurationError, match="path must name a file"):
+        Quota(requests=10, path=path)
+
+
 @pytest.mark.parametrize("short", ["requests_per_minute", "tokens_per_minute", "requests_per_day"])
 def test_one_way_to_say_it(short: str) -> None:
     """A quota and its short forms contradict each other."""

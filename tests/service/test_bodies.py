@@ -14,6 +14,7 @@ from google.oauth2.credentials import Credentials
 from helpers import vectors_of
 from hypothesis import given
 from hypothesis import strategies as st
+from service.vertex import texts_of
 
 from gemini_embed import GeminiEmbedder
 from gemini_embed.service.backend import sdk_version
@@ -198,13 +199,22 @@ class Gateway(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-def test_a_gateways_own_model_gets_all_texts() -> None:
+@pytest.mark.parametrize(
+    ("known", "method"),
+    [
+        ("text-embedding-005", "predict"),
+        ("gemini-embedding-001", "batchEmbedContents" if sdk_version() >= (3, 4) else "predict"),
+    ],
+)
+def test_a_gateways_own_model_gets_all_texts(known: str, method: str) -> None:
     """By a name that no table has, a model is asked the way of the one that it behaves like."""
+    Gateway.asked.clear()
     with HTTPServer(("127.0.0.1", 0), Gateway) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         with GeminiEmbedder(
             model="ours/an-embedding",
-            behaves_like="text-embedding-005",
+            behaves_like=known,
+            output_dimensionality=768,
             normalize=False,
             base_url=f"http://127.0.0.1:{server.server_port}",
             **identity("vertex"),
@@ -213,8 +223,8 @@ def test_a_gateways_own_model_gets_all_texts() -> None:
         server.shutdown()
 
     ((path, body),) = Gateway.asked
-    assert path.endswith("/publishers/ours/models/an-embedding:predict")
-    assert [instance["content"] for instance in body["instances"]] == TEXTS
+    assert path.endswith(f"/publishers/ours/models/an-embedding:{method}")
+    assert texts_of(body) == TEXTS
     assert vectors[:, 0].tolist() == [1, 2, 3, 4]
 
 
