@@ -224,6 +224,7 @@ class RunDesk(Generic[R]):
         """Delete what is left of it."""
         try:
             run, jobs = await self._read()
+            await in_thread(self._office.ledger.places, self.id)  # who goes on needs them as well
         except BatchDamagedError:
             await self._discard()
             return
@@ -235,6 +236,7 @@ class RunDesk(Generic[R]):
         for job in jobs:
             for name in filter(None, (job.job, *job.late)):
                 await service.delete(name)
+        await in_thread(spool.delete_all, self._office.cache.path, self.id)  # killed before that
         await in_thread(self._office.ledger.forget, self.id)
 
     async def _discard(self) -> None:

@@ -50,6 +50,9 @@ _DOWNLOADS = 3
 _DELETIONS = 5
 """Of an input that is not needed any more, before it is left to the service."""
 
+_AT_ONCE_BYTES = 2**25
+"""Bytes of results that are read in one go, about: Vertex AI sends rows again, with their media."""
+
 _SMALL = 16
 """A job with this part of all tokens that may be enqueued is not refused for its size."""
 
@@ -295,14 +298,16 @@ async def _rows(hold: Hold, service: Service, job: Job) -> AsyncIterator[list[An
         yield list((await service.get(job.job)).inline)
         return
     lines: list[bytes] = []
+    size = 0
     places = await hold.places()
     longest = longest_line(hold.site.model.dimension, places.longest(job.first, job.last))
     async for line in service.lines(job.results, longest):
         if line.strip():
             lines.append(line)
-        if len(lines) >= AT_ONCE:
+            size += len(line)
+        if len(lines) >= AT_ONCE or size >= _AT_ONCE_BYTES:
             yield lines
-            lines = []
+            lines, size = [], 0
     yield lines
 
 

@@ -247,9 +247,13 @@ class Ledger:
         Raises:
             BatchDamagedError: What stands there cannot be read.
         """
-        ((places,),) = self._select("SELECT places FROM batch_runs WHERE id = ?", run)
+        ((places, row),) = self._select("SELECT places, run FROM batch_runs WHERE id = ?", run)
+        texts, jobs = self._run(run, row).texts, self.jobs(run)
         with self._reading(run):
-            return Places.read(places)
+            found = Places.read(places)
+            if found.texts != texts or any(job.last > len(found.rows) for job in jobs):
+                raise ValueError("its parts do not fit each other")
+            return found
 
     def _run(self, run: str, row: Any) -> Run:
         with self._reading(run):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import blake2b
 from itertools import pairwise
 from typing import TYPE_CHECKING, Self
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from gemini_embed.contents import Content, Inputs
 
 KEY_BYTES = 20
+
+_SEAL = 8
+"""Bytes by which a change is seen: it might give a text the vector of another."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,11 @@ class Places:
         """Return how many different contents there are."""
         return len(self.keys) // KEY_BYTES
 
+    @property
+    def texts(self) -> int:
+        """How many texts the caller has."""
+        return int(self.owners[-1]) + 1 if len(self.owners) else 0
+
     def key(self, content: int) -> str:
         """Return the key of a content."""
         return self.keys[content * KEY_BYTES : (content + 1) * KEY_BYTES].hex()
@@ -108,15 +117,19 @@ class Places:
         """Return it as the ledger holds it."""
         arrays = (self.contents, self.owners, self.weights, self.rows, self.offsets)
         sizes = np.array([len(self.keys), *(array.nbytes for array in arrays)], "<u8")
-        return b"".join([sizes.tobytes(), self.keys, *(array.tobytes() for array in arrays)])
+        held = b"".join([sizes.tobytes(), self.keys, *(array.tobytes() for array in arrays)])
+        return _seal(held) + held
 
     @classmethod
     def read(cls, held: bytes) -> Self:
         """Return what `as_bytes` made.
 
         Raises:
-            ValueError: It is something else.
+            ValueError: It is something else, if only by one bit.
         """
+        seal, held = held[:_SEAL], held[_SEAL:]
+        if seal != _seal(held):
+            raise ValueError("its places were changed")
         sizes = np.frombuffer(held, "<u8", 6)
         if sizes.max() > len(held) or int(sizes.sum()) + sizes.nbytes != len(held):
             raise ValueError("its places have another size")
@@ -145,3 +158,7 @@ class Places:
             and bool((self.owners[:-1] <= self.owners[1:]).all())
             and bool((self.offsets[:-1] <= self.offsets[1:]).all())
         )
+
+
+def _seal(held: bytes) -> bytes:
+    return blake2b(held, digest_size=_SEAL).digest()

@@ -28,6 +28,7 @@ from gemini_embed.media.given import at
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from collections.abc import Set as AbstractSet
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -236,12 +237,23 @@ class Planner:
         suspects = self._inputs.suspects
         sent = [place for place in unknown if self._contents[place] not in suspects]
         alone = [place for place in unknown if self._contents[place] in suspects]
-        rows = [*sent, *alone]
         # What lay at a URI at another time is no vector of this run.
         unkept = self._inputs.unkept
         stale = [place for place in unknown if unkept and self._contents[place] in unkept]
         self._cache.drop_many(list(map(self._places.key, stale)))
-        path = spool.new_path(self._cache.path, run)
+        path, is_new = spool.new_path(self._cache.path, run), False
+        try:
+            made, jobs, places = self._written(path, run, sent, alone, now)
+            is_new = self._ledger.begin(made, jobs, places.as_bytes())
+        finally:
+            if not is_new:  # it came to nothing, or another process was first
+                spool.delete(path)
+
+    def _written(
+        self, path: Path, run: str, sent: Sequence[int], alone: Sequence[int], now: float
+    ) -> tuple[Run, list[Job], Places]:
+        """Write the spool, and return what the ledger is to hold."""
+        rows = [*sent, *alone]
         keeper = spool.Keeper(path)
         written = spool.write(path, self._rows(rows, keeper))
         offsets = np.array(written, np.uint64)
@@ -269,9 +281,7 @@ class Planner:
             settle=self._limits.settle,
             most_tokens=self._limits.most_tokens,
         )
-        places = replace(self._places, rows=np.array(rows, np.uint32), offsets=offsets)
-        if not self._ledger.begin(made, jobs, places.as_bytes()):
-            spool.delete(path)  # another process was first
+        return made, jobs, replace(self._places, rows=np.array(rows, np.uint32), offsets=offsets)
 
     def _check_size(self, vectors: int) -> None:
         """Refuse what would push its own vectors out of the cache."""

@@ -82,6 +82,7 @@ def _copy(medium: Medium, target: Path) -> None:
         while piece := file.read(_AT_ONCE):
             hasher.update(piece)
             copy.write(piece)
+        _kept_safe(copy)
     medium.check(name, hasher.hexdigest())
 
 
@@ -89,6 +90,12 @@ def _written(path: Path) -> BinaryIO:
     """Open a new file that only its owner may read, from the first byte on."""
     descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _PRIVATE)
     return os.fdopen(descriptor, "wb")
+
+
+def _kept_safe(file: BinaryIO) -> None:
+    """See that a file is on the disk: the ledger relies on it, also after the power failed."""
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def write(path: Path, rows: Iterable[Iterable[bytes]]) -> array[int]:
@@ -103,8 +110,7 @@ def write(path: Path, rows: Iterable[Iterable[bytes]]) -> array[int]:
             for row in rows:
                 file.writelines(row)
                 offsets.append(file.tell())
-            file.flush()
-            os.fsync(file.fileno())
+            _kept_safe(file)
     except BaseException:
         delete(path)
         raise

@@ -38,8 +38,8 @@ PLACES = Places(
     np.zeros(2, np.uint32),
     np.arange(2, dtype=np.uint32),
     np.empty(0),
-    np.zeros(1, np.uint32),
-    np.array([0, 9], np.uint64),
+    np.zeros(3, np.uint32),
+    np.array([0, 9, 18, 27], np.uint64),
 ).as_bytes()
 
 
@@ -50,7 +50,7 @@ def a_run(name: str = "r", **more: Any) -> Run:
         "options": {"model": "m"},
         "spool": "v.jsonl",
         "texts": 2,
-        "rows": 2,
+        "rows": 3,
         "cached": 0,
         "fallback": "online",
         "settle": 600.0,
@@ -279,6 +279,29 @@ def test_a_damaged_row_is_an_error_of_its_run_alone(
     assert len(ledger.names("r")) == 1
     ledger.forget_all_of("r")
     assert (ledger.ids(), ledger.names("r")) == (["good"], [])
+
+
+def test_no_change_of_places_is_taken_for_places(cache: SQLiteCache) -> None:
+    """Else a text might get the vector of another: every bit counts."""
+    Ledger(cache).begin(a_run(), [planned(0, 3, 1)], PLACES)
+    for place in range(len(PLACES)):
+        changed = bytearray(PLACES)
+        changed[place] ^= 1
+        with sqlite3.connect(cache.path) as file:
+            file.execute("UPDATE batch_runs SET places = ?", (bytes(changed),))
+        with pytest.raises(BatchDamagedError):
+            Ledger(cache).places("r")
+
+
+@pytest.mark.parametrize(("texts", "last"), [(1, 3), (3, 3), (2, 4)])
+def test_parts_of_a_run_that_do_not_fit_are_damage(
+    cache: SQLiteCache, texts: int, last: int
+) -> None:
+    """Whoever needs them all hears of it, before anything is sent or returned."""
+    Ledger(cache).begin(a_run(texts=texts), [planned(0, last, 1)], PLACES)
+
+    with pytest.raises(BatchDamagedError, match="do not fit each other"):
+        Ledger(cache).places("r")
 
 
 def test_a_lease_of_a_clock_that_was_put_back_ends_in_time(cache: SQLiteCache) -> None:

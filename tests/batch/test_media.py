@@ -22,6 +22,7 @@ from gemini_embed import (
     Media,
     fused,
 )
+from gemini_embed.batch import doing
 from gemini_embed.batch.jobs import planned
 from gemini_embed.batch.ledger import Lease
 from gemini_embed.batch.lines import content_of, kept_in, row_of, with_uris
@@ -116,6 +117,28 @@ def test_vertex_ai_takes_media_rows_likewise(server: Standin, tmp_path: Path) ->
     assert result.vectors == pytest.approx(expected.vectors)
     assert "fileUri" in json.dumps(rows_of(server))
     assert result.usage.by_modality["VIDEO"] == expected.usage.by_modality["VIDEO"]
+
+
+def test_few_large_rows_of_results_are_in_memory_at_once(
+    server: Standin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Vertex AI sends each row again beside its vector, with all of its media."""
+    held: list[int] = []
+    take = doing._take
+
+    def taken(collector: Any, rows: Any, fast: bool) -> None:
+        held.append(sum(map(len, rows)))
+        take(collector, rows, fast)
+
+    monkeypatch.setattr(doing, "_take", taken)
+    items: list[Item] = [png(n, size=6_000_000) for n in range(9)]
+    with embedder(server, tmp_path, "vertex", batch_tokens=None, timeout=20) as mine:
+        result = mine.embed(items, role="document", batch=True)
+
+    assert online(server) == []
+    assert len(result.vectors) == 9
+    assert sum(held) > 9 * 8_000_000
+    assert max(held) < 2**25 + 8_010_000
 
 
 def test_the_same_bytes_are_one_row(server: Standin, tmp_path: Path) -> None:

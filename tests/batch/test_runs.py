@@ -21,11 +21,12 @@ from gemini_embed import (
     BatchPendingError,
     ConfigurationError,
     GeminiEmbedder,
+    HookError,
     Price,
     Progress,
     RequestError,
 )
-from gemini_embed.batch import doing
+from gemini_embed.batch import doing, spool
 from gemini_embed.batch.clock import Clock
 from gemini_embed.cache import SQLiteCache
 from gemini_embed.service import batches, files
@@ -486,6 +487,51 @@ def test_clean_deletes_what_is_left(made: Callable[..., GeminiEmbedder], server:
         run.result()
 
 
+def test_what_a_kill_at_the_very_end_left_is_cleaned(
+    made: Callable[..., GeminiEmbedder], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """No text stays on the disk, though the run was written down as over before it was deleted."""
+
+    class Killed(BaseException):
+        pass
+
+    def killed(*_: Any) -> None:
+        raise Killed
+
+    run = made().batch(TEXTS, role="document")
+    with monkeypatch.context() as patched:
+        patched.setattr(spool, "delete_all", killed)
+        with pytest.raises(Killed):
+            run.wait()
+    assert len(spools(tmp_path)) == 1
+
+    made().batch_resume(run.id).clean()
+
+    assert spools(tmp_path) == []
+
+
+def test_a_run_that_cannot_be_written_down_leaves_no_texts(
+    made: Callable[..., GeminiEmbedder], server: Standin, tmp_path: Path
+) -> None:
+    """Neither where the caller's own count fails, nor where the ledger takes nothing."""
+
+    def broken(_: str) -> int:
+        raise ValueError
+
+    with pytest.raises(HookError):
+        made(count_tokens=broken).embed(TEXTS, role="document", batch=True)
+    assert spools(tmp_path) == []
+    made().batch(TEXTS[:1], role="document").wait()  # there are tables from now on
+    with sqlite3.connect(tmp_path / "v.sqlite3") as file:
+        refusing = "BEFORE INSERT ON batch_runs BEGIN SELECT RAISE(ABORT, 'full'); END"
+        file.execute(f"CREATE TRIGGER full {refusing}")
+    with pytest.raises(BatchError, match="cannot go on here"):
+        made().embed(TEXTS, role="document", batch=True)
+
+    assert spools(tmp_path) == []
+    assert len(server.jobs) == 1
+
+
 def test_it_needs_a_cache_in_a_file(made: Callable[..., GeminiEmbedder], tmp_path: Path) -> None:
     """Said before anything is sent, and what to give."""
 
@@ -544,6 +590,26 @@ def test_a_run_of_another_service_is_refused(made: Callable[..., GeminiEmbedder]
 
     with pytest.raises(ConfigurationError, match="was made elsewhere: service"):
         made(base_url="http://127.0.0.1:9").batch_resume(run.id)
+
+
+def test_a_run_without_its_places_is_cleaned_likewise(
+    made: Callable[..., GeminiEmbedder], server: Standin, tmp_path: Path
+) -> None:
+    """The error says what to do, and that works before the run is over as well."""
+    run = made().batch(TEXTS, role="document")
+    run.submit()
+    with sqlite3.connect(tmp_path / "v.sqlite3") as file:
+        file.execute("UPDATE batch_runs SET places = substr(places, 1, 50)")
+    server.jobs[0].seconds = 0
+    with pytest.raises(BatchDamagedError, match=r"clean\(\) stops its jobs"):
+        run.wait()
+    server.jobs[0].seconds = 1e6
+
+    made().batch_resume(run.id).clean()
+
+    assert made().batches() == []
+    assert server.jobs[0].cancelled is not None
+    assert spools(tmp_path) == []
 
 
 @pytest.mark.parametrize("is_gone", [True, False])
