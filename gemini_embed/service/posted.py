@@ -2,7 +2,7 @@
 
 The SDK makes the address and the headers, with key or access token, and knows its HTTP library. Its
 public method makes models of pydantic of every text and every answer, which takes a fifth of the
-time of a query. The answer comes by way of `fast_decode`.
+time of a query. The answer comes by way of `fast_decode`, as a rule.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from google.genai import _transformers
 from gemini_embed.errors import BadResponseError
 from gemini_embed.service.answer import Answer
 from gemini_embed.service.bodies import body_of, count_body_of, method_of, written
-from gemini_embed.service.json_vectors import count_of, field_of
+from gemini_embed.service.json_vectors import count_of, field_of, split_answer
 
 if TYPE_CHECKING:
     from gemini_embed.ask import Ask
@@ -37,8 +37,11 @@ class Posted:
     async def embed(self, batch: Batch, ask: Ask, load: Load | None, read: Reading) -> Answer:
         """Return the answer to a batch; `load` has its media."""
         body = body_of(batch.contents, ask, None if load is None else load.as_json)
-        await self._post(method_of(batch.contents, ask), ask, body)
-        rows, report = read.parts.pop()
+        left = await self._post(method_of(batch.contents, ask), ask, body)
+        # What stands in for the HTTP library, to record and play answers, does not call our hooks.
+        rows, report = (
+            read.parts.pop() if read.parts else split_answer(left.encode(), fast=read.fast)
+        )
         return Answer(
             rows,
             report.tokens,
