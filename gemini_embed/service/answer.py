@@ -9,11 +9,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from gemini_embed.contents import Batch
-    from gemini_embed.service.json_vectors import Row
+    from gemini_embed.service.json_vectors import Parted, Row
 
 
 class Answer(NamedTuple):
-    """One answer, as the SDK read it.
+    """One answer.
 
     Attributes:
         rows: The vectors, in the order of the texts if the service did its part; not yet checked.
@@ -30,6 +30,18 @@ class Answer(NamedTuple):
     truncated: Sequence[int] = ()
     some_truncated: bool = False
     by_modality: Mapping[str, int] = MappingProxyType({})
+
+    @classmethod
+    def of(cls, parted: Parted) -> Answer:
+        """Return what was read of an answer."""
+        rows, report = parted
+        return cls(
+            rows,
+            report.tokens,
+            truncated=report.truncated,
+            some_truncated=report.some_truncated,
+            by_modality=report.by_modality,
+        )
 
     @property
     def without_values(self) -> list[int]:

@@ -1,4 +1,4 @@
-"""A batch asked of a client of the caller's own, by the SDK's public methods.
+"""A batch asked by the SDK's public methods: of a caller's own client, or where these are watched.
 
 Whatever watches that client, such as a tracer, sees what is embedded. The body is written by us
 where the SDK would not write it, or slowly.
@@ -7,6 +7,8 @@ where the SDK would not write it, or slowly.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+
+from google.genai.models import AsyncModels
 
 from gemini_embed.models import MODELS
 from gemini_embed.service.answer import Answer
@@ -21,8 +23,13 @@ if TYPE_CHECKING:
     from gemini_embed.service.freight import Load
 
 
+def is_watched() -> bool:
+    """Tell whether something is wrapped around the SDK's method, such as a tracer's span."""
+    return hasattr(AsyncModels.embed_content, "__wrapped__")
+
+
 class OfCaller:
-    """Asks a caller's own client.
+    """Asks a client by its public methods.
 
     Args:
         client: It.
@@ -31,7 +38,7 @@ class OfCaller:
     def __init__(self, client: Any) -> None:
         self._client = client
 
-    async def embed(self, batch: Batch, ask: Ask, load: Load | None, _: Reading) -> Answer:
+    async def embed(self, batch: Batch, ask: Ask, load: Load | None, read: Reading) -> Answer:
         """Return the answer to a batch; `load` has its media."""
         first = batch.contents[0]
         config: dict[str, Any] = {
@@ -49,7 +56,7 @@ class OfCaller:
             contents=shown,
             config={key: value for key, value in config.items() if value is not None},
         )
-        return _answer_in(response)
+        return Answer.of(read.parts.pop()) if read.parts else _answer_in(response)
 
     async def count(self, batch: Batch, ask: Ask) -> int | None:
         """Return how many tokens a batch has; None where the answer does not say."""

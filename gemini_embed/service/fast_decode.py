@@ -56,6 +56,7 @@ class Reading:
         most: Bytes that an answer may have.
         fast: Whether its numbers may be read with pysimdjson.
         has_vectors: Whether vectors are to be taken out of it.
+        is_shown: Whether the SDK reads them, too.
         is_bare: Whether an answer, unless it is an error, passes as it is.
         told: The only headers that the request may have beside HTTP's own; None for any.
         words: What stands for bytes in the body of its request.
@@ -68,6 +69,7 @@ class Reading:
     most: int
     fast: bool
     has_vectors: bool = True
+    is_shown: bool = False
     is_bare: bool = False
     told: frozenset[str] | None = None
     words: Mapping[bytes, bytes] | None = None
@@ -84,10 +86,11 @@ def reading(
     *,
     fast: bool,
     has_vectors: bool = True,
+    is_shown: bool = False,
     words: Mapping[bytes, bytes] | None = None,
 ) -> Generator[Reading]:
     """Yield a record that the hooks fill in as answers come."""
-    one = Reading(most, fast, has_vectors, words=words)
+    one = Reading(most, fast, has_vectors, is_shown, words=words)
     token = _reading.set(one)
     try:
         yield one
@@ -132,13 +135,13 @@ async def _read(pieces: AsyncIterator[bytes], body: Body) -> bytes:
 
 
 def _parted(body: bytes) -> bytes:
-    """Keep what an answer with vectors says, and return it empty; or another as it is."""
+    """Keep what an answer with vectors says, and return what the SDK gets of it."""
     one = _reading.get()
     one.parts.clear()
     if not one.has_vectors:
         return body
     one.parts.append(split_answer(body, give_way, fast=one.fast))
-    return b""
+    return body if one.is_shown else b""
 
 
 def _error_as_json(body: bytes, reason: str) -> bytes:

@@ -26,7 +26,7 @@ from gemini_embed.redaction import Secrets, of_sdk_client, shown_url
 from gemini_embed.service.answer import Answer
 from gemini_embed.service.backend import own_address
 from gemini_embed.service.bounded import most_bytes
-from gemini_embed.service.callers import OfCaller
+from gemini_embed.service.callers import OfCaller, is_watched
 from gemini_embed.service.connection import connect, meets_tls, proxy_of
 from gemini_embed.service.fast_decode import reading
 from gemini_embed.service.faults import broke_off, hopeless, in_words, unsendable, wrong_scheme
@@ -38,7 +38,8 @@ from gemini_embed.service.sdk_errors import as_sdk_error
 from gemini_embed.service.uploads import Uploads, files_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable
+    from contextlib import AbstractContextManager
 
     from gemini_embed.ask import Ask
     from gemini_embed.contents import Batch
@@ -64,7 +65,8 @@ class Transport:
         self._access = access
         self._connection = connect(access, identity)
         self._client = self._connection.client
-        self._ways = Posted(self.inner) if access.client is None else OfCaller(access.client)
+        self._asked = OfCaller(self._client)
+        self._posted = Posted(self.inner) if access.client is None else None
         in_pieces = self._connection.intercepts
         self._freight = Freight(access.media_in_flight, in_pieces=in_pieces)
         self._uploads = Uploads()
@@ -78,6 +80,10 @@ class Transport:
     def inner(self) -> Any:
         """Return the part of the SDK's client that holds secrets; there is no public way."""
         return getattr(self._client, "_api_client", None)
+
+    @property
+    def _way(self) -> Posted | OfCaller:
+        return self._asked if self._posted is None or is_watched() else self._posted
 
     @property
     def intercepts(self) -> bool:
@@ -105,16 +111,16 @@ class Transport:
         if ask.route.method == "countTokens":
             return await self._count(batch, ask)
         words = None if load is None else load.words.bytes_of
-        most = most_bytes(len(batch), ask.dimension)
-        return await self._answer(
-            lambda read: self._ways.embed(batch, ask, load, read), most, words=words
+        most, way = most_bytes(len(batch), ask.dimension), self._way
+        reads = reading(
+            most, fast=self._access.fast_decode, is_shown=way is self._asked, words=words
         )
+        return await self._answer(lambda read: way.embed(batch, ask, load, read), reads)
 
     async def _count(self, batch: Batch, ask: Ask) -> Answer:
         """Return one number for all of a batch, in the form of a vector: how many tokens it has."""
-        count = await self._answer(
-            lambda _: self._ways.count(batch, ask), most_bytes(1, 1), has_vectors=False
-        )
+        reads = reading(most_bytes(1, 1), fast=False, has_vectors=False)
+        count = await self._answer(lambda _: self._way.count(batch, ask), reads)
         if not count:
             raise BadResponseError("countTokens was answered without a count")
         return Answer([[count]], None)
@@ -122,19 +128,10 @@ class Transport:
     async def _answer(
         self,
         request: Callable[[Reading], Awaitable[R]],
-        most: int,
-        *,
-        has_vectors: bool = True,
-        words: Mapping[bytes, bytes] | None = None,
+        reads: AbstractContextManager[Reading],
     ) -> R:
-        """Make one request through the SDK, whose answer may have so many bytes.
-
-        `words` stand for bytes in its body.
-        """
+        """Make one request through the SDK."""
         try:
-            reads = reading(
-                most, fast=self._access.fast_decode, has_vectors=has_vectors, words=words
-            )
             with quiet(), reads as read:
                 async with asyncio.timeout(self._access.timeout):
                     return await request(read)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import threading
 import warnings
+from functools import wraps
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 from google import genai
+from google.genai.models import AsyncModels
 from google.oauth2.credentials import Credentials
 from helpers import vectors_of
 from hypothesis import given
@@ -244,3 +246,26 @@ def test_a_callers_client_is_asked_with_all_texts(
     GeminiEmbedder(client=client, task_prefix=False).embed(TEXTS, role="document")
 
     assert asked == [[{"parts": [{"text": text}]} for text in TEXTS]]
+
+
+@pytest.mark.parametrize("texts", [TEXTS[:1], TEXTS])
+def test_what_watches_the_sdk_sees_our_requests(
+    service: Standin, monkeypatch: pytest.MonkeyPatch, texts: list[str]
+) -> None:
+    """A tracer that is put into the SDK for the whole program loses none, and no vector changes."""
+    asked: list[Any] = []
+    embed_content = AsyncModels.embed_content
+
+    @wraps(embed_content)
+    async def watched(self: AsyncModels, *, contents: Any, **more: Any) -> Any:
+        asked.append(contents)
+        return await embed_content(self, contents=contents, **more)
+
+    made = GeminiEmbedder(base_url=service.url, api_key="a-key", task_prefix=False)
+    before = made.embed(texts, role="document")
+    monkeypatch.setattr(AsyncModels, "embed_content", watched)
+    after = made.embed(texts, role="document")
+
+    assert asked == [[{"parts": [{"text": text}]} for text in texts]]
+    assert (before.vectors == after.vectors).all()
+    assert before.usage == after.usage
