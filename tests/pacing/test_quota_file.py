@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import time
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,6 +51,14 @@ def delete(path: Path) -> None:
             path.with_name(path.name + ending).unlink()
 
 
+def until_told(path: Path, *, answers: int) -> None:
+    """Return once the file has so many answers: a call ends before it has told of its own."""
+    query = "SELECT count(*) FROM quota_events WHERE kind = 'answered'"
+    with closing(sqlite3.connect(path)) as other:
+        while other.execute(query).fetchone()[0] < answers:
+            time.sleep(0.001)
+
+
 def change(path: Path, statement: str) -> None:
     with closing(sqlite3.connect(path)) as other, other:
         other.execute(statement)
@@ -70,23 +79,22 @@ def test_a_file_of_a_newer_version(
 def test_a_file_that_is_deleted_while_it_is_in_use(
     sharer: Callable[[], GeminiEmbedder], path: Path
 ) -> None:
-    """Whoever uses it is told, and goes on with those that come later.
-
-    Twice, where SQLite deletes the new file's log by its name as it closes the old file.
-    """
+    """Who uses it is told once, and goes on with those that come later."""
     first, second = sharer(), sharer()
     embed(first, 3)
     embed(second, 3)
+    until_told(path, answers=2)
     delete(path)
 
     for one in (first, second):
         with pytest.warns(UserWarning, match=r"quota\.sqlite3.* deleted or replaced") as told:
             embed(one)
-        assert {str(one.message) for one in told} == {str(told[0].message)}
+        embed(one)
+        assert len(told) == 1
     third = sharer()
     embed(third)
     assert isinstance(third.quota, Quota)
-    assert third.quota.left().texts < LIMIT
+    assert third.quota.left().texts == LIMIT - 5  # of the four since, and its own
 
 
 def test_a_file_that_another_machine_uses_too(
