@@ -7,6 +7,7 @@ import json
 import threading
 import time
 from concurrent.futures import Future
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Literal, Self, get_args
 
@@ -301,15 +302,30 @@ class Standin:
         )
         try:
             await runner.setup()
-            await web.TCPSite(runner, "127.0.0.1", self._port).start()
-            self._port = runner.addresses[0][1]
+            assert runner.server is not None  # noqa: S101 - it is set up
+            listening = await self._loop.create_server(runner.server, "127.0.0.1", self._port)
+            self._port = listening.sockets[0].getsockname()[1]
             started.set_result(None)
             await self._stop.wait()
+            await _close(listening)
         except (OSError, OverflowError) as error:
             started.set_exception(error)
         finally:
             await runner.cleanup()
             self._app.close()
+
+
+async def _close(listening: asyncio.Server) -> None:
+    """Take no more connections, once those that were just taken have begun.
+
+    A connection that asyncio took in the moment in which its server closes never begins, and
+    nobody closes it.
+    """
+    with suppress(NotImplementedError):  # on Windows, where a connection begins as it is taken
+        asyncio.get_running_loop().remove_reader(listening.sockets[0])
+    for _ in range(2):  # it is opened, and its protocol is told
+        await asyncio.sleep(0)
+    listening.close()
 
 
 def _source(model: LocalModel) -> VectorSource:

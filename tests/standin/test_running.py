@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -65,6 +67,28 @@ def test_closing_ends_everything(ask: Ask) -> None:
     assert set(threading.enumerate()) <= threads
     with pytest.raises(ConnectionRefusedError):
         ask(server, "a")
+
+
+def test_a_connection_in_the_last_moment_is_closed() -> None:
+    """Nothing stays open of a client that connects while the stand-in stops."""
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        server = Standin().__enter__()
+        loop, stop, thread = server._loop, server._stop, server._thread
+        assert loop is not None
+        assert stop is not None
+        assert thread is not None
+        address = ("127.0.0.1", int(server.url.rpartition(":")[2]))
+
+        def connect() -> None:  # on its loop, which sees the connection and the end together
+            with socket.create_connection(address):
+                loop.call_soon(stop.set)
+
+        loop.call_soon_threadsafe(connect)
+        thread.join()
+        gc.collect()
+
+    assert [str(warning.message) for warning in said] == []
 
 
 def test_port_in_use() -> None:
