@@ -329,9 +329,11 @@ class BatchLeaseError(BatchError):
 
 
 class BatchDamagedError(BatchError):
-    """What the cache's file holds of the run cannot be read; other runs are not concerned.
+    """What the cache's file, or one beside it, holds of the run is not what was written there.
 
-    `clean` stops its jobs and forgets it. Vectors that are in the cache stay.
+    Other runs are not concerned. `clean` stops its jobs and forgets it. Vectors that are in the
+    cache stay. Where a file with texts or media is damaged, `indexes` says of which item, if that
+    is known, and to embed the same items again mends it.
     """
 
 

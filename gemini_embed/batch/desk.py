@@ -224,11 +224,15 @@ class RunDesk(Generic[R]):
         """Delete what is left of it."""
         try:
             run, jobs = await self._read()
-            await in_thread(self._office.ledger.places, self.id)  # who goes on needs them as well
+            places = await in_thread(self._office.ledger.places, self.id)  # to go on needs them
         except BatchDamagedError:
             await self._discard()
             return
         if not run.is_done:
+            path = self._office.cache.path.with_name(run.spool)
+            if not await in_thread(spool.is_whole, path, int(places.offsets[-1]), run.kept):
+                await self._discard()
+                return
             raise BatchPendingError(
                 f"batch run {self.id} is not over: wait for it, or cancel it and wait", run=self.id
             )

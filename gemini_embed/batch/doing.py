@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from gemini_embed.batch.hold import Hold
     from gemini_embed.batch.jobs import Job
     from gemini_embed.batch.site import Service
+    from gemini_embed.batch.spool import Kept
     from gemini_embed.errors import GeminiEmbedError
     from gemini_embed.pacing.day import OnDailyQuota
     from gemini_embed.service.jobs import ServerJob
@@ -64,7 +65,7 @@ async def upload(hold: Hold, job: Job) -> None:
     """Upload the input of a job, under a name that is written down before."""
     service, places, path = await hold.service(), await hold.places(), hold.spool
     start, end = places.span(job.first, job.last)
-    media = await in_thread(spool.kept_between, path, start, end) if hold.run.media else {}
+    media = await in_thread(spool.kept_between, path, start, end) if hold.run.kept else {}
     job = outcomes.uploading(job, service.new_file(), tuple(service.new_file() for _ in media))
     await hold.write(job)
     uris = await _upload_media(hold, job, media)
@@ -74,15 +75,15 @@ async def upload(hold: Hold, job: Job) -> None:
     await hold.write(outcomes.uploaded(job, hold.now))
 
 
-async def _upload_media(hold: Hold, job: Job, media: Mapping[int, str]) -> dict[int, str]:
+async def _upload_media(hold: Hold, job: Job, media: Mapping[int, Kept]) -> dict[int, str]:
     """Upload the media that are too large for rows; return by which URI each is named."""
     service, uris = await hold.service(), dict[int, str]()
-    for (number, mime_type), name in zip(media.items(), job.media, strict=True):
-        path = spool.kept_path(hold.spool, number)
-        size = (await in_thread(path.stat)).st_size
-        pieces = spool.pieces(path, 0, size, PIECE, {})
-        keep = partial(hold.keep, UPLOAD_PATIENCE)
-        uris[number] = await service.upload(name, pieces, size, keep, mime_type)
+    keep = partial(hold.keep, UPLOAD_PATIENCE)
+    for (number, kept), name in zip(media.items(), job.media, strict=True):
+        with spool.about(kept.row):
+            size = await in_thread(spool.kept_size, hold.spool, number)
+            pieces = spool.kept_pieces(hold.spool, number, hold.run.kept[number], PIECE)
+            uris[number] = await service.upload(name, pieces, size, keep, kept.mime_type)
         if not uris[number]:
             raise BadResponseError("the service did not say where it stored a file")
     return uris

@@ -199,7 +199,7 @@ class Run:
         asked: What its vectors depend on, by name: see `settings`.
         options: The embedder's options that `asked` comes from.
         spool: The name of the file that holds its rows.
-        media: How many files beside the spool hold media.
+        kept: The SHA-256 of each medium that lies in a file of its own beside the spool.
         texts: How many the caller has.
         rows: How many lie in the spool.
         cached: Different texts that the cache had.
@@ -221,7 +221,7 @@ class Run:
     fallback: BatchFallback
     settle: float
     most_tokens: int
-    media: int = 0
+    kept: tuple[str, ...] = ()
     is_cancelled: bool = False
     is_done: bool = False
 
@@ -236,7 +236,10 @@ class Run:
         Raises:
             ValueError: It is something else; says what is wrong with it.
         """
-        run = cls(**_known(cls, row))
+        known = _known(cls, row)
+        if "kept" not in known and isinstance(row, dict) and row.get("media"):
+            raise ValueError("an earlier version kept its media, without their hashes")
+        run = cls(**known | {"kept": tuple(known.get("kept", ()))})
         wrong = [name for name, fits in _ASKED.items() if not fits(run.asked.get(name))]
         if wrong:
             raise ValueError(f"what it asks for has no {wrong[0]}")

@@ -84,6 +84,11 @@ class Places:
         """Return the keys of some rows."""
         return [self.key(content) for content in self.rows[first:last].tolist()]
 
+    def item_of(self, content: int) -> int:
+        """Return the first text that the vector of a content belongs to."""
+        ((item, *_),) = self.positions(content, content + 1)
+        return item
+
     def span(self, first: int, last: int) -> tuple[int, int]:
         """Return where some rows begin and end in the spool."""
         return int(self.offsets[first]), int(self.offsets[last])

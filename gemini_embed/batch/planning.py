@@ -197,7 +197,7 @@ class Planner:
         """Write the spool of a run that goes on again, where it is gone or not whole."""
         path = self._cache.path.with_name(run.spool)
         places = self._ledger.places(run.id)
-        if not spool.is_whole(path, int(places.offsets[-1]), run.media):
+        if not spool.is_whole(path, int(places.offsets[-1]), run.kept):
             spool.delete(path)
             spool.write(path, self._rows(places.rows.tolist(), spool.Keeper(path)))
 
@@ -273,7 +273,7 @@ class Planner:
             asked=self._asked,
             options=self._options,
             spool=path.name,
-            media=len(keeper),
+            kept=keeper.digests,
             texts=self._inputs.texts,
             rows=len(rows),
             cached=len(self._contents) - len(rows),
@@ -299,8 +299,7 @@ class Planner:
             try:
                 yield row_of(self._places.key(place), content, dimension, backend, keeper)
             except InvalidInputError as error:
-                ((index, *_),) = self._places.positions(place, place + 1)
-                raise at(error, index) from error.__cause__
+                raise at(error, self._places.item_of(place)) from error.__cause__
 
     def _kinds(self, places: Sequence[int], tokens: int) -> dict[str, int]:
         """Return of what kind the tokens of some contents are, where some have media."""

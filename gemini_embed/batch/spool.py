@@ -9,16 +9,17 @@ from __future__ import annotations
 import hashlib
 import os
 from array import array
-from functools import partial
+from contextlib import contextmanager
 from glob import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from uuid import uuid4
 
 from gemini_embed.batch.lines import content_of, kept_in, with_uris
-from gemini_embed.media.files import check_unchanged, opened
+from gemini_embed.errors import InvalidInputError
+from gemini_embed.media.files import check_unchanged, digest_of, opened
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
     from typing import BinaryIO
 
@@ -43,6 +44,28 @@ def kept_path(path: Path, number: int) -> Path:
     return path.with_suffix(f".{number}.media")
 
 
+class SpoolError(Exception):
+    """A file of a run is gone, or is not what was written there; says which.
+
+    Attributes:
+        row: Which row it is about, counted from a job's first; None where that is not known.
+    """
+
+    row: int | None = None
+
+
+class Kept(NamedTuple):
+    """A medium that lies beside the spool.
+
+    Attributes:
+        mime_type: Its format.
+        row: The first row that has it, counted from the first of those that were read.
+    """
+
+    mime_type: str
+    row: int
+
+
 class Keeper:
     """Keeps media that are too large for a row, each once.
 
@@ -54,9 +77,10 @@ class Keeper:
         self._path = path
         self._numbers: dict[tuple[str, str], int] = {}
 
-    def __len__(self) -> int:
-        """Return how many it keeps."""
-        return len(self._numbers)
+    @property
+    def digests(self) -> tuple[str, ...]:
+        """The SHA-256 of each that it keeps."""
+        return tuple(digest for digest, _ in self._numbers)
 
     def __call__(self, medium: Medium) -> int:
         """Return the number of a medium, which is in its file then.
@@ -67,7 +91,7 @@ class Keeper:
         """
         known = medium.digest or medium.media.digest(), medium.mime_type
         if known not in self._numbers:
-            number = len(self)
+            number = len(self._numbers)
             _copy(medium, kept_path(self._path, number))
             self._numbers[known] = number
         return self._numbers[known]
@@ -117,10 +141,34 @@ def write(path: Path, rows: Iterable[Iterable[bytes]]) -> array[int]:
     return offsets
 
 
-def is_whole(path: Path, size: int, media: int) -> bool:
-    """Tell whether a spool of so many bytes is there, with so many media."""
-    files = [kept_path(path, number) for number in range(media)]
-    return path.exists() and path.stat().st_size == size and all(one.exists() for one in files)
+def is_whole(path: Path, size: int, kept: Sequence[str]) -> bool:
+    """Tell whether a spool of so many bytes is there, with the media that have these hashes."""
+    if not path.exists() or path.stat().st_size != size:
+        return False
+    try:
+        for number, digest in enumerate(kept):
+            _check(kept_path(path, number), digest)
+    except SpoolError:
+        return False
+    return True
+
+
+def _check(kept: Path, digest: str) -> None:
+    """Refuse a medium beside a spool that is not what was written there.
+
+    Raises:
+        SpoolError: It is not.
+    """
+    try:
+        found = digest_of(str(kept))
+    except InvalidInputError as error:
+        raise SpoolError(error.summary) from error
+    if found != digest:
+        raise SpoolError(_changed(kept))
+
+
+def _changed(path: Path) -> str:
+    return f"{path} is not what was written there"
 
 
 def pieces(path: Path, start: int, end: int, size: int, uris: Mapping[int, str]) -> Iterator[bytes]:
@@ -129,7 +177,7 @@ def pieces(path: Path, start: int, end: int, size: int, uris: Mapping[int, str])
     `uris` says where the media lie by now that are too large for a row.
 
     Raises:
-        OSError: The spool is gone, or shorter than that.
+        SpoolError: The spool is gone, or shorter than that.
     """
     if not uris:
         yield from _blocks(path, start, end, size)
@@ -144,29 +192,55 @@ def pieces(path: Path, start: int, end: int, size: int, uris: Mapping[int, str])
         yield bytes(held)
 
 
+def kept_pieces(path: Path, number: int, digest: str, size: int) -> Iterator[bytes]:
+    """Yield a medium beside a spool in pieces of a size.
+
+    Raises:
+        SpoolError: It is gone; or, at the end, what was yielded is not what was written there.
+    """
+    kept, hasher = kept_path(path, number), hashlib.sha256()
+    with _reading(kept) as file:
+        while piece := file.read(size):
+            hasher.update(piece)
+            yield piece
+    if hasher.hexdigest() != digest:
+        raise SpoolError(_changed(kept))
+
+
+def kept_size(path: Path, number: int) -> int:
+    """Return how many bytes a medium beside a spool has.
+
+    Raises:
+        SpoolError: It is gone.
+    """
+    with _reading(kept_path(path, number)) as file:
+        return file.seek(0, os.SEEK_END)
+
+
 def length(path: Path, start: int, end: int, uris: Mapping[int, str]) -> int:
     """Return how many bytes `pieces` yields.
 
     Raises:
-        OSError: The spool is gone, or shorter than that.
+        SpoolError: The spool is gone, or shorter than that.
     """
     return sum(map(len, _lines(path, start, end, uris))) if uris else end - start
 
 
-def kept_between(path: Path, start: int, end: int) -> dict[int, str]:
-    """Return the media of the rows between two places that are too large for a row: their formats.
+def kept_between(path: Path, start: int, end: int) -> dict[int, Kept]:
+    """Return the media of the rows between two places that are too large for a row.
 
     Raises:
-        OSError: The spool is gone, or shorter than that.
+        SpoolError: The spool is gone, or shorter than that.
     """
-    found: dict[int, str] = {}
-    for line in _lines(path, start, end, None):
-        found |= kept_in(line)
+    found: dict[int, Kept] = {}
+    for row, line in enumerate(_lines(path, start, end, None)):
+        for number, mime_type in kept_in(line).items():
+            found.setdefault(number, Kept(mime_type, row))
     return found
 
 
 def _blocks(path: Path, start: int, end: int, size: int) -> Iterator[bytes]:
-    with path.open("rb") as file:
+    with _reading(path) as file:
         file.seek(start)
         while start < end:
             block = file.read(min(size, end - start))
@@ -176,7 +250,7 @@ def _blocks(path: Path, start: int, end: int, size: int) -> Iterator[bytes]:
 
 def _lines(path: Path, start: int, end: int, uris: Mapping[int, str] | None) -> Iterator[bytes]:
     """Yield the lines between two places, with the URIs of their media where these are known."""
-    with path.open("rb") as file:
+    with _reading(path) as file:
         file.seek(start)
         while start < end:
             line = file.readline()
@@ -186,35 +260,69 @@ def _lines(path: Path, start: int, end: int, uris: Mapping[int, str] | None) -> 
 
 def _not_nothing(read: bytes, path: Path) -> int:
     if not read:
-        raise OSError(f"{path} ends too early")
+        raise SpoolError(f"{path} ends too early")
     return len(read)
+
+
+@contextmanager
+def _reading(path: Path) -> Generator[BinaryIO]:
+    try:
+        with path.open("rb") as file:
+            yield file
+    except FileNotFoundError as error:
+        raise SpoolError(f"{path} is gone") from error
 
 
 def contents_at(
     path: Path,
-    spans: Iterable[tuple[int, int]],
+    spans: Mapping[int, tuple[int, int]],
+    kept: Sequence[str],
     backend: BackendName,
     again: Callable[[Media], Medium],
 ) -> list[Content]:
-    """Return the contents whose lines lie between pairs of places; `again` looks at their media.
+    """Return the contents of some rows.
+
+    Args:
+        path: The spool.
+        spans: Between which places the line of each lies.
+        kept: The hash of each medium beside the spool.
+        backend: For which service they are.
+        again: Looks at a medium.
 
     Raises:
-        OSError: The spool is gone.
+        SpoolError: A file is gone, or is not what was written there; says of which row.
     """
-    with path.open("rb") as file:
-        found = []
-        for start, end in spans:
+    digests: dict[str, str] = {}
+
+    def kept_at(number: int) -> Path:
+        file = kept_path(path, number)
+        if str(file) not in digests:
+            _check(file, kept[number])
+            digests[str(file)] = kept[number]
+        return file
+
+    def looked_at(media: Media) -> Medium:
+        medium = again(media)
+        medium.digest = digests.get(media.path or "", medium.digest)
+        return medium
+
+    found: list[Content] = []
+    with _reading(path) as file:
+        for row, (start, end) in spans.items():
             file.seek(start)
-            line = file.read(end - start)
-            found.append(content_of(line, backend, partial(_kept_at, path), again))
-        return found
+            with about(row):
+                found.append(content_of(file.read(end - start), backend, kept_at, looked_at))
+    return found
 
 
-def _kept_at(path: Path, number: int) -> Path:
-    kept = kept_path(path, number)
-    if not kept.exists():
-        raise FileNotFoundError(f"{kept} is gone")
-    return kept
+@contextmanager
+def about(row: int) -> Generator[None]:
+    """Say of what is wrong with a spool which row it is about."""
+    try:
+        yield
+    except SpoolError as error:
+        error.row = row
+        raise
 
 
 def delete(path: Path) -> None:

@@ -17,6 +17,7 @@ from gemini_embed.batch.ledger import Held, Lease
 from gemini_embed.batch.steps import Do, Step, next_step
 from gemini_embed.errors import (
     BadResponseError,
+    BatchDamagedError,
     BatchError,
     GeminiEmbedError,
     RequestError,
@@ -132,10 +133,28 @@ async def _do(hold: Hold, do: Do, job: Job) -> None:
         failure = error
     except OSError as error:
         raise BatchError(f"batch run {run} cannot go on here: {error}", run=run) from error
+    except spool.SpoolError as error:
+        raise await _damaged(hold, job, error) from error
     else:
         return
     latest = next(one for one in hold.jobs if one.name == job.name)
     await hold.write(outcomes.failed_to_pass(latest, hold.now, failure.summary))
+
+
+async def _damaged(hold: Hold, job: Job, error: spool.SpoolError) -> BatchDamagedError:
+    """Return the error for a file that is not what was written, with the item that it is about."""
+    run, about = hold.run.id, ""
+    indexes: tuple[int, ...] = ()
+    if error.row is not None:
+        places = await hold.places()
+        item = places.item_of(int(places.rows[job.first + error.row]))
+        indexes, about = (item,), f"item {item}: "
+    return BatchDamagedError(
+        f"batch run {run} cannot go on here: {about}{error}. Embed the same items again, which "
+        f"writes it anew; batch_resume({run!r}).clean() stops its jobs and forgets it",
+        run=run,
+        indexes=indexes,
+    )
 
 
 def _may_pass(hold: Hold, error: GeminiEmbedError, do: Do, job: Job) -> bool:

@@ -367,7 +367,7 @@ class Machine:
             "fallback": "online",
             "settle": settle,
             "most_tokens": 10**6,
-            "media": len(keeper),
+            "kept": keeper.digests,
         }
         Ledger(cast("SQLiteCache", self.file)).begin(Run(**given | run), jobs, places.as_bytes())
 
