@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,6 +17,14 @@ if TYPE_CHECKING:
 
 # A shell's job in the background ignores Ctrl-C, and so would every process that a test starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# No example of a property is held to a time, which is the machine's: on a busy one a single stall
+# would be a failure, of the deadline or of the check that data are drawn fast.
+with suppress(ImportError):  # where a few tests run, with few packages
+    from hypothesis import settings
+
+    settings.register_profile("without a deadline", deadline=None)
+    settings.load_profile("without a deadline")
 
 
 @pytest.fixture(autouse=True)

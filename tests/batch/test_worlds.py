@@ -73,7 +73,7 @@ def assert_clean(machine: Machine) -> None:
     assert run.is_done
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     creations=CREATIONS,
     endings=ENDINGS,
@@ -123,7 +123,7 @@ def test_a_kill_at_each_single_step_costs_nothing() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:the Batch API created")
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     creations=CREATIONS,
     kills=st.sets(st.integers(1, 150), max_size=4),

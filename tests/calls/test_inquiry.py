@@ -6,7 +6,7 @@ from math import ceil, log2
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gemini_embed.calls.inquiry import Blame, Inquiry
@@ -71,7 +71,6 @@ def without(bad: set[int], most: int = 1000) -> Callable[[list[int]], bool]:
     return lambda texts: len(texts) <= most and not bad.intersection(texts)
 
 
-@settings(deadline=None)
 @given(st.data(), st.integers(1, 60), st.integers(1, 20), st.integers(1, 25), st.integers(1, 5))
 def test_every_text_is_answered_or_blamed_itself(
     data: st.DataObject, count: int, size: int, most: int, width: int

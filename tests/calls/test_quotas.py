@@ -250,7 +250,7 @@ TROUBLE = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     data=st.data(),
     limit=st.integers(1, 250),
@@ -299,7 +299,7 @@ def test_a_known_quota_is_never_exceeded_under_any_schedule(  # noqa: PLR0917 - 
     assert service.refused == []
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     data=st.data(),
     limit=st.integers(1, 250),

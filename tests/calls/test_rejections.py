@@ -39,7 +39,7 @@ def rejects(batch: Batch) -> tuple[float, float] | GeminiEmbedError:
 
 
 @given(st.sets(st.integers(0, 299), min_size=1, max_size=3))
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_a_poisoned_batch_does_not_sink_its_neighbours(places: set[int]) -> None:
     """The rejected texts are found and named; every other text has its vector in `partial`."""
     wanted = [POISON + str(i) if i in places else f"{i:x}" for i in range(300)]
@@ -173,7 +173,7 @@ def test_bad_texts_where_requests_are_small_too() -> None:
     assert len(service.batches) < 90
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     data=st.data(),
     count=st.integers(1, 120),

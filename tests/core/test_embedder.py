@@ -179,9 +179,7 @@ def test_a_ready_client_is_used_as_it_is(server: Standin) -> None:
     client.close()
 
 
-@settings(
-    deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     texts=st.lists(st.text(st.characters(codec="utf-8"), min_size=1), max_size=30),
     size=st.integers(1, 7),

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pages import ROOT
 
@@ -119,7 +119,6 @@ def test_digits_and_signs_count_one_by_one(text: str) -> None:
     assert likely_tokens(text) == pytest.approx(len(text.replace(" ", "")), rel=0.25)
 
 
-@settings(deadline=None)
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=300), max_size=30))
 def test_texts_are_counted_alike_alone_and_together(texts: list[str]) -> None:
     """What a text counts does not depend on its neighbours."""
