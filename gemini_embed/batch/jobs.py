@@ -5,18 +5,34 @@ A job is a part of a run's rows that the service works on as a whole.
 
 from __future__ import annotations
 
+import re
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Self, cast, get_args
 from uuid import uuid4
 
+from gemini_embed.gs import GsAddress
 from gemini_embed.inputs import BatchFallback
+from gemini_embed.models import BackendName
 from gemini_embed.tasks import Role
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from typing import TypeAlias
+
+    Name: TypeAlias = str
+    """Of something at the service."""
+
+    FileName: TypeAlias = str
 
 PREFIX = "gemini-embed-"
+
+_SEGMENT = r"(?!\.\.?(?:/|\Z))[A-Za-z0-9:._-]+"
+_NAME = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT})*")
+"""Of a file or a job at a service, but for objects in a bucket: it becomes a part of addresses."""
+
+_FILE_NAME = re.compile(r"[^/\\:\0]+\.jsonl")
+"""Of a file in the folder of the cache."""
 
 _LARGEST = 2**53
 """Of a number that the ledger holds."""
@@ -107,8 +123,8 @@ class Job:
     tokens: int = 0
     kinds: Mapping[str, int] = field(default_factory=dict)
     state: State = State.PLANNED
-    file: str = ""
-    media: tuple[str, ...] = ()
+    file: Name = ""
+    media: tuple[Name, ...] = ()
     at: float = 0.0
     looked: float = 0.0
     due: float = 0.0
@@ -116,8 +132,8 @@ class Job:
     attempt: int = 1
     refusals: int = 0
     failures: int = 0
-    job: str = ""
-    results: str = ""
+    job: Name = ""
+    results: Name = ""
     halved: bool = False
     cut_short: bool = False
     asked_to_stop: bool = False
@@ -130,7 +146,7 @@ class Job:
     by_modality: Mapping[str, int] = field(default_factory=dict)
     online: Mapping[str, int] = field(default_factory=dict)
     uncut: bool = False
-    late: tuple[str, ...] = ()
+    late: tuple[Name, ...] = ()
 
     def __len__(self) -> int:
         """Return how many rows it has."""
@@ -214,7 +230,7 @@ class Run:
     created: float
     asked: Mapping[str, Any]
     options: Mapping[str, Any]
-    spool: str
+    spool: FileName
     texts: int
     rows: int
     cached: int
@@ -239,7 +255,8 @@ class Run:
         known = _known(cls, row)
         if "kept" not in known and isinstance(row, dict) and row.get("media"):
             raise ValueError("an earlier version kept its media, without their hashes")
-        run = cls(**known | {"kept": tuple(known.get("kept", ()))})
+        known["kept"] = tuple(known.get("kept", ()))
+        run = cls(**known)
         wrong = [name for name, fits in _ASKED.items() if not fits(run.asked.get(name))]
         if wrong:
             raise ValueError(f"what it asks for has no {wrong[0]}")
@@ -263,25 +280,37 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str)
 
 
-def _is_whole(value: object) -> bool:
+def _is_name(value: object) -> bool:
+    """Tell whether something is a name of something at a service, or empty for none."""
+    if not isinstance(value, str):
+        return False
+    return not value or bool(_NAME.fullmatch(value)) or GsAddress.read(value) is not None
+
+
+def is_whole(value: object) -> bool:
+    """Tell whether something is a whole number that the ledger may hold."""
     return type(value) is int and 0 <= value < _LARGEST
 
 
-def _is_number(value: object) -> bool:
+def is_number(value: object) -> bool:
+    """Tell whether something is a number that the ledger may hold."""
     return type(value) in (int, float) and abs(cast("float", value)) < _LARGEST
 
 
 _FITS: Mapping[str, Callable[[Any], bool]] = {
     "str": _is_text,
-    "int": _is_whole,
-    "float": _is_number,
+    "Name": _is_name,
+    "FileName": lambda value: _is_text(value) and bool(_FILE_NAME.fullmatch(value)),
+    "int": is_whole,
+    "float": is_number,
     "bool": lambda value: type(value) is bool,
     "State": lambda value: value in list(State),
     "BatchFallback": lambda value: value in get_args(BatchFallback),
-    "tuple[int, ...]": lambda value: isinstance(value, list) and all(map(_is_whole, value)),
+    "tuple[int, ...]": lambda value: isinstance(value, list) and all(map(is_whole, value)),
     "tuple[str, ...]": lambda value: isinstance(value, list) and all(map(_is_text, value)),
+    "tuple[Name, ...]": lambda value: isinstance(value, list) and all(map(_is_name, value)),
     "Mapping[str, int]": lambda value: (
-        isinstance(value, dict) and all(map(_is_whole, value.values()))
+        isinstance(value, dict) and all(map(is_whole, value.values()))
     ),
     "Mapping[str, Any]": lambda value: isinstance(value, dict),
 }
@@ -289,10 +318,10 @@ _FITS: Mapping[str, Callable[[Any], bool]] = {
 
 _ASKED: Mapping[str, Callable[[Any], bool]] = {
     "model": _is_text,
-    "backend": _is_text,
-    "sent_model": _is_text,
-    "sent_dimension": _is_whole,
-    "dimension": _is_whole,
+    "backend": lambda value: value in get_args(BackendName),
+    "sent_model": lambda value: _is_text(value) and value.isprintable(),
+    "sent_dimension": is_whole,
+    "dimension": is_whole,
     "role": lambda value: value in get_args(Role),
 }
 """What of `Run.asked` is used by name."""

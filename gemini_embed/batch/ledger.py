@@ -7,24 +7,20 @@ was stopped for long, and comes back, changes nothing.
 
 from __future__ import annotations
 
-import json
-import os
-import platform
-import sys
 from contextlib import contextmanager, suppress
-from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import uuid4
 
-from gemini_embed.batch.jobs import Job, Run
+from gemini_embed.batch.holders import is_gone, me
 from gemini_embed.batch.places import Places
+from gemini_embed.batch.records import RECORD, Record, changed, job_of, record_of, run_of, written
 from gemini_embed.errors import BatchDamagedError, BatchLeaseError
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Generator, Iterable, Mapping
 
+    from gemini_embed.batch.jobs import Job, Run
     from gemini_embed.cache.sqlite import SQLiteCache
 
 _TABLES = """
@@ -36,6 +32,8 @@ CREATE TABLE IF NOT EXISTS batch_jobs (name TEXT PRIMARY KEY, run TEXT NOT NULL,
 """
 """Made when the first run begins: a file of an earlier release has no such tables, and an earlier
 release leaves them alone."""
+
+_RECORD = f"SELECT {RECORD} FROM batch_runs WHERE id = ?"  # noqa: S608 - names of ours
 
 _HAS_TABLES = "SELECT count(*) FROM sqlite_schema WHERE name IN ('batch_runs', 'batch_jobs')"
 
@@ -78,12 +76,12 @@ class Ledger:
     @property
     def holder(self) -> str:
         """Who takes leases here: this process, after a fork as well, and who in it."""
-        return f"{_me()} {self._token}"
+        return f"{me()} {self._token}"
 
     def begin(self, run: Run, jobs: Iterable[Job], places: bytes) -> bool:
         """Write a new run down; tell whether it is new. Nothing changes where there is one."""
         with self._writing() as connection:
-            row = run.id, json.dumps(run.as_row()), places
+            row = run.id, written(run.as_row()), places
             made = connection.execute(
                 "INSERT OR IGNORE INTO batch_runs VALUES (?, ?, 0, '', 0, 0, ?)", row
             )
@@ -96,16 +94,17 @@ class Ledger:
 
         No lease ends later than it would had it begun now. One that says so was written by another
         clock, or before this one was put back: it is cut to that, for all who ask.
+
+        Raises:
+            BatchDamagedError: What stands there of it cannot be read.
         """
         with self._writing() as connection:
-            found = connection.execute(
-                "SELECT lease, holder, min(until, ? + lasts) FROM batch_runs WHERE id = ?",
-                (now, run),
-            ).fetchone()
+            found = connection.execute(_RECORD, (run,)).fetchone()
             if found is None:
                 return None
-            number, holder, until = found
-            if until > now and holder != self.holder and not _is_gone(holder):
+            _, number, holder, until, lasts = self._record(run, found)
+            until = min(until, now + lasts)
+            if until > now and holder != self.holder and not is_gone(holder):
                 query = "UPDATE batch_runs SET until = ? WHERE id = ? AND until > ?"
                 connection.execute(query, (until, run, until))
                 return Held(holder, until)
@@ -143,14 +142,14 @@ class Ledger:
             BatchLeaseError: Somebody else has taken the lease.
         """
         with self._held(lease) as connection:
-            _change(connection, lease.run, is_done=True)
+            self._change(connection, lease.run, is_done=True)
         with self._cache.writing() as connection:  # its pages are not needed to read the result
             connection.execute("PRAGMA shrink_memory")
 
     def cancel(self, run: str) -> None:
         """Note that a run is wanted no more: who works it, works to end it. It needs no lease."""
         with self._writing() as connection:
-            _change(connection, run, is_cancelled=True)
+            self._change(connection, run, is_cancelled=True)
 
     def forget(self, run: str) -> None:
         """Forget a run that is over, but for jobs that may still show up; else nothing changes."""
@@ -159,8 +158,8 @@ class Ledger:
             if found is None or not self._run(run, found[0]).is_done:
                 return
             connection.execute("DELETE FROM batch_runs WHERE id = ?", (run,))
-            rows = connection.execute("SELECT job FROM batch_jobs WHERE run = ?", (run,)).fetchall()
-            jobs = [self._job(run, row) for (row,) in rows]
+            query = "SELECT name, job FROM batch_jobs WHERE run = ?"
+            jobs = [self._job(run, *row) for row in connection.execute(query, (run,)).fetchall()]
             names = [(job.name,) for job in jobs if not job.is_awaited]
             connection.executemany("DELETE FROM batch_jobs WHERE name = ?", names)
 
@@ -186,13 +185,13 @@ class Ledger:
                 forgotten nobody knows.
         """
         query = (
-            "SELECT batch_jobs.run, job, batch_runs.run FROM batch_jobs"
+            "SELECT batch_jobs.run, name, job, batch_runs.run FROM batch_jobs"
             " LEFT JOIN batch_runs ON batch_runs.id = batch_jobs.run"
         )
         found: list[Job] = []
-        for run, row, held in self._select(query):
+        for run, name, row, held in self._select(query):
             with suppress(BatchDamagedError):  # likewise
-                job = self._job(run, row)
+                job = self._job(run, name, row)
                 if job.is_awaited and self._is_there(run, held, there):
                     found.append(job)
         return found
@@ -211,7 +210,7 @@ class Ledger:
         """Write down which jobs came late under a job's name; this needs no lease: it is over."""
         with self._writing() as connection:
             query = "UPDATE batch_jobs SET job = ? WHERE name = ?"
-            connection.execute(query, (json.dumps(job.as_row()), job.name))
+            connection.execute(query, (written(job.as_row()), job.name))
 
     def drop_awaited(self, before: float) -> None:
         """Wait no longer for jobs that were given up before a time."""
@@ -221,7 +220,8 @@ class Ledger:
 
     def ids(self) -> list[str]:
         """Return the ids of all runs."""
-        return [run for (run,) in self._select("SELECT id FROM batch_runs")]
+        query = "SELECT id FROM batch_runs WHERE typeof(id) = 'text'"  # others have no name
+        return [run for (run,) in self._select(query)]
 
     def run(self, run: str) -> Run | None:
         """Return a run; None where there is none.
@@ -229,8 +229,8 @@ class Ledger:
         Raises:
             BatchDamagedError: What stands there of it cannot be read.
         """
-        found = self._select("SELECT run FROM batch_runs WHERE id = ?", run)
-        return self._run(run, found[0][0]) if found else None
+        found = self._select(_RECORD, run)
+        return self._record(run, found[0]).run if found else None
 
     def jobs(self, run: str) -> list[Job]:
         """Return the jobs of a run, in the order of their rows, the latest last.
@@ -238,8 +238,8 @@ class Ledger:
         Raises:
             BatchDamagedError: What stands there of one cannot be read.
         """
-        found = self._select("SELECT job FROM batch_jobs WHERE run = ? ORDER BY rowid", run)
-        return sorted((self._job(run, row) for (row,) in found), key=lambda job: job.first)
+        found = self._select("SELECT name, job FROM batch_jobs WHERE run = ? ORDER BY rowid", run)
+        return sorted((self._job(run, *row) for row in found), key=lambda job: job.first)
 
     def places(self, run: str) -> Places:
         """Return where the vectors of a run belong.
@@ -255,13 +255,17 @@ class Ledger:
                 raise ValueError("its parts do not fit each other")
             return found
 
+    def _record(self, run: str, cells: tuple[Any, ...]) -> Record:
+        with self._reading(run):
+            return record_of(run, cells)
+
     def _run(self, run: str, row: Any) -> Run:
         with self._reading(run):
-            return Run.of(json.loads(row))
+            return run_of(run, row)
 
-    def _job(self, run: str, row: Any) -> Job:
+    def _job(self, run: str, name: str, row: Any) -> Job:
         with self._reading(run):
-            return Job.of(json.loads(row))
+            return job_of(name, row)
 
     @contextmanager
     def _reading(self, run: str) -> Generator[None]:
@@ -281,11 +285,18 @@ class Ledger:
         connection.executemany(
             "INSERT INTO batch_jobs VALUES (?, ?, ?) ON CONFLICT (name)"
             " DO UPDATE SET job = excluded.job",
-            [(job.name, run, json.dumps(job.as_row())) for job in jobs],
+            [(job.name, run, written(job.as_row())) for job in jobs],
         )
 
+    def _change(self, connection: sqlite3.Connection, run: str, **changes: bool) -> None:
+        query = "SELECT run FROM batch_runs WHERE id = ?"
+        for (row,) in connection.execute(query, (run,)).fetchall():
+            with self._reading(run):
+                made = changed(row, changes)
+            connection.execute("UPDATE batch_runs SET run = ? WHERE id = ?", (made, run))
+
     def _select(self, query: str, *values: str) -> list[tuple[Any, ...]]:
-        with self._cache.writing() as connection:
+        with self._lent() as connection:
             if connection.execute(_HAS_TABLES).fetchone()[0] < 2:  # noqa: PLR2004 - both of them
                 return []
             return connection.execute(query, values).fetchall()
@@ -293,11 +304,10 @@ class Ledger:
     @contextmanager
     def _held(self, lease: Lease) -> Generator[sqlite3.Connection]:
         with self._writing() as connection:
-            found = connection.execute(
-                "SELECT lease, holder FROM batch_runs WHERE id = ?", (lease.run,)
-            ).fetchone()
-            if found is None or found[0] != lease.number:
-                who = found[1] if found and found[1] else "another process"
+            cells = connection.execute(_RECORD, (lease.run,)).fetchone()
+            found = self._record(lease.run, cells) if cells else None
+            if found is None or found.lease != lease.number:
+                who = (found and found.holder) or "another process"
                 raise BatchLeaseError(
                     f"{who} has taken over batch run {lease.run} while this one was held up; it "
                     "goes on there, and batch_resume waits for it",
@@ -308,7 +318,7 @@ class Ledger:
     @contextmanager
     def _writing(self) -> Generator[sqlite3.Connection]:
         """Yield a connection within a transaction that is on the disk when it ends."""
-        with self._cache.writing() as connection:
+        with self._lent() as connection:
             connection.execute("PRAGMA synchronous = FULL")  # the cache's own writes may be lost
             try:
                 with connection:
@@ -319,49 +329,16 @@ class Ledger:
             finally:
                 connection.execute("PRAGMA synchronous = NORMAL")
 
-
-def _change(connection: sqlite3.Connection, run: str, **changes: bool) -> None:
-    query = "SELECT run FROM batch_runs WHERE id = ?"
-    for (row,) in connection.execute(query, (run,)).fetchall():
-        changed = json.dumps(json.loads(row) | changes)
-        connection.execute("UPDATE batch_runs SET run = ? WHERE id = ?", (changed, run))
-
-
-def _me() -> str:
-    """Return a name for this process that no other has, not even a later one of its number."""
-    return f"{platform.node()}/{os.getpid()}/{_started(os.getpid())}"
+    @contextmanager
+    def _lent(self) -> Generator[sqlite3.Connection]:
+        """Yield a connection that reads what is no UTF-8 as well: it costs no other row."""
+        with self._cache.writing() as connection:
+            connection.text_factory = _as_text
+            try:
+                yield connection
+            finally:
+                connection.text_factory = str
 
 
-def _is_gone(holder: str) -> bool:
-    """Tell whether a holder is a process of this machine that has ended."""
-    try:
-        host, pid, started = holder.partition(" ")[0].rsplit("/", 2)
-        number = int(pid)
-    except ValueError:
-        return not holder
-    if host != platform.node() or sys.platform == "win32":  # where signal 0 is Ctrl-C
-        return False
-    try:
-        os.kill(number, 0)
-    except ProcessLookupError:
-        return True
-    except OSError:  # it is another user's
-        return False
-    return _started(number) != started
-
-
-@cache
-def _has_proc() -> bool:
-    return Path("/proc/self/stat").exists()
-
-
-def _started(pid: int) -> str:
-    """Return when a process began, in the system's words; empty where it does not say."""
-    if not _has_proc():
-        return ""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return ""
-    state, *rest = stat.rpartition(")")[2].split()
-    return "" if state == "Z" else rest[18]  # nobody has yet heard that it ended
+def _as_text(cell: bytes) -> str:
+    return cell.decode(errors="replace")

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from batch.standing import embedder, left_over, online, standing
+from batch.standing import TEXTS, embedder, left_over, online, right, standing
+from batch.test_ledger import NOW, PLACES, a_run
 from media.samples import png
 
-from gemini_embed import BatchDamagedError
-from gemini_embed.batch.ledger import Lease
+from gemini_embed import BatchDamagedError, BatchError
+from gemini_embed.batch.jobs import planned
+from gemini_embed.batch.ledger import Lease, Ledger
+from gemini_embed.cache import SQLiteCache
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -121,3 +126,163 @@ def test_who_has_the_items_no_more_can_clean_up(server: Standin, tmp_path: Path)
         assert mine.batches() == []
     assert job.cancelled is not None
     assert list(tmp_path.glob("*.batch-*")) == []
+
+
+COLUMNS = [
+    *(("runs", name) for name in ("id", "run", "lease", "holder", "until", "lasts", "places")),
+    *(("jobs", name) for name in ("name", "run", "job")),
+]
+CELLS = [
+    *("''", "'x'", "'files/../..'", "'{}'", "'[]'", "'null'", "'1'"),
+    *("x'ff00'", "CAST(x'ff' AS TEXT)", "x'7b7d'", "zeroblob(99)"),
+    *("-1", "0", "7", "1e300", "9e999", "-9e999", "9223372036854775807", "0.5"),
+]
+
+
+def tried(action: Callable[[], Any]) -> Any:
+    """Return what an action does; BatchError is what it may raise."""
+    try:
+        return action()
+    except BatchError as error:
+        return error
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize(("table", "column"), COLUMNS)
+def test_no_cell_is_believed_before_it_is_checked(
+    tmp_path: Path, table: str, column: str, cell: str
+) -> None:
+    """Whatever stands there: what is asked of the run goes well or is a `BatchError` that names it.
+
+    Others hear nothing of it, and it can be forgotten.
+    """
+    ledger = Ledger(SQLiteCache(tmp_path / "v.sqlite3"))
+    for name in ("good", "r"):
+        ledger.begin(a_run(name), [planned(0, 3, 1)], PLACES)
+    lease = ledger.take("r", NOW, 60)
+    assert isinstance(lease, Lease)
+    good = ledger.run("good"), ledger.jobs("good")
+    with sqlite3.connect(tmp_path / "v.sqlite3") as file:
+        key = "id" if table == "runs" else "run"
+        file.execute(f"UPDATE batch_{table} SET {column} = {cell} WHERE {key} = 'r'")  # noqa: S608
+
+    for action in (
+        lambda: ledger.run("r"),
+        lambda: ledger.jobs("r"),
+        lambda: ledger.run("r") and ledger.places("r"),
+        lambda: ledger.take("r", NOW, 60),
+        lambda: ledger.write(lease, [planned(0, 3, 1)], NOW, 60),
+        lambda: ledger.cancel("r"),
+        lambda: ledger.close(lease),
+        lambda: ledger.give_back(lease),
+        lambda: ledger.forget("r"),
+    ):
+        met = tried(action)
+        assert not isinstance(met, BatchError) or met.run == "r"
+    ledger.forget_old(NOW + 1)
+    ledger.drop_awaited(NOW + 1)
+    assert ledger.awaited() == []
+    assert (ledger.run("good"), ledger.jobs("good")) == good
+    assert "good" in ledger.ids()
+    ledger.forget_all_of("r")
+    assert ledger.run("r") is None
+
+
+FIELDS: list[tuple[str, str, Any]] = [
+    ("run", "$.asked.role", "x"),
+    ("run", "$.asked.backend", "x"),
+    ("run", "$.options", "{}"),
+    ("run", "$.spool", "files/../.."),
+    ("job", "$.job", "batches/\ud800"),
+    ("job", "$.job", "batches/../x y"),
+    ("job", "$.file", "../files"),
+    ("job", "$.name", "gemini-embed-other"),
+]
+"""What cannot be, whoever wrote it."""
+
+SEALED: list[tuple[str, str, Any]] = [
+    ("run", "$.asked.service", "x"),
+    ("run", "$.asked.model", "x"),
+    ("run", "$.options.model", "no-such-model"),
+    ("run", "$.options.model", 5),
+    ("run", "$.options.bogus", 1),
+    ("run", "$.texts", 2),
+    ("job", "$.last", 5),
+]
+"""What the seal alone tells from what was written: an earlier version wrote none."""
+
+
+@pytest.mark.parametrize(
+    ("column", "field", "value", "has_seal"),
+    [
+        *((*one, True) for one in [*FIELDS, *SEALED]),
+        *((*one, False) for one in FIELDS),
+    ],
+)
+def test_a_run_that_somebody_changed_can_be_cleaned(
+    server: Standin, tmp_path: Path, column: str, field: str, value: Any, *, has_seal: bool
+) -> None:
+    """The error says to clean it; that stops its job, and the same texts can be embedded again."""
+    with embedder(server, tmp_path, batch_tokens=10**6) as mine:
+        run = mine.batch(TEXTS, role="document")
+        run.submit()
+        (job,) = server.jobs
+        job.seconds = 1e6
+        edit(tmp_path / "vectors.sqlite3", column, field, value, has_seal=has_seal)
+
+        assert [one.state for one in mine.batches()] == ["damaged"]
+        resumed = mine.batch_resume(run.id)
+        for action in (resumed.status, resumed.wait, resumed.result, resumed.cancel):
+            with pytest.raises(BatchDamagedError, match=r"clean\(\) stops its jobs"):
+                action()
+        resumed.clean()
+
+        assert mine.batches() == []
+        assert job.cancelled is not None
+        assert list(tmp_path.glob("*.batch-*")) == []
+        result = mine.embed(TEXTS, role="document", batch=True)
+    assert (result.vectors == right(server, TEXTS)).all()
+
+
+def edit(path: Path, column: str, field: str, value: Any, *, has_seal: bool) -> None:
+    """Change a field of a row of JSON, as somebody does who knows nothing of seals."""
+    table = f"batch_{column}s"
+    with sqlite3.connect(path) as file:
+        ((row,),) = file.execute(f"SELECT {column} FROM {table}").fetchall()  # noqa: S608 - ours
+        held = json.loads(row)
+        if not has_seal:
+            del held["seal"]
+        *within, name = field.split(".")[1:]
+        place = held
+        for one in within:
+            place = place[one]
+        assert place.get(name) != value
+        place[name] = value
+        file.execute(f"UPDATE {table} SET {column} = ?", (json.dumps(held),))  # noqa: S608 - ours
+
+
+@pytest.mark.parametrize("cell", ["lease = 'x'", "lease = 1e300", "until = 'x'", "lasts = 9e999"])
+def test_a_damaged_lease_is_damage_of_its_run(server: Standin, tmp_path: Path, cell: str) -> None:
+    """Nobody can tell who works it: it is named, and can be cleaned."""
+    with embedder(server, tmp_path, batch_tokens=10**6) as mine:
+        run = mine.batch(TEXTS, role="document")
+        run.submit()
+        with sqlite3.connect(tmp_path / "vectors.sqlite3") as file:
+            file.execute(f"UPDATE batch_runs SET {cell}")  # noqa: S608 - ours
+        with pytest.raises(BatchDamagedError, match="its lease is none"):
+            run.wait()
+        mine.batch_resume(run.id).clean()
+        assert mine.batches() == []
+
+
+def test_a_run_of_an_earlier_version_goes_on(server: Standin, tmp_path: Path) -> None:
+    """Its rows have no seal."""
+    with embedder(server, tmp_path, batch_tokens=10**6) as mine:
+        run = mine.batch(TEXTS, role="document")
+        run.submit()
+        with sqlite3.connect(tmp_path / "vectors.sqlite3") as file:
+            file.execute("UPDATE batch_runs SET run = json_remove(run, '$.seal', '$.kept')")
+            file.execute("UPDATE batch_jobs SET job = json_remove(job, '$.seal')")
+        resumed = mine.batch_resume(run.id)
+        resumed.wait()
+        assert (resumed.result().vectors == right(server, TEXTS)).all()
