@@ -25,7 +25,7 @@ from gemini_embed.observe.meter import Meter, meters_of
 from gemini_embed.observe.progress import drawn
 from gemini_embed.observe.tracing import Traces, traced
 from gemini_embed.options import check_picklable, meant_by_first_release
-from gemini_embed.options.checks import one_of, optional, whole
+from gemini_embed.options.checks import flag, one_of, optional, whole
 from gemini_embed.prices import price_of
 from gemini_embed.redaction import forgetful
 from gemini_embed.service.access import access_of, account_of
@@ -266,7 +266,8 @@ class GeminiEmbedder(Batching, Streaming):
         task = task_for(role, purpose=self._purpose, literal=parse_task_type(task_type))
         long = LongTexts(self._row, self.on_long, role, self.count_tokens)
         inputs = self._inputs(items, titles, task, long, first, takes_media=takes_media)
-        by_batch = self.batch_documents and role == "document" if batch is None else batch
+        by_default = self.batch_documents and role == "document"
+        by_batch = by_default if batch is None else flag("batch", batch)
         given = output_dimensionality or self.output_dimensionality
         ask = self._ask(given, may_cut=long.may_be_cut)
         policy = CallPolicy(

@@ -129,6 +129,11 @@ def remade(error: GeminiEmbedError, error_class: type[E], **changes: Any) -> E:
     return made.with_traceback(error.__traceback__)
 
 
+def number_of(count: int, what: str) -> str:
+    """Return so many of something in words: `1 text`, `2 texts`."""
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
 def described(error: BaseException) -> str:
     """Return what an error of others is."""
     return f"{type(error).__name__}: {error}"

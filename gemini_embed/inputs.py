@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from gemini_embed.errors import ConfigurationError, InvalidInputError
@@ -37,8 +37,13 @@ def as_list(given: Iterable[Any], what: str = "texts", of: str = "strings") -> l
         of: What it holds.
 
     Raises:
-        ConfigurationError: It is one string, or nothing that holds others.
+        ConfigurationError: It is one string, or nothing that holds others; or a mapping, of which
+            nobody knows whether its keys are meant.
     """
+    if isinstance(given, Mapping):
+        raise ConfigurationError(
+            f"{what} must be a list of {of}, not {type(given).__name__}: give its values()"
+        )
     if isinstance(given, str | bytes | bytearray) or not isinstance(given, Iterable):
         raise ConfigurationError(
             f"{what} must be a list of {of}, not {type(given).__name__}: for one "
@@ -108,7 +113,7 @@ def check_titles(
     """
     if titles is None:
         return [None] * count
-    if isinstance(titles, str | bytes) or not isinstance(titles, Iterable):
+    if isinstance(titles, str | bytes | Mapping) or not isinstance(titles, Iterable):
         raise ConfigurationError(
             f"titles must be a list with one title (or None) per text, not {type(titles).__name__}"
         )

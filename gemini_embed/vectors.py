@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gemini_embed.errors import BadResponseError
+from gemini_embed.errors import BadResponseError, number_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +33,8 @@ def checked(
             a number that is not finite, or one that has no direction: zeros only, where used.
     """
     if len(rows) != count:
-        raise BadResponseError(f"{count} texts were sent and {len(rows)} vectors came back")
+        sent = f"{number_of(count, 'text')} {'was' if count == 1 else 'were'} sent"
+        raise BadResponseError(f"{sent} and {number_of(len(rows), 'vector')} came back")
     for row, values in enumerate(rows):
         if len(values) != dimension:
             raise BadResponseError(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from gemini_embed.background.threads import in_thread
 from gemini_embed.cache.values import opened
-from gemini_embed.errors import BatchCancelledError, BatchError, BatchFailedError
+from gemini_embed.errors import BatchCancelledError, BatchError, BatchFailedError, number_of
 from gemini_embed.usage import Rate, Usage, billed_at, in_proportion
 
 if TYPE_CHECKING:
@@ -69,9 +69,10 @@ def _incomplete(run: Run, jobs: Sequence[Job], sink: Sink[R]) -> BatchError:
     if run.is_cancelled:
         kind, what = BatchCancelledError, f"batch run {run.id} was cancelled"
     elif errors:
-        what = f"{len(missing)} texts of batch run {run.id} got no vector: {errors[0]}"
+        what = f"{number_of(len(missing), 'text')} of batch run {run.id} got no vector: {errors[0]}"
     else:
-        what = f"{len(missing)} vectors of batch run {run.id} are no longer in the cache"
+        lost, verb = number_of(len(missing), "vector"), "is" if len(missing) == 1 else "are"
+        what = f"{lost} of batch run {run.id} {verb} no longer in the cache"
     advice = "embed the same texts again: the cache has the others"
     return kind(
         f"{what}; {advice}",

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from gemini_embed.service.requests import Reply, Requests
 
 _GOOGLES = "https://storage.googleapis.com"
-_VARIABLE = "STORAGE_EMULATOR_HOST"
+STORAGE_VARIABLE = "STORAGE_EMULATOR_HOST"
 """Where Google's own clients of Cloud Storage look for another address."""
 
 _REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND})
@@ -64,10 +64,10 @@ def storage_address() -> str:
     Raises:
         ConfigurationError: The variable holds no address.
     """
-    written = os.environ.get(_VARIABLE, "").strip()
+    written = os.environ.get(STORAGE_VARIABLE, "").strip()
     if written and "://" not in written:  # as Google's client for Go takes it
         written = f"http://{written}"
-    address = read_address(written, _VARIABLE)
+    address = read_address(written, STORAGE_VARIABLE)
     if address is None:
         return _GOOGLES
     warn_of_plain_http(address)

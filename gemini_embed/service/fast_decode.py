@@ -25,7 +25,7 @@ from gemini_embed.errors import BadResponseError
 from gemini_embed.service.bounded import ACCEPTED, MOST_BESIDES, Body
 from gemini_embed.service.json_vectors import Parted, split_answer
 from gemini_embed.service.pieces import InTurn, Pieces
-from gemini_embed.service.redirects import KEEPING, REDIRECTS, check_redirect
+from gemini_embed.service.redirects import BY_OPTION, KEEPING, REDIRECTS, check_redirect
 
 if TYPE_CHECKING:
     import aiohttp
@@ -59,6 +59,7 @@ class Reading:
         is_shown: Whether the SDK reads them, too.
         is_bare: Whether an answer, unless it is an error, passes as it is.
         told: The only headers that the request may have beside HTTP's own; None for any.
+        named_by: What names the host that is asked: an option, or a variable of the environment.
         words: What stands for bytes in the body of its request.
         answered: Whether anything came back.
         parts: The answer's vectors and what it says beside them; none where a caller's own client
@@ -72,6 +73,7 @@ class Reading:
     is_shown: bool = False
     is_bare: bool = False
     told: frozenset[str] | None = None
+    named_by: str = BY_OPTION
     words: Mapping[bytes, bytes] | None = None
     answered: bool = False
     parts: list[Parted] = field(default_factory=list)
@@ -99,9 +101,13 @@ def reading(
 
 
 @contextmanager
-def reading_bare(told: frozenset[str] | None = None) -> Generator[Reading]:
-    """Yield a record for a request whose answer passes as it is; `told` as there."""
-    one = Reading(MOST_BESIDES, fast=False, has_vectors=False, is_bare=True, told=told)
+def reading_bare(
+    told: frozenset[str] | None = None, named_by: str = BY_OPTION
+) -> Generator[Reading]:
+    """Yield a record for a request whose answer passes as it is; `told` and `named_by` as there."""
+    one = Reading(
+        MOST_BESIDES, fast=False, has_vectors=False, is_bare=True, told=told, named_by=named_by
+    )
     token = _reading.set(one)
     try:
         yield one
@@ -157,7 +163,7 @@ def _check_redirect(status: int, asked: object, location: str | None) -> int:
     """Return the status with which the HTTP library sends the same request again."""
     if status not in REDIRECTS or not location:
         return status
-    check_redirect(status, str(asked), location)
+    check_redirect(status, str(asked), location, _reading.get().named_by)
     return KEEPING
 
 

@@ -17,14 +17,23 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 KEEPING = int(HTTPStatus.PERMANENT_REDIRECT)
 """The status on which every HTTP library sends the same request again, texts included."""
 
+BY_OPTION = "base_url"
+"""What names the host that is asked, where nothing else does."""
+
 _PORTS = {"http": 80, "https": 443}
 
 _PLAIN_HOST = re.compile(r"([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]+)?", re.IGNORECASE)
 """Hosts that all libraries parse alike; without user name and password, on purpose."""
 
 
-def check_redirect(status: int, asked: str, location: str) -> None:
+def check_redirect(status: int, asked: str, location: str, named_by: str = BY_OPTION) -> None:
     """Refuse a redirect to another host, or one after which another request would be sent.
+
+    Args:
+        status: Its status.
+        asked: The address that was asked.
+        location: Where it leads.
+        named_by: What names the host that is asked.
 
     Raises:
         RequestError: It names both places; nothing was sent to the new one.
@@ -34,7 +43,7 @@ def check_redirect(status: int, asked: str, location: str) -> None:
     here, there = _place(asked), _place(target)
     if here is None or there is None or not _may_follow(here, there):
         problem = "is not followed: only the host that was asked gets texts and keys"
-        remedy = "; if requests belong there, give it as base_url"
+        remedy = f"; if requests belong there, give it as {named_by}"
     elif status == HTTPStatus.SEE_OTHER:
         problem, remedy = "asks for a GET, which holds no texts", ""
     else:

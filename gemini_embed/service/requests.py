@@ -21,6 +21,7 @@ from gemini_embed.service.bodies import written
 from gemini_embed.service.bounded import Body
 from gemini_embed.service.fast_decode import reading_bare
 from gemini_embed.service.json_vectors import field_of
+from gemini_embed.service.redirects import BY_OPTION
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Mapping
@@ -109,11 +110,19 @@ class Requests:
         timeout: Seconds for a request, or for the next piece of an answer; None for the usual.
         place: Where they go, if not to the service: scheme and host. All paths are whole then.
             It gets the access token that the service gets, and no other secret.
+        named_by: What names that place, for who has to change it.
     """
 
-    def __init__(self, transport: Line, timeout: float | None, place: str = "") -> None:
+    def __init__(
+        self,
+        transport: Line,
+        timeout: float | None,
+        place: str = "",
+        *,
+        named_by: str = BY_OPTION,
+    ) -> None:
         self._transport = transport
-        self._place = place
+        self._place, self._named_by = place, named_by
         self.timeout = PATIENCE if timeout is None else timeout
 
     async def ask(
@@ -211,7 +220,8 @@ class Requests:
         """Return the HTTP library's response, of which the body has not been read."""
         inner = self._transport.inner
         try:
-            with quiet(), reading_bare(_TOLD_ELSEWHERE if self._place else None) as read:
+            told = _TOLD_ELSEWHERE if self._place else None
+            with quiet(), reading_bare(told, self._named_by) as read:
                 options = {"api_version": ""} if asked.path.startswith("/") else None
                 build, send = inner._build_request, inner._async_request_once  # noqa: SLF001 - see above
                 request = build(asked.method, asked.path.lstrip("/"), {}, options)

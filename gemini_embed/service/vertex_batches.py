@@ -15,7 +15,7 @@ from uuid import uuid4
 from gemini_embed.errors import BadResponseError, RequestError
 from gemini_embed.service.batch_requests import BatchRequests
 from gemini_embed.service.batches import UPLOAD_PATIENCE, lines_of
-from gemini_embed.service.buckets import Buckets, storage_address
+from gemini_embed.service.buckets import STORAGE_VARIABLE, Buckets, storage_address
 from gemini_embed.service.reach import check_reach
 from gemini_embed.service.requests import Requests
 from gemini_embed.service.vertex_jobs import (
@@ -65,7 +65,8 @@ class VertexBatches(BatchRequests):
         self._model = model
         self._bucket = bucket
         self._check(bucket or "")
-        self._objects = Buckets(Requests(transport, timeout, storage_address()), UPLOAD_PATIENCE)
+        storage = Requests(transport, timeout, storage_address(), named_by=STORAGE_VARIABLE)
+        self._objects = Buckets(storage, UPLOAD_PATIENCE)
 
     def new_file(self) -> str:
         """Return an address that no object has had.

@@ -7,7 +7,7 @@ are under way at once, as many as keep all senders busy, and they are handed ove
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterable, Iterable
+from collections.abc import AsyncIterable, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Required, TypedDict
 
@@ -165,12 +165,13 @@ class Streaming:
 
 
 def _check_iterables(items: object, titles: object, kind: Any) -> None:
-    if isinstance(items, str | bytes | bytearray) or not isinstance(items, kind):
+    if isinstance(items, str | bytes | bytearray | Mapping) or not isinstance(items, kind):
         raise ConfigurationError(
             f"items must be an iterable of texts and media, not {type(items).__name__}: for one "
             "item write [item]"
         )
-    if titles is not None and (isinstance(titles, str | bytes) or not isinstance(titles, kind)):
+    is_none = isinstance(titles, str | bytes | Mapping) or not isinstance(titles, kind)
+    if titles is not None and is_none:
         raise ConfigurationError(
             "titles must be an iterable with one title (or None) for each item, not "
             f"{type(titles).__name__}"

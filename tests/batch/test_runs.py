@@ -209,6 +209,18 @@ def test_one_call_for_those_who_want_no_more(
     assert embedded_online(server) == 2
 
 
+@pytest.mark.parametrize("batch", ["yes", "no", 1, 0, [], "False"])
+async def test_batch_is_true_or_false(
+    made: Callable[..., GeminiEmbedder], server: Standin, batch: Any
+) -> None:
+    """Else a word that is meant as no would make a job, and wait for hours."""
+    with pytest.raises(ConfigurationError, match="batch must be True or False"):
+        made().embed(TEXTS, role="document", batch=batch)
+    with pytest.raises(ConfigurationError, match="batch must be True or False"):
+        await made().aembed(TEXTS, role="document", batch=batch)
+    assert server.log == []
+
+
 @pytest.mark.parametrize("adapter", [GeminiEmbeddings, GeminiEmbedding])
 def test_both_adapters_wait_for_documents(
     adapter: Any, made: Callable[..., GeminiEmbedder], server: Standin, tmp_path: Path

@@ -41,6 +41,18 @@ def test_texts_must_be_a_list(texts: Any) -> None:
         check_texts(texts)
 
 
+@pytest.mark.parametrize("what", ["texts", "items"])
+def test_a_mapping_is_no_list(what: str) -> None:
+    """Nobody knows whether its keys are meant; its values are taken, and those of a set."""
+    with pytest.raises(ConfigurationError, match=rf"{what} must be .* not dict: give its values"):
+        check_texts({"id": "a text"}, others=None if what == "texts" else {})
+    with pytest.raises(ConfigurationError, match=r"titles must be .* not dict"):
+        check_titles({"a title": 1}, 1)
+
+    assert check_texts({"id": "a text"}.values()) == ["a text"]
+    assert check_texts({"a text"}) == ["a text"]
+
+
 def test_blank_texts_may_become_a_placeholder() -> None:
     """Loaders that yield blank pages get a valid vector for them, the same for all."""
     checked = check_texts(["a", "", "b", " "], on_blank="placeholder")

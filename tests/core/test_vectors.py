@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     ("rows", "said"),
     [
         ([], "2 texts were sent and 0 vectors"),
-        ([[1.0, 2.0]], "2 texts were sent and 1 vectors"),
+        ([[1.0, 2.0]], "2 texts were sent and 1 vector came"),
         ([[1.0, 2.0]] * 3, "2 texts were sent and 3 vectors"),
         ([[1.0, 2.0], []], "vector 1 of the answer has 0 numbers, not 2"),
         ([[1.0, 2.0], [1.0]], "vector 1 of the answer has 1 numbers"),
@@ -45,6 +45,12 @@ def test_an_answer_that_is_not_what_was_asked_for_is_refused(
     """A short, empty, misshapen or poisoned answer never becomes a result."""
     with pytest.raises(BadResponseError, match=said):
         checked(rows, count=2, dimension=2)
+
+
+def test_one_text_is_one_text() -> None:
+    """The error of a query reads as one."""
+    with pytest.raises(BadResponseError, match=r"^1 text was sent and 0 vectors came back"):
+        checked([], count=1, dimension=2)
 
 
 @given(npst.arrays(np.float32, (3, 4), elements=st.floats(0.125, 8, width=32)))

@@ -138,6 +138,15 @@ def test_a_piece_that_is_refused(google: Cloud, done: Any, answer: Answer, error
     assert FILE not in google.objects
 
 
+def test_a_redirect_says_what_names_the_storage(google: Cloud, done: Any) -> None:
+    """It is no option of ours: who reads of base_url would change where texts are embedded."""
+    moved = Answer(307, b"", (("Location", "https://elsewhere.invalid/x"),))
+    google.rule = lambda sent: moved if sent.path.startswith("/upload/") else None
+    with pytest.raises(RequestError, match="give it as STORAGE_EMULATOR_HOST") as caught:
+        done(stored)
+    assert "base_url" not in str(caught.value)
+
+
 @pytest.mark.parametrize("size", ["8291", "-1", 8292, None, "1e3"])
 def test_an_object_of_another_size_is_not_taken_for_whole(
     google: Cloud, done: Any, size: Any

@@ -96,6 +96,7 @@ def test_options_hold_as_they_do_for_embed(reading: Read, embedder: Maker, serve
     [
         ("one text", {}, "an iterable of texts and media, not str"),
         (7, {}, "an iterable of texts and media, not int"),
+        ({"id": "a"}, {}, "an iterable of texts and media, not dict"),
         ([], {"titles": "one title"}, "titles must be an iterable .* not str"),
         ([], {"size": 0}, "size"),
         ([], {"role": "documents"}, "role"),
