@@ -59,7 +59,7 @@ class Call:
         self.policy = policy
         self.sink = sink
         self.watch = watch
-        self.waits = Waits(ask, policy, sink=sink, watch=watch, limiter=limiter, stop=self.stop)
+        self.waits = Waits(ask, policy, sink=sink, watch=watch, limiter=limiter)
         self.outbox = Outbox(
             ask,
             batch_size=policy.batch_size,
@@ -70,7 +70,6 @@ class Call:
             alone=inputs.suspects,
         )
         self.uncut = Uncut(ask, inputs.suspects)
-        self.error: BaseException | None = None
         self._started_at = asyncio.get_running_loop().time()
         self._limiter = limiter
         self._inputs = inputs
@@ -81,6 +80,11 @@ class Call:
     def __len__(self) -> int:
         """Return how many texts there are, repeated ones counted once."""
         return len(self._places)
+
+    @property
+    def error(self) -> BaseException | None:
+        """Why it must stop."""
+        return self.waits.error
 
     async def look_up(self) -> None:
         """Take what is in the cache, and plan the rest; the first of it is sent meanwhile.
@@ -132,8 +136,7 @@ class Call:
 
     def stop(self, error: BaseException) -> None:
         """Send nothing more. What is under way may finish: it is paid for."""
-        self.error = self.error or error
-        self.waits.end()
+        self.waits.stop(error)
         self.outbox.close()
 
     def stop_late(self) -> None:
@@ -146,18 +149,20 @@ class Call:
 
     def close(self) -> None:
         """Look nothing up any more, and tell whoever watches that it is over."""
+        self.waits.last_failure = None
         if self._lookup is not None:
             self._lookup.close()
         self.uncut.tell()
         self.watch.tell(Ended)
 
     def check(self) -> None:
-        """Raise what went wrong, if anything did.
+        """Raise what went wrong, if anything did. What raised it holds the call, which forgets it.
 
         Raises:
             GeminiEmbedError: With what was finished in `partial`.
         """
-        error = self.error or all_rejected(self._rejected)
+        error, self.waits.error = self.error or all_rejected(self._rejected), None
+        self._rejected.clear()
         if error is None and self.sink.missing:
             error = InternalError(
                 "texts were left without a vector; this is a fault of gemini-embed"

@@ -187,8 +187,8 @@ class _Rehearsal:
             ask,
             batch_size=policy.batch_size,
             limiter=begin.limiter,
-            on_wait=lambda _: None,
-            on_spent_day=lambda _: None,
+            on_wait=lambda _: True,
+            on_spent_day=lambda _: True,
             tally=tally,
             alone=begin.alone,
         )

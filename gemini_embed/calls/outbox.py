@@ -34,8 +34,10 @@ class Outbox:
         ask: What the service is asked for.
         batch_size: Contents in one request, at most.
         limiter: What the gate asks, for how tokens are counted.
-        on_wait: Called with the seconds that the next request waits for the quota.
-        on_spent_day: Called with the seconds until the day's quota resets, when it is used up.
+        on_wait: Called with the seconds that the next request waits for the quota; tells whether
+            the call goes on.
+        on_spent_day: Called with the seconds until the day's quota resets, when it is used up;
+            tells likewise.
         tally: Counts tokens, where they are limited; of contents with media, a `MediaTally`.
         alone: Contents that travel alone.
     """
@@ -46,8 +48,8 @@ class Outbox:
         *,
         batch_size: int,
         limiter: Limiter,
-        on_wait: Callable[[float], None],
-        on_spent_day: Callable[[float], None],
+        on_wait: Callable[[float], bool],
+        on_spent_day: Callable[[float], bool],
         tally: Tally,
         alone: AbstractSet[Content] = frozenset(),
     ) -> None:
@@ -81,11 +83,13 @@ class Outbox:
 
     def note_wait(self, seconds: float) -> None:
         """Pass on that the next request waits for the quota."""
-        self._on_wait(seconds)
+        if not self._on_wait(seconds):
+            self.close()
 
     def note_spent_day(self, seconds: float) -> None:
         """Tell that nothing is sent before the day's quota resets."""
-        self._on_spent_day(seconds)
+        if not self._on_spent_day(seconds):
+            self.close()
 
     def estimate_next(self) -> int:
         """Return about how many tokens the next content has; 0 where tokens are not limited."""

@@ -14,8 +14,6 @@ from gemini_embed.observe.events import Waiting
 from gemini_embed.observe.logs import kind_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from gemini_embed.ask import Ask
     from gemini_embed.calls.policy import CallPolicy
     from gemini_embed.calls.sink import Sink
@@ -26,10 +24,11 @@ if TYPE_CHECKING:
 
 
 class Waits:
-    """What one call waits for.
+    """What one call waits for, and why it must stop.
 
     Attributes:
         last_failure: What was tried again last.
+        error: Why it must stop.
     """
 
     def __init__(
@@ -40,16 +39,15 @@ class Waits:
         sink: Sink[object],
         watch: Watch,
         limiter: Limiter,
-        stop: Callable[[BaseException], None],
     ) -> None:
         self._ask = ask
         self._policy = policy
         self._sink = sink
         self._watch = watch
         self._limiter = limiter
-        self._stop = stop
         self._over = asyncio.Event()
         self.last_failure: GeminiEmbedError | None = None
+        self.error: BaseException | None = None
         self._since = asyncio.get_running_loop().time()  # it began, or another day
 
     def idle(self) -> float:
@@ -74,34 +72,36 @@ class Waits:
             async with asyncio.timeout(seconds):
                 await self._over.wait()
 
-    def end(self) -> None:
-        """Wait no longer."""
+    def stop(self, error: BaseException) -> None:
+        """Wait no longer; the first error is the one that counts."""
+        self.error = self.error or error
         self._over.set()
 
-    def for_quota(self, seconds: float) -> None:
-        """Wait for room in the quota; the gate does the waiting."""
+    def for_quota(self, seconds: float) -> bool:
+        """Wait for room in the quota; the gate does the waiting. Tell whether the call goes on."""
         reason = f"for the quota of {self._ask.model.name}: {self._limiter.description}"
-        self._show(seconds, reason, quota=True)
+        return self._show(seconds, reason, quota=True)
 
-    def for_day(self, seconds: float) -> None:
-        """Wait until the day's quota resets, or end: as the caller chose."""
+    def for_day(self, seconds: float) -> bool:
+        """Wait until the day's quota resets, or end: as the caller chose. Tell which."""
         daily, model = self._limiter.daily, self._ask.model
         now = daily.clock()
         known, resets_at = daily.described(now), daily.resets_at(now)
         error = spent_day(model, known, resets_at)
         if self._policy.on_daily_quota == "error":
-            self._stop(error)
-            return
+            self.stop(error)
+            return False
         self.last_failure = error
         self._since = asyncio.get_running_loop().time()  # until then it waited for others
         when = f"which resets at {resets_at:%Y-%m-%d %H:%M %Z}"
         reason = f"for the daily quota of {model.name}, {when}: {known}"
-        self._show(seconds, reason, quota=True)
+        return self._show(seconds, reason, quota=True)
 
-    def _show(self, seconds: float, reason: str, *, quota: bool) -> None:
+    def _show(self, seconds: float, reason: str, *, quota: bool) -> bool:
         now = asyncio.get_running_loop().time()
         done, total = self._sink.done, len(self._sink)
         try:
             self._watch.tell(Waiting, seconds, reason, done, total, now, quota)
         except Exception as error:  # noqa: BLE001 - it ends this call, not who woke the gate
-            self._stop(ours(error))
+            self.stop(ours(error))
+        return self.error is None
