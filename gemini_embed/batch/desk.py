@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from gemini_embed.background.threads import in_thread
 from gemini_embed.batch import spool
+from gemini_embed.batch.discard import discard
 from gemini_embed.batch.doing import by_name, stop, tell_late, too_late
 from gemini_embed.batch.outcomes import told_of
 from gemini_embed.batch.progress import Told
@@ -244,16 +245,14 @@ class RunDesk(Generic[R]):
         await in_thread(self._office.ledger.forget, self.id)
 
     async def _discard(self) -> None:
-        """Stop and forget a run of which nothing is known but the names of its jobs."""
-        ledger, service = self._office.ledger, await self._office.service()
-        listed = by_name(await service.list())
-        for name in await in_thread(ledger.names, self.id):
-            for one in listed.get(name, []):
-                await (
-                    stop(service, one.name) if one.state == "running" else service.delete(one.name)
-                )
-        await in_thread(spool.delete_all, self._office.cache.path, self.id)
-        await in_thread(ledger.forget_all_of, self.id)
+        office = self._office
+        await discard(
+            self.id,
+            ledger=office.ledger,
+            service=await office.service(),
+            cache=office.cache.path,
+            backend=office.there["backend"],
+        )
 
     async def _read(self) -> tuple[Run, list[Job]]:
         ledger = self._office.ledger

@@ -13,7 +13,17 @@ from uuid import uuid4
 
 from gemini_embed.batch.holders import is_gone, me
 from gemini_embed.batch.places import Places
-from gemini_embed.batch.records import RECORD, Record, changed, job_of, record_of, run_of, written
+from gemini_embed.batch.records import (
+    RECORD,
+    Record,
+    Remains,
+    changed,
+    job_of,
+    record_of,
+    remains_of,
+    run_of,
+    written,
+)
 from gemini_embed.errors import BatchDamagedError, BatchLeaseError
 
 if TYPE_CHECKING:
@@ -202,9 +212,10 @@ class Ledger:
             asked = self._run(run, row).asked if row and there else {}
         return all(asked.get(name, value) == value for name, value in there.items())
 
-    def names(self, run: str) -> list[str]:
-        """Return our names of the jobs of a run, which need no row that can be read."""
-        return [name for (name,) in self._select("SELECT name FROM batch_jobs WHERE run = ?", run)]
+    def remains(self, run: str) -> list[Remains]:
+        """Return what is known of the jobs of a run, whether their rows can be read or not."""
+        found = self._select("SELECT name, job FROM batch_jobs WHERE run = ?", run)
+        return [remains_of(*row) for row in found]
 
     def came_late(self, job: Job) -> None:
         """Write down which jobs came late under a job's name; this needs no lease: it is over."""

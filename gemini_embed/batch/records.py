@@ -6,18 +6,25 @@ Performs no I/O. What is read raises ValueError or TypeError where it is somethi
 from __future__ import annotations
 
 import json
+import re
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gemini_embed.batch.jobs import Job, Run, is_number, is_whole
+from gemini_embed.batch.jobs import PREFIX, Job, Run, is_number, is_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 RECORD = "run, lease, holder, until, lasts"
 """The columns of a record."""
 
 _SEAL = "seal"
+
+_OUR_NAME = re.compile(rf'"({PREFIX}[0-9a-f]{{32}})"')
+_OUR_FILE = re.compile(
+    rf'"files/[0-9a-f]{{32}}"|"gs://[^"]{{1,9999}}/{PREFIX}[0-9a-f]{{32}}/input\.jsonl"'
+)
+"""Names that we make, as JSON has them; nobody else has such."""
 
 
 class Record(NamedTuple):
@@ -36,6 +43,20 @@ class Record(NamedTuple):
     holder: str
     until: float
     lasts: float
+
+
+class Remains(NamedTuple):
+    """What is known of a job.
+
+    Attributes:
+        names: What we may have called it.
+        files: What was stored for it, or is being stored.
+        is_known: Whether that is all of it.
+    """
+
+    names: Collection[str]
+    files: Collection[str]
+    is_known: bool
 
 
 def record_of(name: str, cells: tuple[Any, ...]) -> Record:
@@ -61,6 +82,18 @@ def job_of(name: str, row: Any) -> Job:
     if job.name != name:
         raise ValueError("it is another job")
     return job
+
+
+def remains_of(name: Any, row: Any) -> Remains:
+    """Return what is known of a job, whatever stands in its cells."""
+    try:
+        job = job_of(name, row)
+    except (RecursionError, TypeError, ValueError):
+        text = row.decode(errors="replace") if isinstance(row, bytes) else str(row)
+        names = {*_OUR_NAME.findall(text), *([name] if isinstance(name, str) else [])}
+        files = {json.loads(file) for file in _OUR_FILE.findall(text)}
+        return Remains(names, files, is_known=False)
+    return Remains({job.name}, {*filter(None, (job.file, *job.media))}, is_known=True)
 
 
 def written(row: Mapping[str, Any]) -> str:

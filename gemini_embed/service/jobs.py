@@ -60,6 +60,7 @@ class ServerJob:
         error: The same in words.
         results: The file of its results.
         inline: Its results, where they come with it.
+        input: Its input, where the service shows it, and it is a name of ours: on Vertex AI.
     """
 
     name: str
@@ -73,6 +74,7 @@ class ServerJob:
     error: str = ""
     results: str = ""
     inline: Sequence[Any] = ()
+    input: str = ""
 
     @property
     def has_results(self) -> bool:

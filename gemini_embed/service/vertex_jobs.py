@@ -22,6 +22,7 @@ from gemini_embed.service.jobs import (
 from gemini_embed.service.json_vectors import field_of, is_count
 
 _NAME = re.compile(r"projects/[A-Za-z0-9:._-]+/locations/[a-z0-9-]+/batchPredictionJobs/[0-9]+")
+_INPUT = re.compile(r".*/gemini-embed-[0-9a-f]{32}/input\.jsonl", re.DOTALL)
 _COUNTED = ("successful", "failed", "incomplete")
 
 
@@ -55,6 +56,7 @@ def _read(job: Any) -> ServerJob:
         code=code if is_count(code) else 0,
         error=text_in(field_of(error, "message"))[:LONGEST_SHOWN],
         results=_results(job),
+        input=_input(job),
     )
 
 
@@ -71,6 +73,13 @@ def output_of(job: Any) -> str:
     """Return where a job was told to put its results; empty where it does not say."""
     destination = field_of(field_of(job, "outputConfig"), "gcsDestination")
     return _folder(field_of(destination, "outputUriPrefix"))
+
+
+def _input(job: Any) -> str:
+    """Return what a job reads, if it is one object, called as we call ours."""
+    uris = field_of(field_of(field_of(job, "inputConfig"), "gcsSource"), "uris")
+    said = text_in(uris[0]) if isinstance(uris, list) and len(uris) == 1 else ""
+    return said if _INPUT.fullmatch(said) and GsAddress.read(said) else ""
 
 
 def _results(job: Any) -> str:

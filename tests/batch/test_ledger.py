@@ -276,9 +276,9 @@ def test_a_damaged_row_is_an_error_of_its_run_alone(
     assert str(cache.path) in str(caught.value)
     assert len(ledger.awaited()) == (1 if table == "jobs" else 2)
     ledger.forget_old(NOW + 1)
-    assert len(ledger.names("r")) == 1
+    assert len(ledger.remains("r")) == 1
     ledger.forget_all_of("r")
-    assert (ledger.ids(), ledger.names("r")) == (["good"], [])
+    assert (ledger.ids(), ledger.remains("r")) == (["good"], [])
 
 
 def test_no_change_of_places_is_taken_for_places(cache: SQLiteCache) -> None:
