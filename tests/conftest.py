@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from service.cloud import cloud
 
 from gemini_embed import GeminiEmbedder
 from gemini_embed.calls import limits
@@ -14,6 +15,8 @@ from gemini_embed.standin import Standin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from service.cloud import Cloud
 
 # A shell's job in the background ignores Ctrl-C, and so would every process that a test starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -53,6 +56,14 @@ def nothing_learned_elsewhere() -> None:
 def server() -> Iterator[Standin]:
     with Standin(model="hash") as standin:
         yield standin
+
+
+@pytest.fixture
+def google(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
+    """Return a small Google Cloud, whose storage is where Cloud Storage is looked for."""
+    with cloud() as running:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", running.url)
+        yield running
 
 
 @pytest.fixture

@@ -7,11 +7,10 @@ import warnings
 from typing import TYPE_CHECKING
 
 import pytest
-from batch.test_vertex_batches import BUCKET, TEXTS, embedder, right
-from service.cloud import Answer, Cloud, Sent, cloud, told
+from batch.bucket import BUCKET, TEXTS, embedder, right
+from service.cloud import Answer, Cloud, Sent, told
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 OTHERS = f"{BUCKET}/gemini-embed-{'0' * 32}/input.jsonl"
@@ -19,11 +18,9 @@ OTHERS = f"{BUCKET}/gemini-embed-{'0' * 32}/input.jsonl"
 
 
 @pytest.fixture
-def google(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
-    with cloud() as running:
-        monkeypatch.setenv("STORAGE_EMULATOR_HOST", running.url)
-        running.objects[OTHERS] = b"of another run"
-        yield running
+def google(google: Cloud) -> Cloud:
+    google.objects[OTHERS] = b"of another run"
+    return google
 
 
 def damage(folder: Path, job: str) -> None:
@@ -33,8 +30,7 @@ def damage(folder: Path, job: str) -> None:
 
 
 def refuse_jobs(sent: Sent) -> Answer | None:
-    is_creation = sent.method == "POST" and sent.path.endswith("batchPredictionJobs")
-    return told(429, "later") if is_creation else None
+    return told(429, "later") if sent.is_creation else None
 
 
 @pytest.mark.parametrize("job", ["'{}'", "x'ff'", "substr(job, 1, length(job) - 1)"])

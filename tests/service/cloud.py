@@ -35,6 +35,11 @@ class Sent(NamedTuple):
     def json(self) -> Any:
         return json.loads(self.body)
 
+    @property
+    def is_creation(self) -> bool:
+        """Whether it creates a job."""
+        return self.method == "POST" and self.path.endswith("batchPredictionJobs")
+
 
 class Answer(NamedTuple):
     """What is answered."""
@@ -111,6 +116,28 @@ class Cloud:
     def rows(self) -> list[Row]:
         """Return the rows of all files that were uploaded, and of which a job was created."""
         return [row for job in self.jobs.values() for row in job["_rows"]]
+
+    def hold_back(self) -> list[Sent]:
+        """Lose the next creation of a job; return where it is kept, so that it can come late."""
+        late: list[Sent] = []
+
+        def rule(sent: Sent) -> Answer | None:
+            if late or not sent.is_creation:
+                return None
+            late.append(sent)
+            return Answer(0)
+
+        self.rule = rule
+        return late
+
+    def end_well_later(self) -> None:
+        """Let all jobs but the first do what they are asked to."""
+
+        def rule(sent: Sent) -> None:
+            if self.jobs and sent.is_creation:
+                self.write, self.states = right, ["JOB_STATE_SUCCEEDED"]
+
+        self.rule = rule
 
     def answer(self, sent: Sent) -> Answer:
         self.log.append(sent)

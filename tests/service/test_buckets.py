@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from service.cloud import Answer, Cloud, cloud, said, told
+from service.cloud import Answer, said, told
 from service.vertex import credentials
 
 from gemini_embed import (
@@ -20,8 +20,10 @@ from gemini_embed.background import loop
 from gemini_embed.service.buckets import storage_address
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
+
+    from service.cloud import Cloud
 
     from gemini_embed.service.vertex_batches import VertexBatches
 
@@ -29,13 +31,6 @@ FILE = "gs://my-bucket/a folder/input ü.jsonl"
 PIECES = [b"a" * 4096, b"b" * 4096, b"c" * 100]
 SIZE = sum(map(len, PIECES))
 WAYS: dict[str, dict[str, Any]] = {"aiohttp": {}, "httpx": {"client_args": {"headers": {"x": "y"}}}}
-
-
-@pytest.fixture
-def google(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
-    with cloud() as running:
-        monkeypatch.setenv("STORAGE_EMULATOR_HOST", running.url)
-        yield running
 
 
 @pytest.fixture(params=WAYS)
