@@ -12,7 +12,6 @@ import json
 import sys
 import time
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks import cached, environments, report, speed, traced, trouble
@@ -23,6 +22,7 @@ from benchmarks.sizes import FULL, PLAIN, QUICK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from benchmarks.sizes import Sizes
 
@@ -112,13 +112,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME[,NAME]",
         help=", ".join(SECTIONS),
     )
-    parser.add_argument(
-        "--output",
-        type=Path,
-        default=environments.ROOT / "benchmarks" / "results",
-        metavar="DIR",
-        help="where the results go",
-    )
+    environments.add_output(parser)
     return parser
 
 

@@ -9,9 +9,14 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
 
 ROOT = Path(__file__).resolve().parent.parent
 REQUIREMENTS = ROOT / "benchmarks" / "peers.txt"
+RESULTS = ROOT / "benchmarks" / "results"
 _PEERS = ROOT / ".venv-peers"
 _PEERS_OF = {"bare-2", "langchain-official", "llamaindex-official"}
 _SHOWN = (
@@ -36,6 +41,17 @@ for name in sys.argv[1:]:
         pass
 print(json.dumps(versions))
 """
+
+
+def add_output(parser: ArgumentParser) -> None:
+    """Let a program that measures be told where its results go."""
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=RESULTS,
+        metavar="DIR",
+        help="where the results go",
+    )
 
 
 def python_of(kind: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from statistics import median, quantiles
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from benchmarks import environments
 from benchmarks.field import ASYNC, BARE, ENTRIES, LARGE, OURS, STANDARD, Bench, Entry, settings
@@ -12,7 +12,9 @@ from benchmarks.processes import Broken, Server, Worker
 from benchmarks.results import Bars, Duel, Section, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+
+T = TypeVar("T")
 
 _WARM_UP = 200
 _MEGABYTE = 1_000_000
@@ -125,23 +127,32 @@ def _speed_figures(
     return figures
 
 
+def _turns(bench: Bench, each: Sequence[T]) -> Iterator[tuple[T, bool]]:
+    """Return each in turn, as often as is measured, and whether it counts.
+
+    The first time does not: it finds files on disk, not in memory, and no connection.
+    """
+    for number in range(bench.sizes.repeats + 1):
+        for one in each:
+            yield one, number > 0
+
+
 def stall(bench: Bench) -> Section:
     """How long an async call holds up the caller's own loop."""
     sizes = bench.sizes
     longest: dict[str, list[float]] = defaultdict(list)
     bench.crew.gather(ASYNC)
     with Server() as server:
-        for number in range(sizes.repeats + 1):
-            for entry in ASYNC:
-                job = {
-                    "op": "embed",
-                    "settings": settings(entry, server.url),
-                    "count": sizes.texts if number else _WARM_UP,
-                    "heartbeat": True,
-                }
-                answer = bench.crew.measure(entry, job)
-                if number:
-                    longest[entry.label].append(answer["stall"] * 1000)
+        for entry, counts in _turns(bench, ASYNC):
+            job = {
+                "op": "embed",
+                "settings": settings(entry, server.url),
+                "count": sizes.texts if counts else _WARM_UP,
+                "heartbeat": True,
+            }
+            answer = bench.crew.measure(entry, job)
+            if counts:
+                longest[entry.label].append(answer["stall"] * 1000)
     middle = {label: median(values) for label, values in longest.items()}
     section = Section(
         "Stalls of the caller's event loop",
@@ -161,12 +172,11 @@ def query(bench: Bench) -> Section:
     latencies: dict[str, list[float]] = defaultdict(list)
     bench.crew.gather(STANDARD)
     with Server() as server:
-        for number in range(sizes.repeats + 1):
-            for entry in STANDARD:
-                job = {"op": "queries", "settings": settings(entry, server.url)}
-                answer = bench.crew.measure(entry, job | {"count": sizes.queries if number else 10})
-                if number:
-                    latencies[entry.label] += [value * 1000 for value in answer["latencies"]]
+        for entry, counts in _turns(bench, STANDARD):
+            job = {"op": "queries", "settings": settings(entry, server.url)}
+            answer = bench.crew.measure(entry, job | {"count": sizes.queries if counts else 10})
+            if counts:
+                latencies[entry.label] += [value * 1000 for value in answer["latencies"]]
     p50 = {label: median(values) for label, values in latencies.items()}
     p99 = {label: quantiles(values, n=100)[98] for label, values in latencies.items()}
     section = Section(
@@ -256,11 +266,10 @@ def _alone(entry: Entry, url: str, dimension: int, count: int, **options: Any) -
 def imports(bench: Bench) -> Section:
     """How long imports take, each in a fresh interpreter."""
     seconds: dict[tuple[str, str], list[float]] = defaultdict(list)
-    for number in range(bench.sizes.repeats + 1):
-        for framework, kind, module, name, what in _IMPORTS:
-            took = environments.import_seconds(kind, module, name)
-            if number:  # the first finds the files on disk, the others in memory
-                seconds[framework, what].append(took)
+    for (framework, kind, module, name, what), counts in _turns(bench, _IMPORTS):
+        took = environments.import_seconds(kind, module, name)
+        if counts:
+            seconds[framework, what].append(took)
     middle = {key: median(values) for key, values in seconds.items()}
     section = Section("Import time", "Seconds, each in a fresh interpreter.")
     kinds = ("base class", "our adapter", "official integration")
@@ -291,18 +300,17 @@ def first_call(bench: Bench) -> Section:
         part: defaultdict(list) for part in ("import", "stall", "call", "whole")
     }
     with Server() as server:
-        for number in range(bench.sizes.repeats + 1):
-            for entry in ASYNC:
-                job = {"op": "first-call", "settings": settings(entry, server.url)}
-                with Worker(entry.kind) as worker:
-                    answer = worker.ask(job, 60)
-                if answer["error"] is not None:
-                    raise Broken(f"{entry.label}: {answer['error']}")
-                if not number:
-                    continue  # the first finds the files on disk, the others in memory
-                answer["whole"] = answer["import"] + answer["call"]
-                for part, values in took.items():
-                    values[entry.label].append(answer[part] * 1000)
+        for entry, counts in _turns(bench, ASYNC):
+            job = {"op": "first-call", "settings": settings(entry, server.url)}
+            with Worker(entry.kind) as worker:
+                answer = worker.ask(job, 60)
+            if answer["error"] is not None:
+                raise Broken(f"{entry.label}: {answer['error']}")
+            if not counts:
+                continue
+            answer["whole"] = answer["import"] + answer["call"]
+            for part, values in took.items():
+                values[entry.label].append(answer[part] * 1000)
     middle = {
         part: {label: median(values) for label, values in by_label.items()}
         for part, by_label in took.items()

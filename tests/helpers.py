@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,12 @@ LLAMAINDEX_POSITIONAL = [
     "retry_exponential_base",
 ]
 """Arguments of LlamaIndex's official class that existing code may give by position, in order."""
+
+
+async def arrived(server: Standin, count: int = 1) -> None:
+    """Wait until so many requests have reached the stand-in."""
+    while len(server.log) < count:  # noqa: ASYNC110 - it runs on another thread
+        await asyncio.sleep(0.001)
 
 
 def sent_texts(server: Standin) -> list[list[str]]:

@@ -12,7 +12,6 @@ import os
 import sys
 import time
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks import environments, report
@@ -25,6 +24,7 @@ from benchmarks.results import Section, Table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from benchmarks.growth.amounts import Amounts
 
@@ -119,13 +119,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="TEXTS",
         help="no load, by size, of more texts than these",
     )
-    parser.add_argument(
-        "--output",
-        type=Path,
-        default=environments.ROOT / "benchmarks" / "results",
-        metavar="DIR",
-        help="where the results go",
-    )
+    environments.add_output(parser)
     return parser
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import pickle
 import warnings
 from typing import TYPE_CHECKING, Any
 
-import cloudpickle
 import numpy as np
 import pytest
+from adapters.copies import copies_of
 from helpers import TEXTS, sent_texts
 from langchain_core.load import dumps
 from langchain_core.vectorstores import InMemoryVectorStore
@@ -170,13 +169,7 @@ def test_pickles_and_copies_work(server: Standin, embeddings: Maker) -> None:
     fresh = pickle.dumps(made)
     right = made.embed_query("a")
 
-    for other in (
-        pickle.loads(fresh),  # noqa: S301 - our own bytes
-        pickle.loads(pickle.dumps(made)),  # noqa: S301 - likewise
-        pickle.loads(cloudpickle.dumps(made)),  # noqa: S301 - likewise
-        copy.deepcopy(made),
-        made.model_copy(deep=True),
-    ):
+    for other in copies_of(made, fresh):
         assert other.embed_query("a") == right
         assert server.log[-1].headers["x-team"] == "search"
         assert server.log[-1].headers["x-goog-api-key"] == "a-key"

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 import inspect
 import pickle
 from typing import TYPE_CHECKING, Any
 
-import cloudpickle
 import pytest
+from adapters.copies import copies_of
 from google.genai import types
 from helpers import LLAMAINDEX_POSITIONAL
 from llama_index.core.base.embeddings.base import BaseEmbedding
@@ -125,18 +124,12 @@ def test_pickles_and_copies_work(server: Standin, embedding: Maker) -> None:
     fresh = pickle.dumps(made)
     right = made.get_query_embedding("a")
 
-    for other in (
-        pickle.loads(fresh),  # noqa: S301 - our own bytes
-        pickle.loads(pickle.dumps(made)),  # noqa: S301 - likewise
-        pickle.loads(cloudpickle.dumps(made)),  # noqa: S301 - likewise
-        copy.deepcopy(made),
-        made.model_copy(deep=True),
-    ):
+    for other in copies_of(made, fresh):
         assert other.get_query_embedding("a") == right
         assert (other.max_concurrency, other.timeout) == (3, 60)
         assert server.log[-1].headers["x-team"] == "search"
         assert server.log[-1].headers["x-goog-api-key"] == "a-key"
-    dump: dict[str, Any] = {**pickle.loads(fresh).to_dict(), "bogus": 1}  # noqa: S301 - likewise
+    dump: dict[str, Any] = {**pickle.loads(fresh).to_dict(), "bogus": 1}  # noqa: S301 - our own bytes
     with pytest.raises(ConfigurationError):
         GeminiEmbedding(**dump)
 

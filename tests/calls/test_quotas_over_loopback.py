@@ -7,7 +7,7 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
-from helpers import vectors_of
+from helpers import arrived, vectors_of
 
 from gemini_embed import DailyQuotaError, GeminiEmbedder
 from gemini_embed.standin import Standin
@@ -72,8 +72,7 @@ async def test_cancelling_stops_the_sends() -> None:
     with Standin(latency=0.05) as server:
         made = client(server, batch_size=1, max_concurrency=2)
         task = asyncio.create_task(made.aembed(TEXTS, role="document"))
-        while len(server.log) < 4:  # noqa: ASYNC110 - the server is not ours to signal
-            await asyncio.sleep(0.005)
+        await arrived(server, 4)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from helpers import arrived
 from service.vertex import credentials
 
 from gemini_embed import (
@@ -193,8 +194,7 @@ async def test_counts_go_on_where_the_embedder_is_closed(server: Standin, embedd
     server.latency = 0.1
     made = embedder(count_tokens="api", on_long="error")
     call = asyncio.create_task(made.aembed(["a", JUST_FITS], role="document"))
-    while not server.log:  # noqa: ASYNC110 - the stand-in runs on another thread
-        await asyncio.sleep(0.005)
+    await arrived(server)
     await made.aclose()
 
     assert len((await call).vectors) == 2

@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from helpers import arrived
 
 from gemini_embed import GeminiEmbedder, ServiceUnavailableError, Usage
 from gemini_embed.observe import meter
@@ -110,8 +111,7 @@ async def test_a_call_that_outlives_its_block_is_counted_on(
 
     with made.track() as usage:
         task = asyncio.create_task(made.aembed(["a"], role="document"))
-        while not server.log:  # noqa: ASYNC110 - a server's, on another thread
-            await asyncio.sleep(0.001)
+        await arrived(server)
     assert (usage.requests, usage.texts) == (1, 0)
     server.release()
     await task
@@ -142,12 +142,11 @@ async def test_a_cancelled_call_counts_what_it_used(server: Standin, embedder: M
 
     with made.track() as usage:
         task = asyncio.create_task(made.aembed(["a"], role="document"))
-        while not server.log:  # noqa: ASYNC110 - a server's, on another thread
-            await asyncio.sleep(0.001)
+        await arrived(server)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        while not usage.unanswered:  # noqa: ASYNC110 - likewise
+        while not usage.unanswered:  # noqa: ASYNC110 - set on another thread
             await asyncio.sleep(0.001)
     server.release()
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from helpers import sent_texts, vectors_of
+from helpers import arrived, sent_texts, vectors_of
 from pages import DOCS, marked, run
 
 from gemini_embed import (
@@ -186,8 +186,7 @@ async def test_a_cancelled_call_sends_nothing_more(made: Any, server: Standin) -
     """Whoever gives up pays for what was sent, and for no more."""
     embedder = made("corpus", quota=Quota(10, period=0.2))
     call = asyncio.create_task(embedder.aembed([f"long {i}" for i in range(200)], role="document"))
-    while not server.log:  # noqa: ASYNC110 - the server is a thread
-        await asyncio.sleep(0.001)
+    await arrived(server)
     call.cancel()
     with pytest.raises(asyncio.CancelledError):
         await call
