@@ -231,7 +231,7 @@ class RunDesk(Generic[R]):
             return
         if not run.is_done:
             path = self._office.cache.path.with_name(run.spool)
-            if not await in_thread(spool.is_whole, path, int(places.offsets[-1]), run.kept):
+            if not await in_thread(spool.is_whole, path, places.all_lines, run.kept):
                 await self._discard()
                 return
             raise BatchPendingError(

@@ -64,13 +64,13 @@ _NOTHING_TO_CANCEL = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HT
 async def upload(hold: Hold, job: Job) -> None:
     """Upload the input of a job, under a name that is written down before."""
     service, places, path = await hold.service(), await hold.places(), hold.spool
-    start, end = places.span(job.first, job.last)
-    media = await in_thread(spool.kept_between, path, start, end) if hold.run.kept else {}
+    lines = places.lines(job.first, job.last)
+    media = await in_thread(spool.kept_in_lines, path, lines) if hold.run.kept else {}
     job = outcomes.uploading(job, service.new_file(), tuple(service.new_file() for _ in media))
     await hold.write(job)
     uris = await _upload_media(hold, job, media)
-    size = await in_thread(spool.length, path, start, end, uris)
-    pieces = spool.pieces(path, start, end, PIECE, uris)
+    size = await in_thread(spool.length, path, lines, uris)
+    pieces = spool.pieces(path, lines, PIECE, uris)
     await service.upload(job.file, pieces, size, lambda: hold.keep(UPLOAD_PATIENCE))
     await hold.write(outcomes.uploaded(job, hold.now))
 

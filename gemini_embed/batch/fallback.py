@@ -35,9 +35,9 @@ async def embed(hold: Hold, job: Job) -> None:
     backend = hold.run.asked["backend"]
     again = partial(seen_again, model=hold.site.model, backend=backend)
     for some in _together(job, places):
-        spans = {row: places.span(job.first + row, job.first + row + 1) for row in some}
+        rows = {row: places.lines(job.first + row, job.first + row + 1) for row in some}
         contents = await in_thread(
-            spool.contents_at, hold.spool, spans, hold.run.kept, backend, again
+            spool.contents_at, hold.spool, rows, hold.run.kept, backend, again
         )
         without, error, more = await _online(hold, contents, uncut=job.uncut)
         _let_go(contents)

@@ -5,16 +5,16 @@ Performs no I/O.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
 from itertools import pairwise
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -24,6 +24,20 @@ KEY_BYTES = 20
 
 _SEAL = 8
 """Bytes by which a change is seen: it might give a text the vector of another."""
+
+
+class Lines(NamedTuple):
+    """Where the lines of rows that follow each other lie in the spool.
+
+    Attributes:
+        start: Where the first begins.
+        end: Where the last ends.
+        seals: The `seal_of` each; none where nobody wrote it down.
+    """
+
+    start: int
+    end: int
+    seals: Sequence[int]
 
 
 @dataclass(frozen=True)
@@ -39,6 +53,7 @@ class Places:
         weights: How much each content counts in a mean; empty where no text was split.
         rows: Of each row, which content it is.
         offsets: Of each row, where it begins in the spool; and where the last ends.
+        seals: Of each row, the `seal_of` its line; empty where an earlier version wrote it.
     """
 
     keys: bytes
@@ -47,6 +62,7 @@ class Places:
     weights: NDArray[np.float64]
     rows: NDArray[np.uint32]
     offsets: NDArray[np.uint64]
+    seals: NDArray[np.uint64] = field(default_factory=lambda: np.empty(0, np.uint64))
 
     @classmethod
     def of(cls, inputs: Inputs, number: Mapping[Content, int], keys: bytes) -> Self:
@@ -93,6 +109,15 @@ class Places:
         """Return where some rows begin and end in the spool."""
         return int(self.offsets[first]), int(self.offsets[last])
 
+    @property
+    def all_lines(self) -> Lines:
+        """Where all lines of the spool lie."""
+        return self.lines(0, len(self.rows))
+
+    def lines(self, first: int, last: int) -> Lines:
+        """Return where the lines of some rows lie in the spool."""
+        return Lines(*self.span(first, last), self.seals[first:last].tolist())
+
     def longest(self, first: int, last: int) -> int:
         """Return how many bytes the longest of some rows has."""
         return int(np.diff(self.offsets[first : last + 1]).max(initial=0))
@@ -120,7 +145,15 @@ class Places:
 
     def as_bytes(self) -> bytes:
         """Return it as the ledger holds it."""
-        arrays = (self.contents, self.owners, self.weights, self.rows, self.offsets)
+        arrays: list[NDArray[Any]] = [
+            self.contents,
+            self.owners,
+            self.weights,
+            self.rows,
+            self.offsets,
+        ]
+        if len(self.seals):  # runs are called by what it is without them
+            arrays.append(self.seals)
         sizes = np.array([len(self.keys), *(array.nbytes for array in arrays)], "<u8")
         held = b"".join([sizes.tobytes(), self.keys, *(array.tobytes() for array in arrays)])
         return _seal(held) + held
@@ -135,9 +168,7 @@ class Places:
         seal, held = held[:_SEAL], held[_SEAL:]
         if seal != _seal(held):
             raise ValueError("its places were changed")
-        sizes = np.frombuffer(held, "<u8", 6)
-        if sizes.max() > len(held) or int(sizes.sum()) + sizes.nbytes != len(held):
-            raise ValueError("its places have another size")
+        sizes = _sizes(held)
         ends = np.cumsum(sizes) + sizes.nbytes
         parts = [held[int(a) : int(b)] for a, b in zip(ends - sizes, ends, strict=True)]
         made = cls(
@@ -146,7 +177,7 @@ class Places:
             np.frombuffer(parts[2], np.uint32),
             np.frombuffer(parts[3], np.float64),
             np.frombuffer(parts[4], np.uint32),
-            np.frombuffer(parts[5], np.uint64),
+            *(np.frombuffer(part, np.uint64) for part in parts[5:]),
         )
         if not made._is_sound():
             raise ValueError("its places are none")
@@ -159,10 +190,28 @@ class Places:
             and len(self.contents) == len(self.owners)
             and len(self.weights) in (0, len(self))
             and len(self.offsets) == len(self.rows) + 1
+            and len(self.seals) in (0, len(self.rows))
             and all(not len(of) or of.max() < len(self) for of in (self.contents, self.rows))
             and bool((self.owners[:-1] <= self.owners[1:]).all())
             and bool((self.offsets[:-1] <= self.offsets[1:]).all())
         )
+
+
+def _sizes(held: bytes) -> NDArray[np.uint64]:
+    """Return how many bytes each part has: an earlier version had one part less."""
+    for count in (7, 6):
+        sizes = np.frombuffer(held, "<u8", count)
+        if sizes.max() <= len(held) and int(sizes.sum()) + sizes.nbytes == len(held):
+            return sizes
+    raise ValueError("its places have another size")
+
+
+def seal_of(line: Iterable[bytes]) -> int:
+    """Return a number by which a line is known again, of its pieces."""
+    hasher = blake2b(digest_size=_SEAL)
+    for piece in line:
+        hasher.update(piece)
+    return int.from_bytes(hasher.digest())
 
 
 def _seal(held: bytes) -> bytes:

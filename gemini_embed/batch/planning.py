@@ -197,7 +197,7 @@ class Planner:
         """Write the spool of a run that goes on again, where it is gone or not whole."""
         path = self._cache.path.with_name(run.spool)
         places = self._ledger.places(run.id)
-        if not spool.is_whole(path, int(places.offsets[-1]), run.kept):
+        if not spool.is_whole(path, places.all_lines, run.kept):
             spool.delete(path)
             spool.write(path, self._rows(places.rows.tolist(), spool.Keeper(path)))
 
@@ -256,7 +256,7 @@ class Planner:
         rows = [*sent, *alone]
         keeper = spool.Keeper(path)
         written = spool.write(path, self._rows(rows, keeper))
-        offsets = np.array(written, np.uint64)
+        offsets, seals = (np.array(some, np.uint64) for some in written)
         tokens = self._tokens(sent)
         sizes = np.diff(offsets[: len(sent) + 1]).astype(np.int64)
         parts = parts_of(tokens, sizes, most_tokens=self._limits.most_tokens)
@@ -281,7 +281,9 @@ class Planner:
             settle=self._limits.settle,
             most_tokens=self._limits.most_tokens,
         )
-        return made, jobs, replace(self._places, rows=np.array(rows, np.uint32), offsets=offsets)
+        numbers = np.array(rows, np.uint32)
+        places = replace(self._places, rows=numbers, offsets=offsets, seals=seals)
+        return made, jobs, places
 
     def _check_size(self, vectors: int) -> None:
         """Refuse what would push its own vectors out of the cache."""

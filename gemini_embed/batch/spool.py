@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from uuid import uuid4
 
 from gemini_embed.batch.lines import content_of, kept_in, with_uris
+from gemini_embed.batch.places import Lines, seal_of
 from gemini_embed.errors import InvalidInputError
 from gemini_embed.media.files import check_unchanged, digest_of, opened
 
@@ -51,7 +52,9 @@ class SpoolError(Exception):
         row: Which row it is about, counted from a job's first; None where that is not known.
     """
 
-    row: int | None = None
+    def __init__(self, problem: str, row: int | None = None) -> None:
+        super().__init__(problem)
+        self.row = row
 
 
 class Kept(NamedTuple):
@@ -122,30 +125,50 @@ def _kept_safe(file: BinaryIO) -> None:
     os.fsync(file.fileno())
 
 
-def write(path: Path, rows: Iterable[Iterable[bytes]]) -> array[int]:
-    """Write a spool of rows in pieces, and return where each line begins, and the end.
+class Written(NamedTuple):
+    """What was written to a spool.
+
+    Attributes:
+        offsets: Where each line begins, and the end.
+        seals: The `seal_of` each line.
+    """
+
+    offsets: array[int]
+    seals: array[int]
+
+
+def write(path: Path, rows: Iterable[Iterable[bytes]]) -> Written:
+    """Write a spool of rows in pieces.
 
     Raises:
         OSError: It cannot be written; there is none then.
     """
-    offsets = array("Q", [0])
+    offsets, seals = array("Q", [0]), array("Q")
     try:
         with _written(path) as file:
             for row in rows:
-                file.writelines(row)
+                seals.append(seal_of(_copied(row, file)))
                 offsets.append(file.tell())
             _kept_safe(file)
     except BaseException:
         delete(path)
         raise
-    return offsets
+    return Written(offsets, seals)
 
 
-def is_whole(path: Path, size: int, kept: Sequence[str]) -> bool:
-    """Tell whether a spool of so many bytes is there, with the media that have these hashes."""
-    if not path.exists() or path.stat().st_size != size:
+def _copied(pieces: Iterable[bytes], file: BinaryIO) -> Iterator[bytes]:
+    for piece in pieces:
+        file.write(piece)
+        yield piece
+
+
+def is_whole(path: Path, lines: Lines, kept: Sequence[str]) -> bool:
+    """Tell whether a spool is there with all its lines, and the media that have these hashes."""
+    if not path.exists() or path.stat().st_size != lines.end:
         return False
     try:
+        for _ in _lines(path, lines, {}):
+            pass
         for number, digest in enumerate(kept):
             _check(kept_path(path, number), digest)
     except SpoolError:
@@ -171,19 +194,16 @@ def _changed(path: Path) -> str:
     return f"{path} is not what was written there"
 
 
-def pieces(path: Path, start: int, end: int, size: int, uris: Mapping[int, str]) -> Iterator[bytes]:
-    """Yield the bytes between two places, in pieces of a size; the last may be shorter.
+def pieces(path: Path, lines: Lines, size: int, uris: Mapping[int, str]) -> Iterator[bytes]:
+    """Yield some lines in pieces of a size; the last may be shorter.
 
     `uris` says where the media lie by now that are too large for a row.
 
     Raises:
-        SpoolError: The spool is gone, or shorter than that.
+        SpoolError: The spool is gone, or is not what was written there.
     """
-    if not uris:
-        yield from _blocks(path, start, end, size)
-        return
     held = bytearray()
-    for line in _lines(path, start, end, uris):
+    for line in _lines(path, lines, uris):
         held += line
         while len(held) >= size:
             yield bytes(held[:size])
@@ -217,51 +237,46 @@ def kept_size(path: Path, number: int) -> int:
         return file.seek(0, os.SEEK_END)
 
 
-def length(path: Path, start: int, end: int, uris: Mapping[int, str]) -> int:
+def length(path: Path, lines: Lines, uris: Mapping[int, str]) -> int:
     """Return how many bytes `pieces` yields.
 
     Raises:
-        SpoolError: The spool is gone, or shorter than that.
+        SpoolError: The spool is gone, or is not what was written there.
     """
-    return sum(map(len, _lines(path, start, end, uris))) if uris else end - start
+    return sum(map(len, _lines(path, lines, uris))) if uris else lines.end - lines.start
 
 
-def kept_between(path: Path, start: int, end: int) -> dict[int, Kept]:
-    """Return the media of the rows between two places that are too large for a row.
+def kept_in_lines(path: Path, lines: Lines) -> dict[int, Kept]:
+    """Return the media of some lines that are too large for a row.
 
     Raises:
-        SpoolError: The spool is gone, or shorter than that.
+        SpoolError: The spool is gone, or is not what was written there.
     """
     found: dict[int, Kept] = {}
-    for row, line in enumerate(_lines(path, start, end, None)):
+    for row, line in enumerate(_lines(path, lines, {})):
         for number, mime_type in kept_in(line).items():
             found.setdefault(number, Kept(mime_type, row))
     return found
 
 
-def _blocks(path: Path, start: int, end: int, size: int) -> Iterator[bytes]:
+def _lines(path: Path, lines: Lines, uris: Mapping[int, str]) -> Iterator[bytes]:
+    """Yield some lines, with the URIs of their media where these are known."""
     with _reading(path) as file:
-        file.seek(start)
-        while start < end:
-            block = file.read(min(size, end - start))
-            start += _not_nothing(block, path)
-            yield block
-
-
-def _lines(path: Path, start: int, end: int, uris: Mapping[int, str] | None) -> Iterator[bytes]:
-    """Yield the lines between two places, with the URIs of their media where these are known."""
-    with _reading(path) as file:
-        file.seek(start)
-        while start < end:
+        file.seek(lines.start)
+        at, row = lines.start, 0
+        while at < lines.end:
             line = file.readline()
-            start += _not_nothing(line, path)
+            _check_line(path, line, lines.seals, row)
+            at, row = at + len(line), row + 1
             yield with_uris(line, uris) if uris else line
 
 
-def _not_nothing(read: bytes, path: Path) -> int:
-    if not read:
-        raise SpoolError(f"{path} ends too early")
-    return len(read)
+def _check_line(path: Path, line: bytes, seals: Sequence[int], row: int) -> None:
+    """Refuse a line that is not what was written, which would get the vector of something else."""
+    if not line:
+        raise SpoolError(f"{path} ends too early", row)
+    if seals and seal_of([line]) != seals[row]:
+        raise SpoolError(_changed(path), row)
 
 
 @contextmanager
@@ -275,7 +290,7 @@ def _reading(path: Path) -> Generator[BinaryIO]:
 
 def contents_at(
     path: Path,
-    spans: Mapping[int, tuple[int, int]],
+    rows: Mapping[int, Lines],
     kept: Sequence[str],
     backend: BackendName,
     again: Callable[[Media], Medium],
@@ -284,7 +299,7 @@ def contents_at(
 
     Args:
         path: The spool.
-        spans: Between which places the line of each lies.
+        rows: Where the line of each lies.
         kept: The hash of each medium beside the spool.
         backend: For which service they are.
         again: Looks at a medium.
@@ -308,10 +323,12 @@ def contents_at(
 
     found: list[Content] = []
     with _reading(path) as file:
-        for row, (start, end) in spans.items():
+        for row, (start, end, seals) in rows.items():
             file.seek(start)
+            line = file.read(end - start)
             with about(row):
-                found.append(content_of(file.read(end - start), backend, kept_at, looked_at))
+                _check_line(path, line, seals, 0)
+                found.append(content_of(line, backend, kept_at, looked_at))
     return found
 
 

@@ -7,6 +7,7 @@ import sqlite3
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from batch.standing import TEXTS, embedder, left_over, online, right, standing
 from batch.test_ledger import NOW, PLACES, a_run
@@ -15,6 +16,7 @@ from media.samples import png
 from gemini_embed import BatchDamagedError, BatchError
 from gemini_embed.batch.jobs import planned
 from gemini_embed.batch.ledger import Lease, Ledger
+from gemini_embed.batch.places import Lines, Places
 from gemini_embed.cache import SQLiteCache
 
 if TYPE_CHECKING:
@@ -111,6 +113,53 @@ def test_a_medium_that_changes_before_it_goes_online_gives_no_vector(
         result = again.result()
     with embedder(server, tmp_path, cache=None, timeout=20) as other:
         assert result.vectors == pytest.approx(other.embed(ITEMS, role="document").vectors)
+
+
+def another_word(file: Path) -> None:
+    data = file.read_bytes()
+    assert data.count(b"text number 7") == 1
+    file.write_bytes(data.replace(b"text number 7", b"text number 8"))
+
+
+def exchanged_keys(file: Path) -> None:
+    lines = file.read_bytes().splitlines()
+    keys = [json.loads(line)["key"].encode() for line in lines]
+    lines[7] = lines[7].replace(keys[7], keys[8])
+    file.write_bytes(b"\n".join([*lines, b""]))
+
+
+@pytest.mark.parametrize("is_sent_online", [False, True])
+@pytest.mark.parametrize("change", [another_word, exchanged_keys])
+def test_a_line_that_changes_gives_no_vector(
+    server: Standin, tmp_path: Path, change: Callable[[Path], None], *, is_sent_online: bool
+) -> None:
+    """Of the spool, to another of the same length; the same texts again mend it."""
+    server.job_script.append(["failed" if is_sent_online else "refused"])
+    texts = TEXTS[:10]
+    with embedder(server, tmp_path, batch_tokens=10**6) as mine:
+        run = mine.batch(texts, role="document")
+        run.submit()
+        if not is_sent_online:
+            uploaded_long_ago(mine, run.id)
+        (spool,) = tmp_path.glob("*.jsonl")
+        change(spool)
+        with pytest.raises(BatchDamagedError, match=rf"item 7: .*{spool.name} is not") as caught:
+            mine.batch_resume(run.id).wait()
+        assert caught.value.indexes == (7,)
+        assert online(server) == []
+        again = mine.batch(texts, role="document")
+        again.wait()
+    assert again.result().vectors == pytest.approx(right(server, texts))
+
+
+def test_places_of_an_earlier_version_are_read() -> None:
+    """They say nothing of the lines, and runs are called by what they were."""
+    places = Places.read(PLACES)
+    sealed = replace(places, seals=np.arange(3, dtype=np.uint64))
+
+    assert places.as_bytes() == PLACES
+    assert places.all_lines == Lines(0, 27, [])
+    assert Places.read(sealed.as_bytes()).lines(1, 3) == Lines(9, 27, [1, 2])
 
 
 def test_who_has_the_items_no_more_can_clean_up(server: Standin, tmp_path: Path) -> None:

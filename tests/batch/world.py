@@ -333,7 +333,7 @@ class Machine:
             row_of(key, content, None, "gemini", keeper)
             for key, content in zip(self.keys, contents, strict=True)
         ]
-        offsets = spool.write(path, lines)
+        offsets, seals = spool.write(path, lines)
         keys = bytes.fromhex("".join(self.keys))
         number = {content: i for i, content in enumerate(contents)}
         places = Places.of(Inputs.whole(contents), number, keys)
@@ -344,6 +344,7 @@ class Machine:
             places.weights,
             np.array(rows, np.uint32),
             np.array(offsets, np.uint64),
+            np.array(seals, np.uint64),
         )
         cuts = np.linspace(0, len(texts), parts + 1).astype(int).tolist()
         jobs = [planned(a, b, b - a) for a, b in pairwise(cuts) if b > a]
