@@ -371,7 +371,7 @@ def test_texts_that_must_not_be_cut_off_go_online(
 
     other = embedder.batch([too_long, *TEXTS], role="document")
     other.wait()
-    with pytest.raises(BatchFailedError, match=r"1 texts .* got no vector: too long") as caught:
+    with pytest.raises(BatchFailedError, match=r"1 text .* got no vector: too long") as caught:
         other.result()
     assert (caught.value.indexes, len(caught.value.partial)) == ((0,), 120)
 
