@@ -30,44 +30,26 @@ SECRET = "made a SecretStr by validation, so that no view of the model shows it"
 NO_FORM = "kept out of the JSON schema: it is no data"
 ADDRESS = "shown and dumped without what lets one in"
 
+OF_BOTH: dict[tuple[str, str], tuple[Any, str]] = {
+    ("api_key", "type"): ("Secret | None", SECRET),
+    ("base_url", "type"): ("ShownUrl | None", ADDRESS),
+    ("on_retry", "type"): ("SkipJsonSchema[Callable[[Retry], None] | None]", NO_FORM),
+    ("on_progress", "type"): ("SkipJsonSchema[Callable[[Progress], None] | None]", NO_FORM),
+    ("count_tokens", "type"): ("SkipJsonSchema[CountTokens]", NO_FORM),
+    ("quota", "type"): ("SkipJsonSchema[Quota | Literal['shared'] | None]", NO_FORM),
+    ("additional_headers", "type"): ("Mapping[str, Secret] | None", SECRET),
+}
 DIFFERENT: dict[tuple[str, str, str], tuple[Any, str]] = {
+    **{
+        (adapter, *what): there
+        for adapter in ("GeminiEmbeddings", "GeminiEmbedding")
+        for what, there in OF_BOTH.items()
+    },
     ("GeminiEmbeddings", "api_key", "name"): ("google_api_key", "LangChain's name for it"),
-    ("GeminiEmbeddings", "api_key", "type"): ("Secret | None", SECRET),
-    ("GeminiEmbeddings", "base_url", "type"): ("ShownUrl | None", ADDRESS),
-    ("GeminiEmbeddings", "on_retry", "type"): (
-        "SkipJsonSchema[Callable[[Retry], None] | None]",
-        NO_FORM,
-    ),
-    ("GeminiEmbeddings", "on_progress", "type"): (
-        "SkipJsonSchema[Callable[[Progress], None] | None]",
-        NO_FORM,
-    ),
-    ("GeminiEmbeddings", "count_tokens", "type"): ("SkipJsonSchema[CountTokens]", NO_FORM),
-    ("GeminiEmbeddings", "quota", "type"): (
-        "SkipJsonSchema[Quota | Literal['shared'] | None]",
-        NO_FORM,
-    ),
-    ("GeminiEmbeddings", "additional_headers", "type"): ("Mapping[str, Secret] | None", SECRET),
     ("GeminiEmbedding", "model", "name"): ("model_name", "the base class's name for it"),
     ("GeminiEmbedding", "batch_size", "name"): ("embed_batch_size", "the base class's name for it"),
     ("GeminiEmbedding", "batch_size", "type"): ("int", NEEDED),
     ("GeminiEmbedding", "batch_size", "default"): (100, NEEDED),
-    ("GeminiEmbedding", "api_key", "type"): ("Secret | None", SECRET),
-    ("GeminiEmbedding", "base_url", "type"): ("ShownUrl | None", ADDRESS),
-    ("GeminiEmbedding", "on_retry", "type"): (
-        "SkipJsonSchema[Callable[[Retry], None] | None]",
-        NO_FORM,
-    ),
-    ("GeminiEmbedding", "on_progress", "type"): (
-        "SkipJsonSchema[Callable[[Progress], None] | None]",
-        NO_FORM,
-    ),
-    ("GeminiEmbedding", "count_tokens", "type"): ("SkipJsonSchema[CountTokens]", NO_FORM),
-    ("GeminiEmbedding", "quota", "type"): (
-        "SkipJsonSchema[Quota | Literal['shared'] | None]",
-        NO_FORM,
-    ),
-    ("GeminiEmbedding", "additional_headers", "type"): ("Mapping[str, Secret] | None", SECRET),
 }
 """Adapter, option and what differs -> what it is there, and why."""
 

@@ -17,6 +17,15 @@ if TYPE_CHECKING:
     from service.cloud import Cloud
 
 
+def failure(made: GeminiEmbedder) -> BatchFailedError:
+    """Return the error of a run, once it is over."""
+    run = made.batch(TEXTS, role="document")
+    run.wait()
+    with pytest.raises(BatchFailedError) as caught:
+        run.result()
+    return caught.value
+
+
 def missing(rows: list[Row]) -> list[list[Row]]:
     return [[answered(row) for row in rows[2:]]]
 
@@ -48,15 +57,12 @@ def test_a_text_without_a_good_vector_is_named(google: Cloud, tmp_path: Path, wr
     """The others are finished; nothing is guessed."""
     google.write = write
     with embedder(google, tmp_path) as made:
-        run = made.batch(TEXTS, role="document")
-        run.wait()
-        with pytest.raises(BatchFailedError) as caught:
-            run.result()
+        error = failure(made)
 
-    assert caught.value.indexes == (0, 1)
-    assert sorted(caught.value.partial) == list(range(2, 12))
-    assert np.array_equal(np.array([caught.value.partial[i] for i in range(2, 12)]), right()[2:])
-    assert "it is bad" in str(caught.value) or write is not failing
+    assert error.indexes == (0, 1)
+    assert sorted(error.partial) == list(range(2, 12))
+    assert np.array_equal(np.array([error.partial[i] for i in range(2, 12)]), right()[2:])
+    assert "it is bad" in str(error) or write is not failing
 
 
 @pytest.mark.parametrize("end", ["PARTIALLY_SUCCEEDED", "CANCELLED", "FAILED"])
@@ -65,12 +71,9 @@ def test_what_a_job_had_done_is_kept(google: Cloud, tmp_path: Path, end: str) ->
     google.write = missing
     google.states = ["JOB_STATE_RUNNING", f"JOB_STATE_{end}"]
     with embedder(google, tmp_path) as made:
-        run = made.batch(TEXTS, role="document")
-        run.wait()
-        with pytest.raises(BatchFailedError) as caught:
-            run.result()
+        error = failure(made)
 
-    assert caught.value.indexes == (0, 1)
+    assert error.indexes == (0, 1)
     assert len(google.jobs) == 1
     assert [one for one in google.objects if one.startswith(BUCKET)] == []
 
