@@ -118,8 +118,8 @@ class Office:
 
     def _status(self, name: str) -> BatchStatus | None:
         try:
-            run = self.ledger.run(name)
-            return None if run is None else status_of(run, self.ledger.jobs(name))
+            found = self.ledger.read(name)
+            return None if found is None else status_of(*found)
         except BatchDamagedError:
             return damaged(name)
 
@@ -255,16 +255,14 @@ class RunDesk(Generic[R]):
         )
 
     async def _read(self) -> tuple[Run, list[Job]]:
-        ledger = self._office.ledger
         with _named(self.id):
-            run = await in_thread(ledger.run, self.id)
-            jobs = await in_thread(ledger.jobs, self.id)
-        if run is None:
+            found = await in_thread(self._office.ledger.read, self.id)
+        if found is None:
             raise BatchError(
                 f"there is no batch run {self.id} in {self._office.cache.path}: submit it first",
                 run=self.id,
             )
-        return run, jobs
+        return found
 
     async def _work(self, seconds: float, traces: Traces, *, is_patient: bool) -> BatchStatus:
         run, _ = await self._read()

@@ -51,14 +51,10 @@ class Hold:
 
     async def read(self) -> bool:
         """Read the run and its jobs; tell whether there is such a run."""
-        run, self.jobs = await in_thread(self._read)
-        if run is not None:
-            self.run = run
-        return run is not None
-
-    def _read(self) -> tuple[Run | None, list[Job]]:
-        ledger, run = self.site.ledger, self.lease.run
-        return ledger.run(run), ledger.jobs(run)
+        found = await in_thread(self.site.ledger.read, self.lease.run)
+        if found is not None:
+            self.run, self.jobs = found
+        return found is not None
 
     async def write(self, *jobs: Job, seconds: float = 0.0) -> None:
         """Write jobs, and keep the lease: for so long, by the clock, and some time more.

@@ -18,6 +18,7 @@ from gemini_embed.batch.records import (
     Record,
     Remains,
     changed,
+    check_whole,
     job_of,
     record_of,
     remains_of,
@@ -251,6 +252,20 @@ class Ledger:
         """
         found = self._select("SELECT name, job FROM batch_jobs WHERE run = ? ORDER BY rowid", run)
         return sorted((self._job(run, *row) for row in found), key=lambda job: job.first)
+
+    def read(self, run: str) -> tuple[Run, list[Job]] | None:
+        """Return a run with its jobs; None where there is none.
+
+        Raises:
+            BatchDamagedError: What stands there of it cannot be read, or a job is missing.
+        """
+        found = self.run(run)
+        if found is None:
+            return None
+        jobs = self.jobs(run)
+        with self._reading(run):
+            check_whole(found, jobs)
+        return found, jobs
 
     def places(self, run: str) -> Places:
         """Return where the vectors of a run belong.

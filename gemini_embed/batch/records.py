@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from gemini_embed.batch.jobs import PREFIX, Job, Run, is_number, is_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
 RECORD = "run, lease, holder, until, lasts"
 """The columns of a record."""
@@ -82,6 +82,17 @@ def job_of(name: str, row: Any) -> Job:
     if job.name != name:
         raise ValueError("it is another job")
     return job
+
+
+def check_whole(run: Run, jobs: Iterable[Job]) -> None:
+    """Refuse jobs of a run, in the order of their rows, that lack some of its rows."""
+    end = 0
+    for job in jobs:
+        if job.first > end:
+            break
+        end = max(end, job.last)
+    if end != run.rows:
+        raise ValueError("a job of it is missing")
 
 
 def remains_of(name: Any, row: Any) -> Remains:

@@ -324,6 +324,22 @@ def test_a_damaged_lease_is_damage_of_its_run(server: Standin, tmp_path: Path, c
         assert mine.batches() == []
 
 
+@pytest.mark.parametrize("change", ["SET run = 'x'", "SET run = x'ff'"])
+def test_a_run_that_lacks_a_job_is_not_over(server: Standin, tmp_path: Path, change: str) -> None:
+    """Else its texts would be sent once more, as if their vectors had gone from the cache."""
+    with embedder(server, tmp_path) as mine:
+        run = mine.batch(TEXTS, role="document")
+        assert len(run.submit().jobs) > 2
+        with sqlite3.connect(tmp_path / "vectors.sqlite3") as file:
+            last = "(SELECT max(rowid) FROM batch_jobs)"
+            file.execute(f"UPDATE batch_jobs {change} WHERE rowid = {last}")
+        with pytest.raises(BatchDamagedError, match="a job of it is missing"):
+            run.wait()
+        assert [one.state for one in mine.batches()] == ["damaged"]
+        mine.batch_resume(run.id).clean()
+        assert mine.batches() == []
+
+
 def test_a_run_of_an_earlier_version_goes_on(server: Standin, tmp_path: Path) -> None:
     """Its rows have no seal."""
     with embedder(server, tmp_path, batch_tokens=10**6) as mine:
