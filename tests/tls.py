@@ -87,6 +87,8 @@ def tls_front(url: str, folder: Path, *, client_must_show: Path | None = None) -
 
 
 async def _end(server: asyncio.Server) -> None:
+    server.get_loop().remove_reader(server.sockets[0])
+    await asyncio.sleep(0)  # a connection that was just taken begins: else nobody closes it
     server.close()
     others = asyncio.all_tasks() - {asyncio.current_task()}
     for task in others:
