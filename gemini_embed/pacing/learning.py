@@ -28,11 +28,15 @@ _LONGER = 2.0
 _MEASURED = 0.95
 """Periods between two refusals that show a pace."""
 
-_BURSTS = 3
-"""Refusals of what goes at once, at the beginning of each period, until it goes steadily."""
+_BURSTS = 2
+"""Refusals of less at once than passed before, at the beginning of a period, until it goes
+steadily."""
 
-_BURST_PERIODS = 10.0
+_BURST_PERIODS = 20.0
 """Or so many periods: only a steady pace finds what others leave."""
+
+_MOST_LARGER = 2.0
+"""What a burst that passed becomes at most."""
 
 _MOSTLY = 0.6
 """The share of a burst that must have passed for another one."""
@@ -45,6 +49,11 @@ _TURN = 36.0
 
 _CALM = 0.5
 """Turns without a refusal before the pace grows."""
+
+_EAGER = 0.5
+_FEW = 8.0
+"""The share of itself by which a steady pace grows until it is refused for the first time: in a
+period, or in so many requests where a period has fewer."""
 
 _GROWTH = 0.1
 _MOST_GROWTH = 1.0
@@ -77,14 +86,14 @@ _REFUSED_COUNTS = 0.8
 _SETTLING = 0.1
 """Turns after which a lower pace shows whether it is low enough."""
 
-_SPREAD = 1 / 4
-_LEAST_SPREAD, _MOST_SPREAD = 0.6, 2.5
+_SPREAD = 1 / 24
+_LEAST_SPREAD, _MOST_SPREAD = 0.2, 2.5
 """Periods between two requests, and the least and the most seconds."""
 
 _SMALLER = 0.8
 _LARGER = 0.05
-"""What a refused request becomes, since small ones fit where large ones do not; and by what share
-requests grow again in a turn."""
+"""What a refused request becomes at least, since small ones fit where large ones do not; and by
+what share requests grow again in a turn."""
 
 _SLACK = 1.01, 0.05
 """A period is stretched by this factor and these seconds: two requests may travel differently
@@ -119,6 +128,7 @@ class Learning:
         self._has_period = False
         self._way = 0.0  # seconds there and back
         self._accepted = 0
+        self._passed_at = -math.inf  # when the last of those that passed left
         self._first: _Mark | None = None  # a pace is measured from here
         self._last: _Mark | None = None
         self._new: _Mark | None = None  # while requests that left before it are under way
@@ -126,8 +136,10 @@ class Learning:
         self._full_since = 0.0
         self._burst_at: float | None = None  # what was accepted since then began to leave here
         self._burst = 0.0  # texts that pass at once, once in a period
+        self._best = 0.0  # the largest one that passed
         self._too_much = math.inf  # texts that do not
-        self._bursts = 0  # that were refused
+        self._bursts = 0  # that were refused though they had passed before
+        self._is_eager = False  # until a steady pace is refused for the first time
         self._chunk = math.inf
         self._paced_at = self._slowed_at = 0.0
         self._turns = 0.0  # since the last refusal
@@ -151,6 +163,7 @@ class Learning:
             if mark is not None and sent_at <= mark.at:
                 mark.accepted += texts
         self._accepted += texts
+        self._passed_at = max(self._passed_at, sent_at)
         if self._new is not None and sent_at > self._new.at:
             self.conclude(now)
         self._note_room(sent_at)
@@ -186,6 +199,10 @@ class Learning:
         if self.size.refuse(new.texts, now, in_vain=in_vain):
             if not self.size.is_suspected or (self._first and not self._first.accepted):
                 self._first = None  # it had room for fewer, or was busy, and not full
+            if not self.size.is_suspected and self.pacer.pace == math.inf:
+                # It was not full for as long as it seemed.
+                self._full_at = self._full_since = new.at
+                self.period, self._has_period = PERIOD, False
             return False
         if self.pacer.pace == math.inf and not in_vain:
             self._measure(new, now)
@@ -244,8 +261,8 @@ class Learning:
         if seconds < _MEASURED * self.period or accepted <= 0:
             return
         pace = accepted / (seconds if seconds > 1.1 * self.period else self.period)
-        self._burst = pace * self.period  # as much as went at once
-        self._too_much = self._burst + new.texts
+        self._burst = self._best = pace * self.period  # as much as went at once
+        self._too_much = math.inf
         self._bursts = 0
         self._turns = 0.0
         self._paced_at = self._slowed_at = now
@@ -260,79 +277,96 @@ class Learning:
         if self._turns_since > _FEW_TURNS:
             self._before, self._turns_since = pace, 0.0
         if self._burst:
-            self._enlarge_burst(now)
+            self._burst = max(self._burst, self.pacer.recent(now))
+            self._best = max(self._best, self._burst)
+            if self._turns >= 1:
+                self._enlarge_burst(now)
             return
         self._chunk *= 1 + _LARGER * turns
-        growth = _STEP / pace
+        self._set(pace * (1 + self._growth(texts, turns)), now)
+
+    def _growth(self, texts: int, turns: float) -> float:
+        """Return the share of itself by which the pace grows for texts that were accepted."""
+        pacer = self.pacer
+        if self._is_eager:
+            return _EAGER * texts / max(pacer.pace * self.period, _FEW * pacer.chunk)
+        growth = _STEP / pacer.pace
         if self._turns > _CALM:
             growth += _GROWTH * 2 ** int(self._turns - _CALM)
-        self._set(pace * (1 + min(_MOST_GROWTH, growth) * turns), now)
+        return min(_MOST_GROWTH, growth) * turns
 
     def _enlarge_burst(self, now: float) -> None:
-        """Try a larger one after each that passed: half the way to what was too much."""
-        if self._turns < 1:
-            return
+        """Try a larger one after one that passed; after some periods go steadily."""
         self._turns = 0.0
         if now - self._paced_at > _BURST_PERIODS * self.period:
             self._burst = 0.0
-            self._set(self.pacer.pace, now)
-            return
-        burst = (self._burst + self._too_much) / 2
-        if burst > (1 + _FINE) * self._burst:
-            self._burst = burst
-            self._set(burst / self.period, now)
+            self._set(self._best / self.period, now)
+            self.pacer.make_up(now)
+        else:
+            self._set(self._larger_burst() / self.period, now)
+
+    def _larger_burst(self) -> float:
+        """Return what lies half the way to what was too much."""
+        burst = min((self._burst + self._too_much) / 2, _MOST_LARGER * self._burst)
+        return burst if burst > (1 + _FINE) * self._burst else self._burst
 
     def _slow_down(self, texts: int, told: float | None, now: float) -> None:
         """Learn from a refusal that the pace was too high: what passed lately did fit."""
-        pace = self.pacer.pace
         if self._burst and told and self._is_too_short(now):
             self.period = min(PERIOD, self.period + told)
             pace = self._burst / self.period
         elif self._burst:
             pace = self._end_burst(texts, now)
+            self._is_eager = not self._burst
         elif now - self._slowed_at < _SETTLING * self._turn:
             return  # what was sent before the pace came down is still counted
         else:
+            self._is_eager = False
+            self._chunk = self._smaller(told)
             pace = self._lower(texts, told, now)
-            self._chunk = max(1.0, _SMALLER * min(self._chunk, texts))
         self._turns = 0.0
         self._slowed_at = now
         self._set(pace, now)
 
     def _end_burst(self, texts: int, now: float) -> float:
         """Send less at once, or soon nothing at once: then the pace is kept steadily."""
-        passed = self.pacer.recent(now)
-        self._bursts += 1
+        passed, burst = self.pacer.recent(now), self._burst
         self._too_much = passed + texts
-        if self._bursts < _BURSTS and passed > _MOSTLY * self._burst:
-            self._burst = passed
-            return passed / self.period
-        self._burst = 0.0
-        return self.pacer.pace
+        if passed < (1 - _FINE) * burst:
+            self._bursts += 1
+            self._burst = passed if self._bursts < _BURSTS and passed > _MOSTLY * burst else 0.0
+        return (self._burst or self._best) / self.period
 
     def _lower(self, texts: int, told: float | None, now: float) -> float:
         """Return the pace after a refusal."""
         pace = self.pacer.pace
         passed = self.pacer.recent(now) + _REFUSED_COUNTS * texts
-        passed /= min(self._turn, now - self._paced_at)
+        passed /= max(self.pacer.recorded(now), texts / pace)
         if told is not None:
             passed = max(passed, _TOLD * texts / (texts / pace + told))
         back = _BACK if self._turns >= 1 else _FURTHER_BACK
         least = max(_LEAST_LEFT * pace, _LEAST_IN_TURNS * self._before, _SLOWEST)
         return max(back * min(pace, passed), least)
 
+    def _smaller(self, told: float | None) -> float:
+        """Return what a refused request may hold: a delay tells how many texts were too many."""
+        pacer = self.pacer
+        chunk = min(self._chunk, pacer.chunk)
+        if told is None:
+            return max(1.0, _LEAST_SPREAD * pacer.pace, _SMALLER * chunk)
+        return max(1.0, _SMALLER * chunk, chunk - told * pacer.pace)
+
     def _is_too_short(self, now: float) -> bool:
-        """Tell whether the window still holds what left a period ago, and nothing else."""
-        seconds = now - self._paced_at
-        return self.period < min(seconds, PERIOD) and not self.pacer.recent(now)
+        """Tell whether the window still holds what left longer than a period ago."""
+        return self.period < min(now - self._passed_at, PERIOD)
 
     def _set(self, pace: float, now: float) -> None:
-        least = max(_LEAST_SPREAD, self._way / 6)  # so that some requests are always on their way
-        spread = max(least, min(_MOST_SPREAD, _SPREAD * self.period))
+        least = self._way / 6  # so that some requests are always on their way
+        spread = max(least, _LEAST_SPREAD, min(_MOST_SPREAD, _SPREAD * self.period))
         chunk = min(pace * spread, max(self._chunk, pace * least))
         if self._burst:
             factor, seconds = _SLACK
             period = factor * self.period + seconds
-            self.pacer.set(pace, now, chunk=chunk, limit=self._burst, period=period)
+            self.pacer.set(pace, now, chunk=chunk, limit=pace * self.period, period=period)
         else:
             self.pacer.set(pace, now, chunk=chunk, period=max(self.period, _TURN * chunk / pace))

@@ -29,6 +29,7 @@ class Pacer:
         self._credited_at = 0.0
         self._recent: deque[tuple[float, float]] = deque()
         self._recent_texts = 0.0
+        self._recorded_from = 0.0
 
     def set(
         self, pace: float, now: float, *, chunk: float, limit: float = math.inf, period: float = 0.0
@@ -37,7 +38,7 @@ class Pacer:
         if self.pace < math.inf:
             self._refill(now)
         else:
-            self._credited_at = now
+            self._credited_at = self._recorded_from = now
         self.pace, self.limit, self.period = pace, limit, period
         self.chunk = max(1.0, round(chunk))
 
@@ -87,6 +88,19 @@ class Pacer:
         self._refill(now)
         return self._recent_texts
 
+    def make_up(self, now: float) -> None:
+        """Wait until the pace has made up for what passed at once, and tell of what passes then."""
+        self._refill(now)
+        self._credit = -self._recent_texts
+        self._recorded_from = now + self._recent_texts / self.pace
+        self._recent.clear()
+        self._recent_texts = 0.0
+
+    def recorded(self, now: float) -> float:
+        """Return the seconds that `recent` tells of: fewer than a period at first."""
+        self._refill(now)
+        return now - self._recorded_from
+
     def _surplus(self, wanted: float) -> float:
         """Return how many texts too many there would be with the next request."""
         least = min(wanted, self.chunk, self.limit)
@@ -98,5 +112,6 @@ class Pacer:
             self._credit += (now - self._credited_at) * self.pace
             self._credit = min(self._credit, max(0.0, most))
         self._credited_at = now
+        self._recorded_from = max(self._recorded_from, now - self.period)
         while self._recent and self._recent[0][0] + self.period <= now:
             self._recent_texts -= self._recent.popleft()[1]
