@@ -32,8 +32,8 @@ _BURSTS = 2
 """Refusals of less at once than passed before, at the beginning of a period, until it goes
 steadily."""
 
-_BURST_PERIODS = 20.0
-"""Or so many periods: only a steady pace finds what others leave."""
+_BURSTS_FOR = 600.0
+"""Seconds after which it goes steadily anyway: only a steady pace finds what others leave."""
 
 _MOST_LARGER = 2.0
 """What a burst that passed becomes at most."""
@@ -54,6 +54,9 @@ _EAGER = 0.5
 _FEW = 8.0
 """The share of itself by which a steady pace grows until it is refused for the first time: in a
 period, or in so many requests where a period has fewer."""
+
+_USED = 0.5
+"""The share of a pace that is used where it grows: what is not tried shows nothing."""
 
 _GROWTH = 0.1
 _MOST_GROWTH = 1.0
@@ -86,7 +89,7 @@ _REFUSED_COUNTS = 0.8
 _SETTLING = 0.1
 """Turns after which a lower pace shows whether it is low enough."""
 
-_SPREAD = 1 / 24
+_SPREAD = 1 / 12
 _LEAST_SPREAD, _MOST_SPREAD = 0.2, 2.5
 """Periods between two requests, and the least and the most seconds."""
 
@@ -144,7 +147,7 @@ class Learning:
         self._paced_at = self._slowed_at = 0.0
         self._turns = 0.0  # since the last refusal
         self._before = 0.0  # the pace some turns ago
-        self._turns_since = 0.0
+        self._before_at = -math.inf
 
     def note_sent(self, texts: int, now: float) -> None:
         """Note that a request leaves."""
@@ -273,9 +276,6 @@ class Learning:
         pace = self.pacer.pace
         turns = texts / pace / self._turn
         self._turns += turns
-        self._turns_since += turns
-        if self._turns_since > _FEW_TURNS:
-            self._before, self._turns_since = pace, 0.0
         if self._burst:
             self._burst = max(self._burst, self.pacer.recent(now))
             self._best = max(self._best, self._burst)
@@ -283,7 +283,8 @@ class Learning:
                 self._enlarge_burst(now)
             return
         self._chunk *= 1 + _LARGER * turns
-        self._set(pace * (1 + self._growth(texts, turns)), now)
+        if self.pacer.recent(now) > _USED * pace * self.pacer.recorded(now):
+            self._set(pace * (1 + self._growth(texts, turns)), now)
 
     def _growth(self, texts: int, turns: float) -> float:
         """Return the share of itself by which the pace grows for texts that were accepted."""
@@ -298,7 +299,7 @@ class Learning:
     def _enlarge_burst(self, now: float) -> None:
         """Try a larger one after one that passed; after some periods go steadily."""
         self._turns = 0.0
-        if now - self._paced_at > _BURST_PERIODS * self.period:
+        if now - self._paced_at > _BURSTS_FOR:
             self._burst = 0.0
             self._set(self._best / self.period, now)
             self.pacer.make_up(now)
@@ -344,6 +345,8 @@ class Learning:
         passed /= max(self.pacer.recorded(now), texts / pace)
         if told is not None:
             passed = max(passed, _TOLD * texts / (texts / pace + told))
+        if now - self._before_at > _FEW_TURNS * self._turn:
+            self._before, self._before_at = pace, now
         back = _BACK if self._turns >= 1 else _FURTHER_BACK
         least = max(_LEAST_LEFT * pace, _LEAST_IN_TURNS * self._before, _SLOWEST)
         return max(back * min(pace, passed), least)
