@@ -33,6 +33,18 @@ def filled(period: float, limit: int) -> Learning:
     return learning
 
 
+def steady(limit: int = 600, now: float = 120.0) -> tuple[Learning, float]:
+    """Return what is learned where less passed at once than before, twice; and when."""
+    learning = filled(60.0, limit)
+    for share in (0.9, 0.7):
+        for _ in range(int(share * limit / 100)):
+            accepted(learning, now)
+        refused(learning, now + 1, told=59.0)
+        now += 61.0
+    assert learning.pacer.limit == math.inf
+    return learning, now
+
+
 def test_one_refusal_is_no_limit() -> None:
     """The service was busy: who comes back as told goes on at full speed."""
     learning = Learning()
@@ -104,3 +116,100 @@ def test_late_answers_make_no_pace_of_nothing() -> None:
     learning.conclude(163.0)
 
     assert learning.pacer.pace > 0
+
+
+def test_more_at_once_is_tried_at_no_cost() -> None:
+    """Where twice as much is refused, what passed before passes again in the next window."""
+    learning = filled(60.0, 600)
+    for window in (121.0, 182.0):
+        for _ in range(6):
+            accepted(learning, window)
+    now = 182.0 + learning.pacer.wait(100, 182.0)
+    assert now < 190.0
+    texts = int(learning.pacer.room(100, now))
+    refused(learning, now, told=242.0 - now, texts=texts)
+
+    assert learning.pacer.room(10_000, 243.0) == pytest.approx(600, rel=0.03)
+
+
+def test_after_ten_minutes_it_goes_steadily() -> None:
+    """So that others can take a part: no more passes in the next minute than in one before."""
+    learning, now = filled(60.0, 600), 121.0
+    while learning.pacer.limit < math.inf:
+        assert now < 900.0
+        for _ in range(6):
+            accepted(learning, now)
+        now += 61.0
+    since = now - 61.0
+
+    assert learning.pacer.wait(100, since) == pytest.approx(60, rel=0.03)
+    assert learning.pacer.pace * 60 == pytest.approx(600, rel=0.03)
+
+
+def test_a_window_that_was_met_in_its_middle() -> None:
+    """Its second refusal shows how long it is, though several requests left together then."""
+    learning = Learning()
+    for window, end in ((0.0, 40.0), (40.0, 100.0)):
+        for _ in range(6):
+            accepted(learning, window)
+        refused(learning, window + 0.1, told=end - window - 0.1)
+    for _ in range(6):
+        accepted(learning, 100.0)
+    for _ in range(6):
+        learning.note_sent(100, 141.0)
+    learning.note_refused(100, 141.0, 141.1)
+    learning.refuse(100, 18.9, 141.1)
+
+    assert learning.period == pytest.approx(60, rel=0.03)
+
+
+def test_a_size_that_is_refused_fills_no_window() -> None:
+    """Time spent on requests that are too large says nothing of how long a service is full."""
+    learning = Learning()
+    for second, texts in ((0, 100), (1, 100), (2, 100), (3, 50)):
+        refused(learning, second, told=1.0, texts=texts)
+    accepted(learning, 4.0, 25)
+    refused(learning, 4.1, told=1.0, texts=100)
+    accepted(learning, 5.0, 25)
+    refused(learning, 5.1, told=0.3, texts=25)
+    accepted(learning, 5.5, 25)
+
+    assert learning.size.largest < 100
+    assert learning.period < 2.0
+
+
+def test_a_pace_grows_only_where_it_is_used() -> None:
+    """A text every ten seconds, for a day, does not show that a load may go faster."""
+    learning, now = steady()
+    before = learning.pacer.pace
+    for _ in range(8640):
+        now += 10.0
+        accepted(learning, now, 1)
+
+    assert learning.pacer.pace < 2 * before
+
+
+def test_a_limit_that_is_much_lower_now_is_found_in_minutes() -> None:
+    """However fast a load went before, it does not go on in vain for long."""
+    learning, now = steady(30_000, 120.0)
+    before, until = learning.pacer.pace, now + 600.0
+    while now < until:
+        accepted(learning, now, 1)
+        refused(learning, now + 0.2, told=1.0, texts=int(learning.pacer.chunk))
+        now += 1.3
+
+    assert learning.pacer.pace < before / 50
+
+
+def test_a_request_loses_what_a_delay_says_was_too_much() -> None:
+    """Who came a hundredth of a second too early need not send smaller requests."""
+    learning, now = steady()
+    pacer = learning.pacer
+    seconds = pacer.chunk / pacer.pace
+    for _ in range(5):
+        accepted(learning, now, int(pacer.chunk))
+        now += pacer.chunk / pacer.pace
+        refused(learning, now, told=0.01, texts=int(pacer.chunk))
+        now += 15.0
+
+    assert pacer.chunk / pacer.pace > 0.9 * seconds

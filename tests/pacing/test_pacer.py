@@ -69,3 +69,17 @@ def test_what_was_refused_is_given_back() -> None:
     pacer.restore(25, 0.0, 1.0)
 
     assert pacer.room(25, 1.0) == 25
+
+
+def test_what_went_at_once_is_made_up_for() -> None:
+    """A steady pace begins once it has had time for what went before, and tells of itself only."""
+    pacer = Pacer()
+    pacer.set(10.0, 0.0, chunk=25, limit=600.0, period=60.0)
+    pacer.spend(600, 60.0)
+    pacer.set(10.0, 60.0, chunk=25, period=90.0)
+
+    pacer.make_up(60.0)
+
+    assert pacer.wait(25, 60.0) == pytest.approx(60)
+    pacer.spend(25, 120.0)
+    assert pacer.recent(125.0) / pacer.recorded(125.0) == pytest.approx(5)
