@@ -131,6 +131,7 @@ class Transport:
         reads: AbstractContextManager[Reading],
     ) -> R:
         """Make one request through the SDK."""
+        is_broken = False
         try:
             with quiet(), reads as read:
                 async with asyncio.timeout(self._access.timeout):
@@ -138,11 +139,16 @@ class Transport:
         except Exception as error:  # noqa: BLE001 - whatever it is, it becomes one of ours
             answered = read.answered or not self._connection.intercepts
             failure = self.translated(error, answered=answered)
-            if not self._answered and broke_off(error) and await meets_tls(self._access):
-                failure = self._of_asking(wrong_scheme())
+            is_broken = not self._answered and broke_off(error)
         finally:
             self._answered |= read.answered
-        raise failure  # out here, where what the SDK raised does not become its context
+        # Out here, where what the SDK raised is no context of it, or of what asks for TLS.
+        try:
+            if is_broken and await meets_tls(self._access):
+                failure = self._of_asking(wrong_scheme())
+            raise failure
+        finally:
+            del failure  # or it would hold itself, by its traceback
 
     def secrets(self) -> Secrets:
         """Return all secrets that requests have now."""

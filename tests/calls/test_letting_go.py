@@ -21,10 +21,18 @@ if TYPE_CHECKING:
 
     from gemini_embed import EmbeddingResult, GeminiEmbedder
     from gemini_embed.standin import Standin
-    from gemini_embed.standin.faults import Scripted
+    from gemini_embed.standin.faults import Scripted, Verbatim
 
     Maker = Callable[..., GeminiEmbedder]
     Way = Callable[[GeminiEmbedder, list[str]], EmbeddingResult | GeminiEmbedError]
+
+
+def answer(status: int, reason: str) -> Verbatim:
+    return status, {"error": {"code": status, "message": reason, "status": reason}}, {}
+
+
+REFUSED = answer(400, "INVALID_ARGUMENT")
+FULL = answer(429, "RESOURCE_EXHAUSTED")
 
 
 @contextmanager
@@ -71,9 +79,14 @@ def aembed(embedder: GeminiEmbedder, texts: list[str]) -> EmbeddingResult | Gemi
     ("last", "ends_well"),
     [
         ([], True),
+        (["503"], True),
+        ([FULL], True),
+        (["503"] * 2, False),
+        (["reset"] * 2, False),
         (["short"] * 2, False),
+        ([REFUSED] * 200, False),
     ],
-    ids=["well", "badly"],
+    ids=["at once", "tried again", "after a wait", "503", "reset", "short", "refused"],
 )
 @pytest.mark.parametrize("way", [embed, aembed])
 def test_a_call_that_is_over_holds_nothing(
