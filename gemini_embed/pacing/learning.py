@@ -32,6 +32,9 @@ _BURSTS = 2
 """Refusals of less at once than passed before, at the beginning of a period, until it goes
 steadily."""
 
+_BURST_PERIODS = 10.0
+"""Periods for which what was too much at once is believed."""
+
 _BURSTS_FOR = 600.0
 """Seconds after which it goes steadily anyway: only a steady pace finds what others leave."""
 
@@ -90,7 +93,7 @@ _SETTLING = 0.1
 """Turns after which a lower pace shows whether it is low enough."""
 
 _SPREAD = 1 / 12
-_LEAST_SPREAD, _MOST_SPREAD = 0.2, 2.5
+_LEAST_SPREAD, _MOST_SPREAD = 0.3, 2.5
 """Periods between two requests, and the least and the most seconds."""
 
 _SMALLER = 0.8
@@ -140,7 +143,10 @@ class Learning:
         self._burst_at: float | None = None  # what was accepted since then began to leave here
         self._burst = 0.0  # texts that pass at once, once in a period
         self._best = 0.0  # the largest one that passed
+        self._began_at = -math.inf  # when the last one did
+        self._passed = 0  # texts of it
         self._too_much = math.inf  # texts that do not
+        self._request = 0  # texts in a request, when the pace was measured
         self._bursts = 0  # that were refused though they had passed before
         self._is_eager = False  # until a steady pace is refused for the first time
         self._chunk = math.inf
@@ -172,7 +178,7 @@ class Learning:
         self._note_room(sent_at)
         self.size.accept(texts, now)
         if self.pacer.pace < math.inf:
-            self._speed_up(texts, now)
+            self._speed_up(texts, sent_at, now)
 
     def refuse(self, texts: int, told: float | None, now: float) -> None:
         """Learn from a refusal that names no limit, once for those that left together.
@@ -202,9 +208,8 @@ class Learning:
         if self.size.refuse(new.texts, now, in_vain=in_vain):
             if not self.size.is_suspected or (self._first and not self._first.accepted):
                 self._first = None  # it had room for fewer, or was busy, and not full
-            if not self.size.is_suspected and self.pacer.pace == math.inf:
-                # It was not full for as long as it seemed.
-                self._full_at = self._full_since = new.at
+            if not self.size.is_suspected and not self._best:
+                self._full_at = None  # nor had it been full for as long as it seemed
                 self.period, self._has_period = PERIOD, False
             return False
         if self.pacer.pace == math.inf and not in_vain:
@@ -228,8 +233,9 @@ class Learning:
             self._full_at = None
             self._learn_period(full_for)
             self._burst_at = at
-            if self._last is not None and self._last.at > at:
-                self._note_full(self._last.at)
+            refused = self._new or self._last
+            if refused is not None and refused.at > at:
+                self._note_full(refused.at)
         elif self._burst_at is None and self._full_at is None:
             self._burst_at = at
 
@@ -266,25 +272,33 @@ class Learning:
         pace = accepted / (seconds if seconds > 1.1 * self.period else self.period)
         self._burst = self._best = pace * self.period  # as much as went at once
         self._too_much = math.inf
+        self._request = new.texts
         self._bursts = 0
         self._turns = 0.0
         self._paced_at = self._slowed_at = now
         self._set(pace, now)
 
-    def _speed_up(self, texts: int, now: float) -> None:
+    def _speed_up(self, texts: int, sent_at: float, now: float) -> None:
         """Raise the pace for texts that were accepted: ever faster while nothing is refused."""
         pace = self.pacer.pace
         turns = texts / pace / self._turn
         self._turns += turns
         if self._burst:
-            self._burst = max(self._burst, self.pacer.recent(now))
-            self._best = max(self._best, self._burst)
+            self._note_passed(texts, sent_at)
             if self._turns >= 1:
                 self._enlarge_burst(now)
             return
         self._chunk *= 1 + _LARGER * turns
         if self.pacer.recent(now) > _USED * pace * self.pacer.recorded(now):
             self._set(pace * (1 + self._growth(texts, turns)), now)
+
+    def _note_passed(self, texts: int, sent_at: float) -> None:
+        """Note that a request passed as a part of a burst: of the last, or of a new one."""
+        if sent_at >= self._began_at + self.period:
+            self._began_at, self._passed = sent_at, 0
+        self._passed += texts
+        self._burst = max(self._burst, self._passed)
+        self._best = max(self._best, self._burst)
 
     def _growth(self, texts: int, turns: float) -> float:
         """Return the share of itself by which the pace grows for texts that were accepted."""
@@ -303,13 +317,17 @@ class Learning:
             self._burst = 0.0
             self._set(self._best / self.period, now)
             self.pacer.make_up(now)
-        else:
-            self._set(self._larger_burst() / self.period, now)
+            return
+        if now - self._slowed_at > _BURST_PERIODS * self.period:
+            self._too_much = math.inf
+        self._set(self._larger_burst() / self.period, now)
 
     def _larger_burst(self) -> float:
-        """Return what lies half the way to what was too much."""
-        burst = min((self._burst + self._too_much) / 2, _MOST_LARGER * self._burst)
-        return burst if burst > (1 + _FINE) * self._burst else self._burst
+        """Return what lies half the way to what was too much, and not far beyond what passed."""
+        burst = self._burst
+        most = max(_MOST_LARGER * burst, burst + self._request / 2)
+        larger = min((burst + self._too_much) / 2, most)
+        return larger if larger > (1 + _FINE) * burst else burst
 
     def _slow_down(self, texts: int, told: float | None, now: float) -> None:
         """Learn from a refusal that the pace was too high: what passed lately did fit."""
@@ -333,7 +351,7 @@ class Learning:
         """Send less at once, or soon nothing at once: then the pace is kept steadily."""
         passed, burst = self.pacer.recent(now), self._burst
         self._too_much = passed + texts
-        if passed < (1 - _FINE) * burst:
+        if self._too_much <= burst:  # it had passed before: others take a part
             self._bursts += 1
             self._burst = passed if self._bursts < _BURSTS and passed > _MOSTLY * burst else 0.0
         return (self._burst or self._best) / self.period
@@ -354,7 +372,7 @@ class Learning:
     def _smaller(self, told: float | None) -> float:
         """Return what a refused request may hold: a delay tells how many texts were too many."""
         pacer = self.pacer
-        chunk = min(self._chunk, pacer.chunk)
+        chunk = min(self._chunk, pacer.chunk + 0.5)  # which is rounded
         if told is None:
             return max(1.0, _LEAST_SPREAD * pacer.pace, _SMALLER * chunk)
         return max(1.0, _SMALLER * chunk, chunk - told * pacer.pace)
@@ -370,6 +388,9 @@ class Learning:
         if self._burst:
             factor, seconds = _SLACK
             period = factor * self.period + seconds
-            self.pacer.set(pace, now, chunk=chunk, limit=pace * self.period, period=period)
+            limit = pace * self.period
+            self.pacer.set(
+                pace, now, chunk=chunk, limit=limit, first=min(limit, self._burst), period=period
+            )
         else:
             self.pacer.set(pace, now, chunk=chunk, period=max(self.period, _TURN * chunk / pace))

@@ -275,6 +275,8 @@ class Limiter:
         self.window.end_all(now)
 
     def _learn(self, sent: Sent, error: QuotaExceededError, now: float, *, used: float) -> None:
+        if self.pace < math.inf:
+            used = 0.0  # where a pace is kept, that was refused
         if self._belief.refuse(error, now, used=used):
             return
         if self._in_vain == 1 and self.accepted_at > -math.inf:

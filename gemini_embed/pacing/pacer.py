@@ -15,6 +15,7 @@ class Pacer:
         pace: Texts a second; infinite for no limit.
         chunk: Texts that go at once.
         limit: Where it is finite, so many may go at once after a pause, and no more in any period.
+        first: So many of these go before a request is made of what is beyond.
         period: Seconds, also of what `recent` tells.
     """
 
@@ -23,7 +24,7 @@ class Pacer:
 
     def free(self) -> None:
         """Limit nothing any more."""
-        self.pace = self.chunk = self.limit = math.inf
+        self.pace = self.chunk = self.limit = self.first = math.inf
         self.period = 0.0
         self._credit = 0.0
         self._credited_at = 0.0
@@ -32,14 +33,21 @@ class Pacer:
         self._recorded_from = 0.0
 
     def set(
-        self, pace: float, now: float, *, chunk: float, limit: float = math.inf, period: float = 0.0
+        self,
+        pace: float,
+        now: float,
+        *,
+        chunk: float,
+        limit: float = math.inf,
+        first: float = math.inf,
+        period: float = 0.0,
     ) -> None:
         """Change the pace; what was saved up at the old one counts."""
         if self.pace < math.inf:
             self._refill(now)
         else:
             self._credited_at = self._recorded_from = now
-        self.pace, self.limit, self.period = pace, limit, period
+        self.pace, self.limit, self.first, self.period = pace, limit, min(first, limit), period
         self.chunk = max(1.0, round(chunk))
 
     def room(self, wanted: float, now: float) -> float:
@@ -49,7 +57,8 @@ class Pacer:
         self._refill(now)
         if self._credit < -_ROUNDING or self._surplus(wanted) > _ROUNDING:
             return 0.0
-        room = min(self.chunk + self._credit, self.limit - self._recent_texts)
+        most = self.first if self._recent_texts < self.first else self.limit
+        room = min(self.chunk + self._credit, most - self._recent_texts)
         return max(1.0, min(wanted, room))
 
     def wait(self, wanted: float, now: float) -> float:
