@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
+from gemini_embed.pacing.bursts import Bursts
 from gemini_embed.pacing.pacer import Pacer
 from gemini_embed.pacing.size import Size
 
@@ -28,24 +29,11 @@ _LONGER = 2.0
 _MEASURED = 0.95
 """Periods between two refusals that show a pace."""
 
-_BURSTS = 2
-"""Refusals of less at once than passed before, at the beginning of a period, until it goes
-steadily."""
-
 _BURST_PERIODS = 10.0
 """Periods for which what was too much at once is believed."""
 
 _BURSTS_FOR = 600.0
 """Seconds after which it goes steadily anyway: only a steady pace finds what others leave."""
-
-_MOST_LARGER = 2.0
-"""What a burst that passed becomes at most."""
-
-_MOSTLY = 0.6
-"""The share of a burst that must have passed for another one."""
-
-_FINE = 0.02
-"""How near a burst comes to what was too much."""
 
 _TURN = 36.0
 """Requests that show whether a pace is right, where a period has fewer."""
@@ -141,13 +129,7 @@ class Learning:
         self._full_at: float | None = None  # the first refusal of those since there was room
         self._full_since = 0.0
         self._burst_at: float | None = None  # what was accepted since then began to leave here
-        self._burst = 0.0  # texts that pass at once, once in a period
-        self._best = 0.0  # the largest one that passed
-        self._began_at = -math.inf  # when the last one did
-        self._passed = 0  # texts of it
-        self._too_much = math.inf  # texts that do not
-        self._request = 0  # texts in a request, when the pace was measured
-        self._bursts = 0  # that were refused though they had passed before
+        self._bursts = Bursts()
         self._is_eager = False  # until a steady pace is refused for the first time
         self._chunk = math.inf
         self._paced_at = self._slowed_at = 0.0
@@ -208,7 +190,7 @@ class Learning:
         if self.size.refuse(new.texts, now, in_vain=in_vain):
             if not self.size.is_suspected or (self._first and not self._first.accepted):
                 self._first = None  # it had room for fewer, or was busy, and not full
-            if not self.size.is_suspected and not self._best:
+            if not self.size.is_suspected and not self._bursts.best:
                 self._full_at = None  # nor had it been full for as long as it seemed
                 self.period, self._has_period = PERIOD, False
             return False
@@ -259,7 +241,7 @@ class Learning:
     def _turn(self) -> float:
         """Seconds that show whether a pace is right."""
         pacer = self.pacer
-        return max(self.period, 0.0 if self._burst else _TURN * pacer.chunk / pacer.pace)
+        return max(self.period, 0.0 if self._bursts.size else _TURN * pacer.chunk / pacer.pace)
 
     def _measure(self, new: _Mark, now: float) -> None:
         """Learn a pace from one moment without room to another."""
@@ -270,10 +252,7 @@ class Learning:
         if seconds < _MEASURED * self.period or accepted <= 0:
             return
         pace = accepted / (seconds if seconds > 1.1 * self.period else self.period)
-        self._burst = self._best = pace * self.period  # as much as went at once
-        self._too_much = math.inf
-        self._request = new.texts
-        self._bursts = 0
+        self._bursts.begin(pace * self.period, new.texts)  # as much as went at once
         self._turns = 0.0
         self._paced_at = self._slowed_at = now
         self._set(pace, now)
@@ -283,22 +262,14 @@ class Learning:
         pace = self.pacer.pace
         turns = texts / pace / self._turn
         self._turns += turns
-        if self._burst:
-            self._note_passed(texts, sent_at)
+        if self._bursts.size:
+            self._bursts.accept(texts, sent_at, self.period)
             if self._turns >= 1:
-                self._enlarge_burst(now)
+                self._try_more_at_once(now)
             return
         self._chunk *= 1 + _LARGER * turns
         if self.pacer.recent(now) > _USED * pace * self.pacer.recorded(now):
             self._set(pace * (1 + self._growth(texts, turns)), now)
-
-    def _note_passed(self, texts: int, sent_at: float) -> None:
-        """Note that a request passed as a part of a burst: of the last, or of a new one."""
-        if sent_at >= self._began_at + self.period:
-            self._began_at, self._passed = sent_at, 0
-        self._passed += texts
-        self._burst = max(self._burst, self._passed)
-        self._best = max(self._best, self._burst)
 
     def _growth(self, texts: int, turns: float) -> float:
         """Return the share of itself by which the pace grows for texts that were accepted."""
@@ -310,33 +281,29 @@ class Learning:
             growth += _GROWTH * 2 ** int(self._turns - _CALM)
         return min(_MOST_GROWTH, growth) * turns
 
-    def _enlarge_burst(self, now: float) -> None:
-        """Try a larger one after one that passed; after some periods go steadily."""
+    def _try_more_at_once(self, now: float) -> None:
+        """Do so after a burst that passed; after some minutes go steadily."""
         self._turns = 0.0
+        bursts = self._bursts
         if now - self._paced_at > _BURSTS_FOR:
-            self._burst = 0.0
-            self._set(self._best / self.period, now)
+            bursts.end()
+            self._set(bursts.best / self.period, now)
             self.pacer.make_up(now)
             return
         if now - self._slowed_at > _BURST_PERIODS * self.period:
-            self._too_much = math.inf
-        self._set(self._larger_burst() / self.period, now)
-
-    def _larger_burst(self) -> float:
-        """Return what lies half the way to what was too much, and not far beyond what passed."""
-        burst = self._burst
-        most = max(_MOST_LARGER * burst, burst + self._request / 2)
-        larger = min((burst + self._too_much) / 2, most)
-        return larger if larger > (1 + _FINE) * burst else burst
+            bursts.forget_refusals()
+        self._set(bursts.trial / self.period, now)
 
     def _slow_down(self, texts: int, told: float | None, now: float) -> None:
         """Learn from a refusal that the pace was too high: what passed lately did fit."""
-        if self._burst and told and self._is_too_short(now):
+        bursts = self._bursts
+        if bursts.size and told and self._is_too_short(now):
             self.period = min(PERIOD, self.period + told)
-            pace = self._burst / self.period
-        elif self._burst:
-            pace = self._end_burst(texts, now)
-            self._is_eager = not self._burst
+            pace = bursts.size / self.period
+        elif bursts.size:
+            bursts.refuse(self.pacer.recent(now), texts)
+            self._is_eager = not bursts.size
+            pace = (bursts.size or bursts.best) / self.period
         elif now - self._slowed_at < _SETTLING * self._turn:
             return  # what was sent before the pace came down is still counted
         else:
@@ -346,15 +313,6 @@ class Learning:
         self._turns = 0.0
         self._slowed_at = now
         self._set(pace, now)
-
-    def _end_burst(self, texts: int, now: float) -> float:
-        """Send less at once, or soon nothing at once: then the pace is kept steadily."""
-        passed, burst = self.pacer.recent(now), self._burst
-        self._too_much = passed + texts
-        if self._too_much <= burst:  # it had passed before: others take a part
-            self._bursts += 1
-            self._burst = passed if self._bursts < _BURSTS and passed > _MOSTLY * burst else 0.0
-        return (self._burst or self._best) / self.period
 
     def _lower(self, texts: int, told: float | None, now: float) -> float:
         """Return the pace after a refusal."""
@@ -385,12 +343,10 @@ class Learning:
         least = self._way / 6  # so that some requests are always on their way
         spread = max(least, _LEAST_SPREAD, min(_MOST_SPREAD, _SPREAD * self.period))
         chunk = min(pace * spread, max(self._chunk, pace * least))
-        if self._burst:
-            factor, seconds = _SLACK
-            period = factor * self.period + seconds
-            limit = pace * self.period
-            self.pacer.set(
-                pace, now, chunk=chunk, limit=limit, first=min(limit, self._burst), period=period
-            )
-        else:
+        if not (size := self._bursts.size):
             self.pacer.set(pace, now, chunk=chunk, period=max(self.period, _TURN * chunk / pace))
+            return
+        factor, seconds = _SLACK
+        period = factor * self.period + seconds
+        limit = pace * self.period
+        self.pacer.set(pace, now, chunk=chunk, limit=limit, first=size, period=period)

@@ -324,3 +324,23 @@ def requests_known() -> int:
     """Return how many requests this process remembers."""
     gc.collect()
     return sum(isinstance(one, Sent) for one in gc.get_referrers(Sent))
+
+
+def test_a_service_that_takes_one_request_at_a_time() -> None:
+    """Its refusals are for the pace, however full a window is: nothing is laid to its clock."""
+    limiter, now, free_at, passed = Limiter(Limits(requests=600)), 0.0, 0.0, 0
+    while now < 1800.0:
+        now += limiter.wait(now, wanted=100) + 1e-6
+        if (room := limiter.room(now, wanted=100)) is None:
+            continue
+        texts = int(min(room.texts, 100))
+        sent = limiter.send(texts, 0, now)
+        if now < free_at:
+            error = refusal(free_at - now, quota_id="EmbedContentRequestsPerMinute", value=600)
+            limiter.refuse(sent, error, now, backoff=1)
+            continue
+        limiter.accept(sent, now)
+        passed, free_at = passed + texts, now + texts / 10
+
+    assert limiter.window.period == pytest.approx(60, rel=0.01)
+    assert passed > 0.9 * 10 * 1800
