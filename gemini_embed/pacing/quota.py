@@ -92,7 +92,9 @@ class Quota:
 
     def __repr__(self) -> str:
         daily = f", requests_per_day={self.requests_per_day}" if self.requests_per_day else ""
-        return f"Quota(requests={self.requests}, tokens={self.tokens}, period={self.period}{daily})"
+        path = f", path={self.path!r}" if self.path else ""
+        limits = f"requests={self.requests}, tokens={self.tokens}, period={self.period}"
+        return f"Quota({limits}{daily}{path})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return quota_named, (self._name, *self._limiter.limits, self.path)

@@ -15,6 +15,7 @@ from gemini_embed.standin import Standin
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     Maker = Callable[..., GeminiEmbedder]
 
@@ -103,3 +104,11 @@ def test_what_is_left_after_a_refusal(embedder: Maker) -> None:
 
     assert quota.left().texts == 49
     assert 0 < quota.left().wait <= 60
+
+
+def test_a_quota_says_what_it_is(tmp_path: Path) -> None:
+    """Printed, it shows what was said of it, and the file of one that processes share."""
+    path = tmp_path / "quota.sqlite3"
+
+    assert repr(Quota(requests=5)) == "Quota(requests=5, tokens=None, period=60.0)"
+    assert repr(Quota(requests=5, path=path)).endswith(f"period=60.0, path={str(path)!r})")
