@@ -89,6 +89,9 @@ _LARGER = 0.05
 """What a refused request becomes at least, since small ones fit where large ones do not; and by
 what share requests grow again in a turn."""
 
+_FEWEST = 2.0
+"""Texts in a request, at least: refused ones are requests, too, and cost time."""
+
 _SLACK = 1.01, 0.05
 """A period is stretched by this factor and these seconds: two requests may travel differently
 fast, and it was measured from here."""
@@ -332,8 +335,8 @@ class Learning:
         pacer = self.pacer
         chunk = min(self._chunk, pacer.chunk + 0.5)  # which is rounded
         if told is None:
-            return max(1.0, _LEAST_SPREAD * pacer.pace, _SMALLER * chunk)
-        return max(1.0, _SMALLER * chunk, chunk - told * pacer.pace)
+            return max(_FEWEST, _LEAST_SPREAD * pacer.pace, _SMALLER * chunk)
+        return max(_FEWEST, _SMALLER * chunk, chunk - told * pacer.pace)
 
     def _is_too_short(self, now: float) -> bool:
         """Tell whether the window still holds what left longer than a period ago."""
