@@ -254,7 +254,11 @@ class Learning:
         seconds, accepted = new.at - first.at, new.accepted - first.accepted
         if seconds < _MEASURED * self.period or accepted <= 0:
             return
-        pace = accepted / (seconds if seconds > 1.1 * self.period else self.period)
+        if seconds > _BURSTS_FOR:
+            self._first = None  # it had room in between: this one was for something else
+            return
+        seconds = seconds if seconds > 1.1 * self.period else self.period
+        pace = max(_SLOWEST, accepted / seconds)
         self._bursts.begin(pace * self.period, new.texts)  # as much as went at once
         self._turns = 0.0
         self._paced_at = self._slowed_at = now

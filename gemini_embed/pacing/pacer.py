@@ -66,13 +66,14 @@ class Pacer:
         if self.pace == math.inf:
             return 0.0
         self._refill(now)
-        wait, surplus = -self._credit / self.pace, self._surplus(wanted)
+        wait = -self._credit / self.pace if self._credit < -_ROUNDING else 0.0
+        surplus = self._surplus(wanted)
         for at, texts in self._recent:
             if surplus <= _ROUNDING:
                 break
             surplus -= texts
             wait = max(wait, at + self.period - now)
-        return wait if wait > _ROUNDING / self.pace else 0.0
+        return wait
 
     def spend(self, texts: float, now: float) -> None:
         """Let texts pass."""

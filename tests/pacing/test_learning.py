@@ -55,6 +55,29 @@ def test_one_refusal_is_no_limit() -> None:
     assert learning.size.largest == math.inf
 
 
+def test_refusals_that_lie_far_apart_are_no_limit() -> None:
+    """Who asks a query an hour, and meets a busy service once a day, is not made slow by that."""
+    learning, now = Learning(), 0.0
+    for _ in range(5):
+        refused(learning, now, told=5.0, texts=1)
+        for hour in range(24):
+            accepted(learning, now + 5.0 + 3600.0 * hour, 1)
+        now += 86_400.0
+
+    assert learning.pacer.pace == math.inf
+
+
+def test_few_texts_between_two_refusals_make_no_pace_of_hours() -> None:
+    """A limit of less than a text a minute is not waited for."""
+    learning = Learning()
+    refused(learning, 0.0, told=5.0, texts=1)
+    accepted(learning, 5.0, 1)
+    refused(learning, 590.0, told=5.0, texts=1)
+
+    learning.note_sent(1, 600.0)
+    assert learning.pacer.wait(1, 600.0) <= 60
+
+
 @pytest.mark.parametrize("period", [5.0, 60.0])
 @pytest.mark.parametrize("limit", [200, 3000])
 def test_a_second_refusal_shows_the_limit(period: float, limit: int) -> None:

@@ -49,6 +49,26 @@ def test_a_limit_holds_in_any_period(limit: int, chunk: int, wanted: list[int]) 
         assert sum(n for at, n in sent if at + 10.0 > now) <= limit
 
 
+@given(
+    limit=st.integers(1, 100),
+    period=st.floats(1, 100),
+    at=st.floats(0, 1e6),
+    early=st.sampled_from([0.0, 1e-9, 1e-7, 1e-5, 1e-3]),
+    wanted=st.integers(1, 200),
+)
+@example(limit=1, period=60.0, at=0.0, early=1e-9, wanted=1)  # as a timer of an event loop may be
+def test_where_there_is_no_room_there_is_a_wait(
+    limit: int, period: float, at: float, early: float, wanted: int
+) -> None:
+    """Whoever comes a little early is told to wait, and is not let pass with nothing."""
+    pacer = Pacer()
+    pacer.set(limit / period, at, chunk=limit, limit=float(limit), period=period)
+    pacer.spend(limit, at)
+    now = at + pacer.wait(wanted, at) - early
+
+    assert (pacer.wait(wanted, now) > 0) == (pacer.room(wanted, now) == 0)
+
+
 def test_after_a_pause_a_limit_goes_at_once() -> None:
     """Nobody waits for a pace where the service takes a whole window in one go."""
     pacer = Pacer()
