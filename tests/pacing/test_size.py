@@ -41,6 +41,21 @@ def test_one_refusal_changes_no_size() -> None:
     assert size.largest == math.inf
 
 
+def test_a_size_is_found_too_large_though_smaller_ones_are_refused_too() -> None:
+    """Where one text fills a bucket, a refusal of the next hides that the large one never fits."""
+    size, large = Size(), 0
+    for minute in range(100):
+        texts = int(min(10, size.largest))
+        if texts > 1:
+            large += 1
+            size.refuse(texts, 60.0 * minute, in_vain=True)
+        else:
+            size.accept(1, 60.0 * minute)
+            size.refuse(1, 60.0 * minute + 0.1, in_vain=False)
+
+    assert large < 50
+
+
 def test_a_service_that_was_busy_gets_full_requests_again() -> None:
     """After many refusals for another reason, the first small answer is followed by a full one."""
     size = Size()
