@@ -12,8 +12,8 @@ class Size:
     """The size of requests, learned apart from their pace.
 
     A size is suspected when a request is refused again, with nothing accepted in between. It is
-    found guilty when it is refused once more after a smaller one passed, or twice where another
-    request was refused before.
+    found guilty when it, or what is left of it, is refused once more after a smaller one passed, or
+    twice where another request was refused before.
 
     Attributes:
         largest: Texts in one request.
@@ -58,7 +58,7 @@ class Size:
         self._in_vain = self._in_vain + 1 if in_vain else 0
         if texts == 1:
             return False
-        if self._in_vain != 1 and texts >= self._too_large:
+        if self._in_vain != 1 and 2 * texts > self._too_large:
             self._resized_at, self._too_large = now, texts
             self.largest = min(self._fitting, texts // 2)
             return True

@@ -56,6 +56,22 @@ def test_a_size_is_found_too_large_though_smaller_ones_are_refused_too() -> None
     assert large < 50
 
 
+@pytest.mark.parametrize("amount", [15, 40, 90])
+def test_what_is_left_of_a_request_is_too_large_too(amount: int) -> None:
+    """A load of less than a request ends soon, though what is left of it was never refused."""
+    size, left, requests, is_in_vain = Size(), amount, 0, False
+    while left:
+        texts, requests = int(min(left, size.largest)), requests + 1
+        if texts <= 10:
+            size.accept(texts, requests)
+            left -= texts
+        else:
+            size.refuse(texts, requests, in_vain=is_in_vain)
+        is_in_vain = texts > 10
+
+    assert requests < 27
+
+
 def test_a_service_that_was_busy_gets_full_requests_again() -> None:
     """After many refusals for another reason, the first small answer is followed by a full one."""
     size = Size()
