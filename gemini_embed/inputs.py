@@ -28,8 +28,15 @@ _HALF = re.compile("[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc
 """Half of a surrogate pair: no Unicode, and nothing that UTF-8 can hold."""
 
 
+def has_values(given: object) -> bool:
+    """Tell whether it is a mapping that says more than its keys."""
+    return isinstance(given, Mapping) and any(value is not None for value in given.values())
+
+
 def as_list(given: Iterable[Any], what: str = "texts", of: str = "strings") -> list[Any]:
     """Return what a caller gave as a list: of a generator, a set, the values of a dict.
+
+    A dict without values, as `dict.fromkeys` makes to drop what is there twice, is its keys.
 
     Args:
         given: It.
@@ -37,10 +44,10 @@ def as_list(given: Iterable[Any], what: str = "texts", of: str = "strings") -> l
         of: What it holds.
 
     Raises:
-        ConfigurationError: It is one string, or nothing that holds others; or a mapping, of which
-            nobody knows whether its keys are meant.
+        ConfigurationError: It is one string, or nothing that holds others; or a mapping with
+            values, of which nobody knows whether its keys are meant.
     """
-    if isinstance(given, Mapping):
+    if has_values(given):
         raise ConfigurationError(
             f"{what} must be a list of {of}, not {type(given).__name__}: give its values()"
         )
@@ -113,7 +120,7 @@ def check_titles(
     """
     if titles is None:
         return [None] * count
-    if isinstance(titles, str | bytes | Mapping) or not isinstance(titles, Iterable):
+    if isinstance(titles, str | bytes) or has_values(titles) or not isinstance(titles, Iterable):
         raise ConfigurationError(
             f"titles must be a list with one title (or None) per text, not {type(titles).__name__}"
         )

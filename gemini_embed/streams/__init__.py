@@ -7,7 +7,7 @@ are under way at once, as many as keep all senders busy, and they are handed ove
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterable, Iterable, Mapping
+from collections.abc import AsyncIterable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Required, TypedDict
 
@@ -15,6 +15,7 @@ from gemini_embed.background import loop, process
 from gemini_embed.calls.together import Together
 from gemini_embed.connected import load
 from gemini_embed.errors import ConfigurationError
+from gemini_embed.inputs import has_values
 from gemini_embed.options.checks import whole
 from gemini_embed.streams.blocks import I, Stream
 from gemini_embed.streams.reading import ablocks, blocks
@@ -165,12 +166,16 @@ class Streaming:
 
 
 def _check_iterables(items: object, titles: object, kind: Any) -> None:
-    if isinstance(items, str | bytes | bytearray | Mapping) or not isinstance(items, kind):
+    if (
+        isinstance(items, str | bytes | bytearray)
+        or has_values(items)
+        or not isinstance(items, kind)
+    ):
         raise ConfigurationError(
             f"items must be an iterable of texts and media, not {type(items).__name__}: for one "
             "item write [item]"
         )
-    is_none = isinstance(titles, str | bytes | Mapping) or not isinstance(titles, kind)
+    is_none = isinstance(titles, str | bytes) or has_values(titles) or not isinstance(titles, kind)
     if titles is not None and is_none:
         raise ConfigurationError(
             "titles must be an iterable with one title (or None) for each item, not "

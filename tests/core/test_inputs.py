@@ -43,7 +43,10 @@ def test_texts_must_be_a_list(texts: Any) -> None:
 
 @pytest.mark.parametrize("what", ["texts", "items"])
 def test_a_mapping_is_no_list(what: str) -> None:
-    """Nobody knows whether its keys are meant; its values are taken, and those of a set."""
+    """Nobody knows whether its keys are meant; its values are taken, and those of a set.
+
+    And the keys of one without values, which is how some drop what is there twice.
+    """
     with pytest.raises(ConfigurationError, match=rf"{what} must be .* not dict: give its values"):
         check_texts({"id": "a text"}, others=None if what == "texts" else {})
     with pytest.raises(ConfigurationError, match=r"titles must be .* not dict"):
@@ -51,6 +54,7 @@ def test_a_mapping_is_no_list(what: str) -> None:
 
     assert check_texts({"id": "a text"}.values()) == ["a text"]
     assert check_texts({"a text"}) == ["a text"]
+    assert check_texts(dict.fromkeys(["b", "a", "b"])) == ["b", "a"]
 
 
 def test_blank_texts_may_become_a_placeholder() -> None:
