@@ -124,6 +124,7 @@ class Learning:
         self.period = PERIOD
         self._has_period = False
         self._way = 0.0  # seconds there and back
+        self._at_once = 1  # the most requests that were under way
         self._accepted = 0
         self._passed_at = -math.inf  # when the last of those that passed left
         self._first: _Mark | None = None  # a pace is measured from here
@@ -140,8 +141,9 @@ class Learning:
         self._before = 0.0  # the pace some turns ago
         self._before_at = -math.inf
 
-    def note_sent(self, texts: int, now: float) -> None:
-        """Note that a request leaves."""
+    def note_sent(self, texts: int, now: float, *, at_once: int = 1) -> None:
+        """Note that a request leaves, and how many are under way with it."""
+        self._at_once = max(self._at_once, at_once)
         self.pacer.spend(texts, now)
 
     def note_refused(self, texts: int, sent_at: float, now: float) -> None:
@@ -275,8 +277,9 @@ class Learning:
                 self._try_more_at_once(now)
             return
         self._chunk *= 1 + _LARGER * turns
-        if self.pacer.recent(now) > _USED * pace * self.pacer.recorded(now):
-            self._set(pace * (1 + self._growth(texts, turns)), now)
+        is_used = self.pacer.recent(now) > _USED * pace * self.pacer.recorded(now)
+        growth = self._growth(texts, turns) if is_used else 0.0
+        self._set(pace * (1 + growth), now)  # requests grow with the way in any case
 
     def _growth(self, texts: int, turns: float) -> float:
         """Return the share of itself by which the pace grows for texts that were accepted."""
@@ -347,7 +350,7 @@ class Learning:
         return self.period < min(now - self._passed_at, PERIOD)
 
     def _set(self, pace: float, now: float) -> None:
-        least = self._way / 6  # so that some requests are always on their way
+        least = self._way / min(self._at_once, 6)  # so that some are always on their way
         spread = max(least, _LEAST_SPREAD, min(_MOST_SPREAD, _SPREAD * self.period))
         chunk = min(pace * spread, max(self._chunk, pace * least))
         if not (size := self._bursts.size):

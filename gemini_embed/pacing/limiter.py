@@ -203,7 +203,7 @@ class Limiter:
     def send(self, texts: int, tokens: int, now: float, *, is_query: bool = False) -> Sent:
         """Count a request that leaves now."""
         self._under_way += 1
-        self._learning.note_sent(texts, now)
+        self._learning.note_sent(texts, now, at_once=self._under_way)
         if is_query:
             self._fairness.note_query(now)
         else:

@@ -212,6 +212,24 @@ def test_a_pace_grows_only_where_it_is_used() -> None:
     assert learning.pacer.pace < 2 * before
 
 
+@pytest.mark.parametrize("at_once", [1, 2, 8])
+def test_few_requests_at_once_find_a_higher_limit(at_once: int) -> None:
+    """They are made so large that they use the pace, however slow the answers are."""
+    learning, now = steady()
+    before, until = learning.pacer.pace, now + 1800.0
+    while now < until:
+        sent = []
+        for _ in range(at_once):
+            now += learning.pacer.wait(100, now)
+            sent.append((int(learning.pacer.room(100, now) + 0.5), now))
+            learning.note_sent(*sent[-1], at_once=len(sent))
+        now = max(now, sent[0][1] + 6.0)
+        for texts, at in sent:
+            learning.accept(texts, at, now)
+
+    assert learning.pacer.pace > 1.5 * before
+
+
 def test_a_limit_that_is_much_lower_now_is_found_in_minutes() -> None:
     """However fast a load went before, it does not go on in vain for long."""
     learning, now = steady(30_000, 120.0)
