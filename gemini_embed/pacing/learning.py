@@ -338,12 +338,13 @@ class Learning:
         return max(back * min(pace, passed), least)
 
     def _smaller(self, told: float | None) -> float:
-        """Return what a refused request may hold: a delay tells how many texts were too many."""
+        """Return what a refused request may hold: a short delay tells what was too much of it."""
         pacer = self.pacer
         chunk = min(self._chunk, pacer.chunk + 0.5)  # which is rounded
-        if told is None:
-            return max(_FEWEST, _LEAST_SPREAD * pacer.pace, _SMALLER * chunk)
-        return max(_FEWEST, _SMALLER * chunk, chunk - told * pacer.pace)
+        too_much = math.inf if told is None else told * pacer.pace
+        if too_much < chunk:
+            return max(_FEWEST, _SMALLER * chunk, chunk - too_much)
+        return max(_FEWEST, _SMALLER * chunk, _LEAST_SPREAD * pacer.pace)
 
     def _is_too_short(self, now: float) -> bool:
         """Tell whether the window still holds what left longer than a period ago."""

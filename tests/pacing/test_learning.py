@@ -254,3 +254,16 @@ def test_a_request_loses_what_a_delay_says_was_too_much() -> None:
         now += 15.0
 
     assert pacer.chunk / pacer.pace > 0.9 * seconds
+
+
+def test_refusals_for_something_else_leave_requests_their_size() -> None:
+    """A delay that is longer than the request takes at the pace says nothing of what fits."""
+    learning, now = steady(60_000)
+    pacer = learning.pacer
+    for _ in range(12):
+        accepted(learning, now, int(pacer.chunk))
+        refused(learning, now + 1, told=10.0, texts=1)
+        now += 30.0
+
+    assert pacer.pace > 8
+    assert pacer.chunk >= round(0.3 * pacer.pace)
