@@ -608,6 +608,7 @@ def test_a_run_without_its_places_is_cleaned_likewise(
     made: Callable[..., GeminiEmbedder], server: Standin, tmp_path: Path
 ) -> None:
     """The error says what to do, and that works before the run is over as well."""
+    server.batch_seconds = 10**6
     run = made().batch(TEXTS, role="document")
     run.submit()
     with sqlite3.connect(tmp_path / "v.sqlite3") as file:
